@@ -1,0 +1,239 @@
+package plan
+
+import "time"
+
+// The parameters of the verbs, as they stand in Step.Params. They are
+// complete: a handler needs no document beside them.
+
+// SecretRef says where a secret lies.
+type SecretRef struct {
+	File string `json:"file,omitempty"`
+	Env  string `json:"env,omitempty"`
+}
+
+// Database says how to reach a product's database.
+type Database struct {
+	Component string     `json:"component"`
+	Kind      string     `json:"kind"`            // sqlite, postgres
+	Path      string     `json:"path,omitempty"`  // sqlite: the file
+	DSN       *SecretRef `json:"dsn,omitempty"`   // postgres: a reference to its connection string
+	Plain     string     `json:"plain,omitempty"` // postgres: a connection string that holds no password
+}
+
+// Probe is a manifest's probe with all its references resolved.
+type Probe struct {
+	Source   string            `json:"source"`
+	Args     []string          `json:"args,omitempty"`
+	Select   string            `json:"select,omitempty"`
+	Expect   []string          `json:"expect,omitempty"` // any of; empty: only that there is a value
+	Order    string            `json:"order,omitempty"`  // the version order that ranges in Expect are read in
+	Versions []string          `json:"versions,omitempty"`
+	As       string            `json:"as,omitempty"`
+	Env      []string          `json:"env,omitempty"`
+	DB       *Database         `json:"db,omitempty"`
+	Params   map[string]string `json:"params,omitempty"`
+	Password *SecretRef        `json:"password,omitempty"`
+	Service  *Service          `json:"service,omitempty"`
+}
+
+// Service is a service's definition with all its references resolved.
+type Service struct {
+	ID           string        `json:"id"`
+	Names        []string      `json:"names,omitempty"`
+	As           string        `json:"as,omitempty"`
+	Run          []string      `json:"run,omitempty"`
+	Start        []string      `json:"start,omitempty"`
+	Stop         []string      `json:"stop,omitempty"`
+	State        *Probe        `json:"state,omitempty"`
+	Env          []string      `json:"env,omitempty"`
+	Dir          string        `json:"dir,omitempty"`
+	PIDFile      string        `json:"pidFile,omitempty"`
+	Log          string        `json:"log,omitempty"`
+	Ready        *Probe        `json:"ready,omitempty"`
+	StopTimeout  time.Duration `json:"stopTimeout,omitempty"`
+	StartTimeout time.Duration `json:"startTimeout,omitempty"`
+}
+
+// StageParams: a payload is unpacked beside the tree it will replace, while
+// the product runs.
+type StageParams struct {
+	Component string `json:"component"`
+	At        string `json:"at"`              // the live tree
+	Staging   string `json:"staging"`         // folder beside it
+	Bundle    string `json:"bundle"`          // digest
+	Payload   string `json:"payload"`         // file of the bundle
+	Sums      string `json:"sums"`            // file of the bundle
+	Owner     string `json:"owner,omitempty"` // account that owns the new files; empty: the live tree's owner
+}
+
+// InstallParams: the staged tree takes the place of the live one.
+type InstallParams struct {
+	Component string            `json:"component"`
+	At        string            `json:"at"`
+	Staging   string            `json:"staging"`
+	Old       string            `json:"old"` // where the replaced tree is kept
+	Sums      string            `json:"sums"`
+	Bundle    string            `json:"bundle"`
+	Keep      []string          `json:"keep,omitempty"`   // paths of the site inside the tree, carried over
+	Edited    map[string]string `json:"edited,omitempty"` // edited file to keep-aside, discard
+	Beside    string            `json:"beside,omitempty"` // suffix for keep-aside
+}
+
+// ServiceParams: stop, start, restart.
+type ServiceParams struct {
+	Service Service `json:"service"`
+	Inhibit bool    `json:"inhibit,omitempty"` // stop: nothing starts it until the run does
+}
+
+// AccessParams: how users are kept out, or let in again.
+type AccessParams struct {
+	Mode    string   `json:"mode"` // read-only, maintenance
+	Marker  string   `json:"marker,omitempty"`
+	Parked  string   `json:"parked,omitempty"`
+	Aliases []string `json:"aliases,omitempty"`
+	Enter   []string `json:"enter,omitempty"`
+	Leave   []string `json:"leave,omitempty"`
+	State   *Probe   `json:"state,omitempty"`
+	As      string   `json:"as,omitempty"`
+	Env     []string `json:"env,omitempty"`
+	Refused *Probe   `json:"refused,omitempty"`
+	Gate    *Gate    `json:"gate,omitempty"`
+	Reason  string   `json:"reason,omitempty"`
+	Owner   string   `json:"owner,omitempty"`  // account that owns a marker
+	Reopen  string   `json:"reopen,omitempty"` // the id of the access step that this one ends
+}
+
+// Gate says which ports the gate closes.
+type Gate struct {
+	Name    string        `json:"name"`
+	Ports   []string      `json:"ports"`
+	Product string        `json:"product"`
+	Expect  time.Duration `json:"expect,omitempty"` // outage expected
+}
+
+// HoldParams: a temporary change with its prior value; Release ends it.
+type HoldParams struct {
+	Service *Service `json:"service,omitempty"`
+	Setting *Setting `json:"setting,omitempty"`
+	To      string   `json:"to"`
+	Until   string   `json:"until"`
+	Release string   `json:"release,omitempty"` // the id of the hold step that this one ends
+}
+
+// Setting is a value of the product that can be read and written.
+type Setting struct {
+	ID    string   `json:"id"`
+	Read  Probe    `json:"read"`
+	Write []string `json:"write"` // "${value}" is the value
+	As    string   `json:"as,omitempty"`
+	Env   []string `json:"env,omitempty"`
+}
+
+// RecordParams: settings are read and kept; Apply names the record step
+// whose values are compared and written again.
+type RecordParams struct {
+	Settings []Setting `json:"settings"`
+	Apply    string    `json:"apply,omitempty"`
+}
+
+// DrainParams: wait, bounded, until running work has ended.
+type DrainParams struct {
+	Probe Probe         `json:"probe"`
+	Every time.Duration `json:"every"`
+	Or    *RunParams    `json:"or,omitempty"` // what ends the work when it does not end by itself
+}
+
+// NotifyParams: people are told.
+type NotifyParams struct {
+	Who    string        `json:"who"`
+	Outage time.Duration `json:"outage,omitempty"`
+	Text   string        `json:"text"`
+	Run    []string      `json:"run"`
+	Env    []string      `json:"env,omitempty"`
+}
+
+// BackupParams: a restore point is made. The first pass over the files
+// (precopy) carries the same parameters.
+type BackupParams struct {
+	Key       string       `json:"key"` // origin, m1, …
+	Version   string       `json:"version"`
+	Dir       string       `json:"dir"` // where restore points are kept
+	Files     []FileSource `json:"files,omitempty"`
+	Databases []Database   `json:"databases,omitempty"`
+	Covers    []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
+	Skipped   bool         `json:"skipped,omitempty"`
+}
+
+// FileSource is a tree or a file of the product in a restore point.
+type FileSource struct {
+	Component string   `json:"component"`
+	Path      string   `json:"path"`
+	Exclude   []string `json:"exclude,omitempty"`
+}
+
+// MigrateParams: once-only change of data or schema.
+type MigrateParams struct {
+	Component string     `json:"component"`
+	Run       *RunParams `json:"run,omitempty"`
+	DB        *Database  `json:"db,omitempty"`
+	Bundle    string     `json:"bundle,omitempty"`
+	Scripts   []Script   `json:"scripts,omitempty"` // in order, each in one transaction, once
+	Version   *Probe     `json:"version,omitempty"` // what the schema's version must read after
+}
+
+// Script is one SQL script of a bundle.
+type Script struct {
+	Name   string `json:"name"` // path in the bundle
+	SHA256 string `json:"sha256"`
+}
+
+// RunParams: a command, without a shell.
+type RunParams struct {
+	Args       []string   `json:"args"`
+	Env        []string   `json:"env,omitempty"`
+	Dir        string     `json:"dir,omitempty"`
+	As         string     `json:"as,omitempty"`
+	Outputs    []string   `json:"outputs,omitempty"`
+	Verify     []Probe    `json:"verify,omitempty"`
+	Undo       *RunParams `json:"undo,omitempty"`
+	Once       string     `json:"once,omitempty"` // marker: never again on this installation
+	Repeatable bool       `json:"repeatable,omitempty"`
+	OutputMax  int64      `json:"outputMax,omitempty"`
+}
+
+// HooksParams: the scripts of one folder at one phase, in name order.
+type HooksParams struct {
+	Dir       string        `json:"dir"`
+	By        string        `json:"by"`
+	Phase     string        `json:"phase"`
+	Files     []HookFile    `json:"files"`
+	Env       []string      `json:"env,omitempty"`
+	Within    time.Duration `json:"within"`
+	OutputMax int64         `json:"outputMax,omitempty"`
+	Undo      *RunParams    `json:"undo,omitempty"`
+}
+
+// VerifyParams: the new version is proven by reading it back.
+type VerifyParams struct {
+	Versions    []VersionCheck `json:"versions,omitempty"`
+	Services    []Service      `json:"services,omitempty"`
+	Probes      []Probe        `json:"probes,omitempty"`
+	Consecutive int            `json:"consecutive"` // successes in a row that are needed
+	Every       time.Duration  `json:"every"`
+}
+
+// VersionCheck is one instance's version read back.
+type VersionCheck struct {
+	Component string `json:"component"`
+	Instance  string `json:"instance,omitempty"`
+	Probe     Probe  `json:"probe"`
+	Want      string `json:"want"`
+}
+
+// CleanUpParams: what the run leaves behind is removed, by retention.
+type CleanUpParams struct {
+	Trees      []string `json:"trees,omitempty"` // staging and kept old trees of this run's places
+	KeepOld    int      `json:"keepOld"`         // how many old trees stay, for the next morning
+	RestoreDir string   `json:"restoreDir,omitempty"`
+	KeepPoints int      `json:"keepPoints"`
+}

@@ -1,0 +1,138 @@
+// Package plan is the model of an upgrade: it compiles an installation, its
+// releases and the facts of the machine into the exact ordered steps, and
+// refuses what could break a promise. It is pure: no I/O, no clock, no
+// goroutine; the same input gives the same bytes. It imports only the
+// standard library and the packages of the model.
+package plan
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Plan is an immutable value: what a run will do, all of it.
+type Plan struct {
+	Format       int               `json:"format"` // 1
+	Digest       string            `json:"digest"` // SHA-256 over the plan without it, hexadecimal
+	Installation string            `json:"installation"`
+	Product      string            `json:"product"`
+	Trigger      string            `json:"trigger"`
+	From         string            `json:"from"`
+	To           string            `json:"to"`
+	Hops         []Hop             `json:"hops"`
+	Instances    []Instance        `json:"instances"`
+	Nodes        []string          `json:"nodes"`
+	Params       map[string]string `json:"params,omitempty"` // without secrets
+	Choices      []string          `json:"choices,omitempty"`
+	Waivers      map[string]string `json:"waivers,omitempty"` // check to "by: why"
+	Hooks        []HookFile        `json:"hooks,omitempty"`
+	Steps        []Step            `json:"steps"`
+	Milestones   []Milestone       `json:"milestones"`
+	Barrier      string            `json:"barrier"`         // id of the step of verb barrier
+	Closed       string            `json:"closed"`          // how users are kept out while the new version is verified: gate, mode, stopped
+	OnFailure    string            `json:"onFailure"`       // origin, stay
+	Notes        []string          `json:"notes,omitempty"` // what the administrator must know: what is assumed, what cannot be put back, …
+}
+
+// ID is the short name of the plan: the first twelve digits of its digest.
+func (p *Plan) ID() string {
+	if len(p.Digest) < 12 {
+		return p.Digest
+	}
+	return p.Digest[:12]
+}
+
+// Hop is one edge of the route.
+type Hop struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Bundle string `json:"bundle"`        // digest of the release's bundle
+	Why    string `json:"why,omitempty"` // why the route passes here
+}
+
+// Instance is what the plan changes of one installed copy of a component.
+type Instance struct {
+	Component string `json:"component"`
+	ID        string `json:"id,omitempty"`
+	Kind      string `json:"kind"`
+	At        string `json:"at,omitempty"`
+	Node      string `json:"node"`
+	From      string `json:"from"`
+	To        string `json:"to"`
+}
+
+// HookFile is a script that the plan runs, by its sum.
+type HookFile struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+	By     string `json:"by"` // vendor, site
+	Phase  string `json:"phase"`
+}
+
+// Milestone is a verified version inside the run, with what "stay there"
+// would do.
+type Milestone struct {
+	ID      string `json:"id"` // m1, m2, …; the last is the target
+	Version string `json:"version"`
+	Step    string `json:"step"` // the step of verb milestone
+	Landing []Step `json:"landing,omitempty"`
+}
+
+// Class says what a step means for the way back.
+type Class string
+
+// The classes of steps.
+const (
+	Check        Class = "check"        // changes nothing
+	Reversible   Class = "reversible"   // Undo brings the old state back
+	Outward      Class = "outward"      // happens at least once, cannot be taken back
+	Irreversible Class = "irreversible" // only after the barrier
+	Control      Class = "control"      // milestone and barrier: the engine's own
+)
+
+// The control verbs, which the engine carries out itself.
+const (
+	VerbMilestone = "milestone"
+	VerbBarrier   = "barrier"
+)
+
+// Step is one action of a plan on one node.
+type Step struct {
+	ID        string          `json:"id"`
+	Verb      string          `json:"verb"`
+	Phase     string          `json:"phase"`
+	Hop       int             `json:"hop"` // 1…; 0 for what frames the hops
+	Node      string          `json:"node"`
+	As        string          `json:"as,omitempty"` // account; empty: the engine's own
+	After     []string        `json:"after,omitempty"`
+	Class     Class           `json:"class"`
+	Title     string          `json:"title"`
+	Params    json.RawMessage `json:"params,omitempty"`
+	Deadline  time.Duration   `json:"deadline"`
+	Writes    bool            `json:"writes,omitempty"`    // changes the product's data
+	Undo      string          `json:"undo,omitempty"`      // "", action, restore, none
+	Redo      bool            `json:"redo,omitempty"`      // may be done again when its effect cannot be told
+	Retries   int             `json:"retries,omitempty"`   // further tries after a failure
+	Pause     time.Duration   `json:"pause,omitempty"`     // between tries
+	Tolerated bool            `json:"tolerated,omitempty"` // its failure is a warning
+	OnlyTo    int             `json:"onlyTo,omitempty"`    // its undo matters only for a way back that ends at this milestone or a later one
+	Down      bool            `json:"down,omitempty"`      // the product does not serve users from here
+	Up        bool            `json:"up,omitempty"`        // it serves them again from here
+}
+
+// Find returns the step of that id, in the steps or in a landing.
+func (p *Plan) Find(id string) (Step, bool) {
+	for _, s := range p.Steps {
+		if s.ID == id {
+			return s, true
+		}
+	}
+	for _, m := range p.Milestones {
+		for _, s := range m.Landing {
+			if s.ID == id {
+				return s, true
+			}
+		}
+	}
+	return Step{}, false
+}

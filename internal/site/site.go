@@ -1,0 +1,94 @@
+// Package site is the administrator's half of the documents: the
+// installation, which the administrator, the wizard or adopt writes. It is
+// part of the model: it does no I/O and imports only the standard library
+// and the packages document and manifest.
+package site
+
+import (
+	"time"
+
+	"upkeep/internal/document"
+)
+
+// Installation is the installation document.
+type Installation struct {
+	Pos     document.Pos `json:"-"`
+	ID      string       `json:"id"`
+	Product string       `json:"product"`
+	State   string       `json:"state,omitempty"` // folder of the journal, runs and staging; absolute or beside the document
+	Backup  BackupPlace  `json:"backup,omitzero"`
+
+	Nodes     map[string]Node     `json:"nodes,omitempty"`     // empty: this computer has every role
+	Instances map[string][]Place  `json:"instances,omitempty"` // component to its instances; empty: one each, at the product's place
+	Params    map[string]Value    `json:"params,omitempty"`
+	Choices   []string            `json:"choices,omitempty"`
+	Waivers   map[string]Waiver   `json:"waivers,omitempty"`
+	Edited    map[string]string   `json:"edited,omitempty"` // file the site edited to what becomes of it: keep-aside, discard
+	Hooks     []Hook              `json:"hooks,omitempty"`
+	Windows   []Window            `json:"windows,omitempty"`
+	Gate      Gate                `json:"gate,omitzero"`
+	OnFailure string              `json:"on-failure,omitempty"` // origin (default), stay
+	Limits    map[string]Duration `json:"limits,omitempty"`     // deadline of a verb or a step id
+}
+
+// Duration is a span of time as written, such as 90s or 10m.
+type Duration = time.Duration
+
+// Node is a computer.
+type Node struct {
+	Address string   `json:"address,omitempty"`
+	Roles   []string `json:"roles,omitempty"`
+}
+
+// Place is one instance of a component.
+type Place struct {
+	ID string `json:"id,omitempty"`
+	At string `json:"at,omitempty"`
+}
+
+// Value is a parameter's value: a literal, or, for a secret, a reference.
+type Value struct {
+	Pos  document.Pos `json:"-"`
+	Text string       `json:"text,omitempty"`
+	Ref  *SecretRef   `json:"ref,omitempty"`
+}
+
+// SecretRef says where a secret lies; the secret itself is never in a document.
+type SecretRef struct {
+	File string `json:"file,omitempty"` // its content without the last line end
+	Env  string `json:"env,omitempty"`  // environment variable of the command that starts the run
+}
+
+// BackupPlace is where restore points are kept.
+type BackupPlace struct {
+	Dir  string `json:"dir,omitempty"`  // default: restore-points in the state folder
+	Keep int    `json:"keep,omitempty"` // how many complete restore points stay; 0: the default of 3
+}
+
+// Waiver accepts a check.
+type Waiver struct {
+	By    string `json:"by"`
+	Why   string `json:"why"`
+	Until string `json:"until,omitempty"` // ISO date
+}
+
+// Hook is a site hook folder beyond what the product declares.
+type Hook struct {
+	Dir   string `json:"dir"`
+	Name  string `json:"name"`
+	Phase string `json:"phase"`
+	As    string `json:"as,omitempty"`
+}
+
+// Window is an allowed time for runs.
+type Window struct {
+	Days string `json:"days,omitempty"`
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+}
+
+// Gate is the site's word on the gate.
+type Gate struct {
+	Use   string   `json:"use,omitempty"`   // auto (default), never
+	Ports []string `json:"ports,omitempty"` // beyond those of the services
+}
