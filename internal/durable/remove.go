@@ -1,0 +1,51 @@
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+func (f osFS) Remove(path string) error {
+	const op = "remove"
+	if err := absolute(op, path); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return fail(op, path, err)
+	}
+	return f.parents(op, path)
+}
+
+func (f osFS) RemoveAll(path string) error {
+	const op = "remove tree"
+	if err := absolute(op, path); err != nil {
+		return err
+	}
+	path = filepath.Clean(path)
+	if filepath.Dir(path) == path {
+		return fail(op, path, refused{"it is the root of a file system"})
+	}
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fail(op, path, err)
+	}
+	// What is mounted inside a tree is data that lives elsewhere: uploads on a share, a volume of a container.
+	if info.IsDir() {
+		mounts, err := f.Mounts(path)
+		if err != nil {
+			return err
+		}
+		if len(mounts) > 0 {
+			return fail(op, path, refused{"another volume is mounted at " + mounts[0] + "; unmount it first"})
+		}
+	}
+	// On Linux os.RemoveAll walks by descriptors and does not follow links, whoever swaps them in meanwhile.
+	if err := os.RemoveAll(path); err != nil {
+		return fail(op, path, err)
+	}
+	return f.parents(op, path)
+}

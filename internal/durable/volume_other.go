@@ -1,0 +1,5 @@
+//go:build !linux && !windows
+
+package durable
+
+func volume(string) (VolumeInfo, error) { return VolumeInfo{}, ErrUnsupported }
