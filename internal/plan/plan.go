@@ -52,13 +52,14 @@ type Hop struct {
 
 // Instance is what the plan changes of one installed copy of a component.
 type Instance struct {
-	Component string `json:"component"`
-	ID        string `json:"id,omitempty"`
-	Kind      string `json:"kind"`
-	At        string `json:"at,omitempty"`
-	Node      string `json:"node"`
-	From      string `json:"from"`
-	To        string `json:"to"`
+	Component string   `json:"component"`
+	ID        string   `json:"id,omitempty"`
+	Kind      string   `json:"kind"`
+	At        string   `json:"at,omitempty"`
+	Node      string   `json:"node"`
+	From      string   `json:"from"`
+	To        string   `json:"to"`
+	Versions  []string `json:"versions"` // after each hop
 }
 
 // HookFile is a script that the plan runs, by its sum.
@@ -116,6 +117,7 @@ type Step struct {
 	Pause     time.Duration   `json:"pause,omitempty"`     // between tries
 	Tolerated bool            `json:"tolerated,omitempty"` // its failure is a warning
 	OnlyTo    int             `json:"onlyTo,omitempty"`    // its undo matters only for a way back that ends at this milestone or a later one
+	Once      string          `json:"once,omitempty"`      // marker: when it is done, never again on this installation
 	Down      bool            `json:"down,omitempty"`      // the product does not serve users from here
 	Up        bool            `json:"up,omitempty"`        // it serves them again from here
 }

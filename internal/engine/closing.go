@@ -1,0 +1,31 @@
+package engine
+
+import (
+	"time"
+
+	"upkeep/internal/journal"
+	"upkeep/internal/run"
+)
+
+// closing is what the projection takes up when the run ends as decided.
+func closing(s *run.State, a run.Action) journal.Closing {
+	c := journal.Closing{Body: run.Closed{Result: a.Result, Version: a.Version}, Outage: s.Outage(time.Now())}
+	if a.Result == run.ResultOld {
+		return c
+	}
+	c.Body.Work = s.Work()
+	hop := len(s.Plan.Hops)
+	if a.Result == run.ResultMilestone {
+		hop = s.BackTo
+	}
+	for _, in := range s.Plan.Instances {
+		c.Record = append(c.Record, journal.Installed{Component: in.Component, Instance: in.ID,
+			Version: in.Versions[hop-1], Release: s.Plan.Hops[hop-1].To, Bundle: s.Plan.Hops[hop-1].Bundle})
+	}
+	for _, st := range s.Plan.Steps {
+		if st.Once != "" && s.Step(st.ID).Status == run.Done {
+			c.Once = append(c.Once, st.Once)
+		}
+	}
+	return c
+}

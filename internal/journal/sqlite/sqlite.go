@@ -1,0 +1,242 @@
+// Package sqlite keeps the journal of record in one SQLite file: WAL,
+// synchronous=FULL, one connection, immediate transactions. It imports the
+// model, package journal and the SQLite driver.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"upkeep/internal/journal"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+)
+
+// Version is the version of the file's layout, kept in user_version.
+const Version = 1
+
+const layout = `
+CREATE TABLE entries (
+  seq INTEGER PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL, step TEXT NOT NULL,
+  dir TEXT NOT NULL, body BLOB NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL);
+CREATE INDEX entries_run ON entries(run, seq);
+CREATE TABLE plans (digest TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, plan TEXT NOT NULL, by TEXT NOT NULL, trig TEXT NOT NULL, from_version TEXT NOT NULL,
+  to_version TEXT NOT NULL, opened TEXT NOT NULL, closed TEXT, result TEXT NOT NULL DEFAULT '',
+  version TEXT NOT NULL DEFAULT '', outage INTEGER NOT NULL DEFAULT 0, work INTEGER NOT NULL DEFAULT 0);
+CREATE UNIQUE INDEX one_open_run ON runs((1)) WHERE closed IS NULL;
+CREATE TABLE record (
+  component TEXT NOT NULL, instance TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL, bundle TEXT NOT NULL,
+  run TEXT NOT NULL, PRIMARY KEY (component, instance));
+CREATE TABLE once (marker TEXT PRIMARY KEY, run TEXT NOT NULL);
+`
+
+// Journal is an open journal. It is safe for concurrent use; several
+// processes may have the same file open.
+type Journal struct {
+	db   *sql.DB
+	path string
+	now  func() time.Time
+}
+
+// Open opens the journal at path, and makes it when it is not there. The
+// folder must exist. The errors ErrNewer and ErrDamaged of package journal
+// tell a journal that cannot be used.
+func Open(ctx context.Context, path string, now func() time.Time) (*Journal, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("cannot make the journal: %w", err)
+		}
+	}
+	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)"}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: url.PathEscape(path), RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1)
+	j := &Journal{db: db, path: path, now: now}
+	if err := j.prepare(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// Close closes the file.
+func (j *Journal) Close() error { return j.db.Close() }
+
+// prepare asserts the pragmas that durability rests on, and the layout.
+func (j *Journal) prepare(ctx context.Context) error {
+	var mode string
+	var sync, version int
+	err := errors.Join(
+		j.db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode),
+		j.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync),
+		j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+	if err != nil {
+		return j.damaged(err)
+	}
+	if mode != "wal" || sync != 2 {
+		return fmt.Errorf("cannot use the journal %s: journal_mode is %s and synchronous %d, but they must be wal and 2", j.path, mode, sync)
+	}
+	if version > Version {
+		return fmt.Errorf("%w: %s has layout %d, this Upkeep knows %d; use the Upkeep that wrote it, or a newer one", journal.ErrNewer, j.path, version, Version)
+	}
+	if version == Version {
+		return nil
+	}
+	return j.transact(ctx, func(tx *sql.Tx) error {
+		var version int
+		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == Version {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, layout); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", Version))
+		return err
+	})
+}
+
+func (j *Journal) damaged(err error) error {
+	return fmt.Errorf("%w: %s: %v; nothing was changed; restore this file from a backup of the computer, or see docs/explanation/recovery.md on going on without it", journal.ErrDamaged, j.path, err)
+}
+
+func (j *Journal) transact(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := j.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("cannot write to the journal %s: %w", j.path, err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("cannot write to the journal %s: %w", j.path, err)
+	}
+	return nil
+}
+
+// OpenRun opens a run of the plan: its row, the plan itself and the entry
+// RunOpened are one transaction. An *journal.OpenRunError tells that another
+// run is open.
+func (j *Journal) OpenRun(ctx context.Context, id string, p *plan.Plan, opened run.Opened) (run.Entry, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return run.Entry{}, fmt.Errorf("cannot keep the plan: %w", err)
+	}
+	var e run.Entry
+	err = j.transact(ctx, func(tx *sql.Tx) error {
+		var open string
+		switch err := tx.QueryRowContext(ctx, "SELECT id FROM runs WHERE closed IS NULL").Scan(&open); {
+		case err == nil:
+			return &journal.OpenRunError{Run: open}
+		case !errors.Is(err, sql.ErrNoRows):
+			return j.damaged(err)
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO plans(digest, body) VALUES (?, ?)", p.Digest, body); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO runs(id, plan, by, trig, from_version, to_version, opened) VALUES (?,?,?,?,?,?,?)",
+			id, p.Digest, opened.By, opened.Trigger, p.From, p.To, stamp(j.now()))
+		if err != nil {
+			return err
+		}
+		e, err = j.append(ctx, tx, run.Entry{Run: id, Kind: run.RunOpened}, opened)
+		return err
+	})
+	return e, err
+}
+
+// Append adds one entry; it is durable on return. After is the Seq of the
+// last entry that the caller has folded: when another process has appended
+// to the run since, the error is journal.ErrStale and nothing is written.
+func (j *Journal) Append(ctx context.Context, after int64, e run.Entry, body any) (run.Entry, error) {
+	err := j.transact(ctx, func(tx *sql.Tx) error {
+		var last int64
+		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq),0) FROM entries WHERE run = ?", e.Run).Scan(&last); err != nil {
+			return j.damaged(err)
+		}
+		if last != after {
+			return journal.ErrStale
+		}
+		var err error
+		e, err = j.append(ctx, tx, e, body)
+		return err
+	})
+	return e, err
+}
+
+// CloseRun appends RunClosed and brings the projection up to date, in one
+// transaction.
+func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journal.Closing) (run.Entry, error) {
+	e := run.Entry{Run: id, Kind: run.RunClosed}
+	err := j.transact(ctx, func(tx *sql.Tx) error {
+		var last int64
+		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq),0) FROM entries WHERE run = ?", id).Scan(&last); err != nil {
+			return j.damaged(err)
+		}
+		if last != after {
+			return journal.ErrStale
+		}
+		var err error
+		if e, err = j.append(ctx, tx, e, c.Body); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE runs SET closed=?, result=?, version=?, outage=?, work=? WHERE id=?",
+			stamp(e.At), c.Body.Result, c.Body.Version, int64(c.Outage), len(c.Body.Work), id)
+		if err != nil {
+			return err
+		}
+		for _, m := range c.Once {
+			if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO once(marker, run) VALUES (?,?)", m, id); err != nil {
+				return err
+			}
+		}
+		for _, r := range c.Record {
+			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO record(component, instance, version, release, bundle, run) VALUES (?,?,?,?,?,?)",
+				r.Component, r.Instance, r.Version, r.Release, r.Bundle, id)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return e, err
+}
+
+func (j *Journal) append(ctx context.Context, tx *sql.Tx, e run.Entry, body any) (run.Entry, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return e, fmt.Errorf("cannot write the entry %s: %w", e.Kind, err)
+	}
+	err = tx.QueryRowContext(ctx, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").Scan(&e.Seq, &e.Prev)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return e, j.damaged(err)
+	}
+	e.Seq++
+	e.At, e.Body = j.now().UTC(), raw
+	e.Hash = e.Sum()
+	_, err = tx.ExecContext(ctx, "INSERT INTO entries(seq, run, at, kind, step, dir, body, prev, hash) VALUES (?,?,?,?,?,?,?,?,?)",
+		e.Seq, e.Run, e.At.Format(time.RFC3339Nano), e.Kind, e.Step, e.Dir, []byte(e.Body), e.Prev, e.Hash)
+	if err != nil {
+		return e, fmt.Errorf("cannot write to the journal %s: %w", j.path, err)
+	}
+	return e, nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -1,0 +1,160 @@
+package run
+
+import "upkeep/internal/plan"
+
+// ActionKind is what the engine must do next.
+type ActionKind string
+
+// The actions.
+const (
+	ActDo        ActionKind = "do"        // a step that has no Intent, or failed and is tried again
+	ActUndo      ActionKind = "undo"      // a step on the way back
+	ActRecover   ActionKind = "recover"   // a step with an Intent and no Outcome: observe first
+	ActSkipUndo  ActionKind = "skip-undo" // its undo does not matter for this way back
+	ActBack      ActionKind = "back"      // record the decision to go back
+	ActMilestone ActionKind = "milestone"
+	ActSeal      ActionKind = "seal"
+	ActBarrier   ActionKind = "barrier"
+	ActLand      ActionKind = "land" // the way back has reached its milestone
+	ActClose     ActionKind = "close"
+	ActWait      ActionKind = "wait" // a person must decide
+)
+
+// UndoTries is how often an undo is tried before a person is asked.
+const UndoTries = 3
+
+// Action is the decision of what comes next.
+type Action struct {
+	Kind    ActionKind
+	Step    plan.Step
+	Dir     Direction // for recover
+	Again   bool      // a further try after a failure
+	To      int       // for back and land
+	Number  int       // for milestone: which
+	Result  Result    // for close
+	Version string    // for close
+	Choices []Choice  // for wait
+}
+
+// Next decides what comes after the state. It is pure, and total: for every
+// state that Fold can give there is exactly one answer.
+func Next(s *State) Action {
+	if s.Mode == Backing {
+		return s.nextBack()
+	}
+	return s.nextForward()
+}
+
+// sequence is the steps that go forward in the mode of the run.
+func (s *State) sequence() []plan.Step {
+	if s.Mode == Landing {
+		return s.Plan.Milestones[s.BackTo-1].Landing
+	}
+	return s.Plan.Steps
+}
+
+func (s *State) nextForward() Action {
+	if s.Closed != nil {
+		return Action{Kind: ActWait}
+	}
+	milestone := 0
+	for _, step := range s.sequence() {
+		st := s.Step(step.ID)
+		if step.Verb == plan.VerbMilestone {
+			milestone++
+		}
+		switch st.Status {
+		case Done, Tolerated:
+			continue
+		case Pending, Undone:
+			switch step.Verb {
+			case plan.VerbMilestone:
+				return Action{Kind: ActMilestone, Step: step, Number: milestone}
+			case plan.VerbBarrier:
+				if !s.Sealed {
+					return Action{Kind: ActSeal, Step: step}
+				}
+				return Action{Kind: ActBarrier, Step: step}
+			}
+			return Action{Kind: ActDo, Step: step}
+		case InFlight:
+			return Action{Kind: ActRecover, Step: step, Dir: Do}
+		case Failed:
+			if st.Tries <= step.Retries {
+				return Action{Kind: ActDo, Step: step, Again: true}
+			}
+			if s.Barrier {
+				return Action{Kind: ActWait, Step: step, Choices: []Choice{ChooseRetry, ChooseSkip}}
+			}
+			return Action{Kind: ActBack, Step: step, To: s.landing()}
+		case Unclear:
+			choices := []Choice{ChooseRetry, ChooseAccept}
+			if !s.Barrier {
+				choices = append(choices, ChooseBack)
+			}
+			return Action{Kind: ActWait, Step: step, Choices: choices}
+		}
+	}
+	if s.Mode == Landing {
+		return Action{Kind: ActClose, Result: ResultMilestone, Version: s.Plan.Milestones[s.BackTo-1].Version}
+	}
+	return Action{Kind: ActClose, Result: ResultNew, Version: s.Plan.To}
+}
+
+// landing is where a failure leads by the decision recorded in the plan.
+func (s *State) landing() int {
+	if s.Mode == Landing || s.Plan.OnFailure != "stay" {
+		return 0
+	}
+	return s.Milestone
+}
+
+// nextBack walks the steps that were begun, last first, down to the
+// milestone that the way back ends at.
+func (s *State) nextBack() Action {
+	steps := s.undoable()
+	for i := len(steps) - 1; i >= 0; i-- {
+		step := steps[i]
+		st := s.Step(step.ID)
+		if !st.Intended {
+			continue
+		}
+		switch st.Status {
+		case Undoing:
+			return Action{Kind: ActRecover, Step: step, Dir: Undo}
+		case UndoFailed:
+			if st.Tries < UndoTries && !st.Last.Unclear {
+				return Action{Kind: ActUndo, Step: step, Again: true}
+			}
+			return Action{Kind: ActWait, Step: step, Choices: []Choice{ChooseRetry, ChooseAccept}}
+		}
+		if step.OnlyTo != 0 && s.BackTo < step.OnlyTo {
+			return Action{Kind: ActSkipUndo, Step: step}
+		}
+		return Action{Kind: ActUndo, Step: step}
+	}
+	if s.BackTo > 0 {
+		return Action{Kind: ActLand, To: s.BackTo}
+	}
+	return Action{Kind: ActClose, Result: ResultOld, Version: s.Plan.From}
+}
+
+// undoable lists, in the order in which they were done, the steps that the
+// way back has to consider: those after its milestone, and those of any
+// landing that was tried.
+func (s *State) undoable() []plan.Step {
+	var steps []plan.Step
+	reached := 0
+	for _, step := range s.Plan.Steps {
+		if reached >= s.BackTo {
+			steps = append(steps, step)
+		}
+		if step.Verb == plan.VerbMilestone {
+			reached++
+		}
+	}
+	for _, m := range s.Plan.Milestones {
+		steps = append(steps, m.Landing...)
+	}
+	return steps
+}
