@@ -1,0 +1,127 @@
+package kin
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"upkeep/internal/scope/proc"
+)
+
+// shell starts a session leader that stays, with jobs in process groups of their own.
+func shell(t *testing.T, script string) (leader proc.Proc, printed []int) {
+	t.Helper()
+	c := exec.Command("bash", "-c", "set -m; "+script+"; echo; wait")
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Skip("no bash: ", err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL); _ = c.Wait() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range strings.Fields(line) {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		printed = append(printed, n)
+	}
+	if leader, err = proc.Read(c.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	return leader, printed
+}
+
+// A service that somebody started from a login shell is ended without the
+// shell and its other jobs.
+func TestLoginShellIsNoMember(t *testing.T) {
+	sh, jobs := shell(t, "sleep 71 >/dev/null & printf '%s ' $!; sleep 72 >/dev/null & printf '%s ' $!")
+	service, err := proc.Read(jobs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := proc.Read(jobs[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = proc.Signal(other.ID, syscall.SIGKILL) })
+	g := Group{Leader: service.ID}
+	m, err := g.Members()
+	if err != nil || len(m) != 1 || m[0].ID != service.ID {
+		t.Fatalf("members %v, %v; want the service alone", m, err)
+	}
+	if n, err := g.End(t.Context(), time.Second); n != 1 || err != nil {
+		t.Errorf("ended %d, %v", n, err)
+	}
+	if !proc.Running(sh.ID) || !proc.Running(other.ID) {
+		t.Error("the shell or its other job was ended")
+	}
+}
+
+func TestEndWithoutGraceOrContext(t *testing.T) {
+	_, jobs := shell(t, "(trap '' TERM; sleep 73; sleep 73) >/dev/null & printf '%s ' $!")
+	p, err := proc.Read(jobs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begin := time.Now()
+	if n, err := (Group{Leader: p.ID}).End(ctx, time.Minute); n < 1 || err != nil {
+		t.Errorf("ended %d, %v", n, err)
+	}
+	if d := time.Since(begin); d > 2*time.Second {
+		t.Errorf("a cancelled end took %v", d)
+	}
+}
+
+func TestCredential(t *testing.T) {
+	if _, err := credential("no-such-user"); err == nil || !strings.Contains(err.Error(), "no such account") {
+		t.Errorf("unknown account: %v", err)
+	}
+	if c, err := credential(""); c != nil || err != nil {
+		t.Errorf("no account: %v, %v", c, err)
+	}
+	if os.Geteuid() != 0 {
+		_, err := credential("root")
+		if !errors.Is(err, ErrNotRoot) {
+			t.Errorf("as another without root: %v", err)
+		}
+		return
+	}
+	c, err := credential("nobody")
+	if err != nil || c.Uid == 0 || len(c.Groups) == 0 {
+		t.Errorf("nobody: %+v, %v", c, err)
+	}
+}
+
+func TestCgroupName(t *testing.T) {
+	a, b := CgroupName("op", "run/1/forward"), CgroupName("op", "run-1-forward")
+	if a == b || !strings.HasPrefix(a, "op-run-1-forward-") || strings.ContainsAny(a, "/. \n") {
+		t.Errorf("names %q and %q", a, b)
+	}
+	if n := CgroupName("op", strings.Repeat("x/", 500)); len(n) > 100 {
+		t.Errorf("a name of %d bytes", len(n))
+	}
+}
+
+func TestCgroupParentRefusesOddNames(t *testing.T) {
+	for _, name := range []string{"", "..", "a/b", ".x", "a\nb"} {
+		if _, err := CgroupParent(name); err == nil {
+			t.Errorf("%q was accepted", name)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+// Package proc reads the processes of this machine, and signals one of them
+// without ever hitting another that got its number later.
+//
+// A pid alone names nothing: numbers are used again. A pid together with the
+// start time (in clock ticks since boot, field 22 of /proc/PID/stat, proc(5))
+// and the boot id names one process for good.
+//
+// It works on Linux; elsewhere every function returns ErrUnsupported. It may
+// import the standard library and golang.org/x/sys only.
+package proc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// ErrUnsupported is returned where processes cannot be read.
+var ErrUnsupported = errors.New("processes cannot be read on this system")
+
+// ErrGone is returned when the process does not exist any more.
+var ErrGone = errors.New("process is gone")
+
+// ID names one process of this boot.
+type ID struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"` // clock ticks since boot
+}
+
+// Proc is one process as the kernel shows it.
+type Proc struct {
+	ID
+	PPID    int    `json:"ppid"`
+	PGID    int    `json:"pgid"`
+	Session int    `json:"session"`
+	State   byte   `json:"-"` // R, S, D, T, Z …
+	Name    string `json:"name"`
+}
+
+// Dead tells whether the process has ended and only waits to be collected.
+func (p Proc) Dead() bool { return p.State == 'Z' || p.State == 'X' || p.State == 'x' }
+
+// String shows pid and name.
+func (p Proc) String() string { return fmt.Sprintf("%d (%s)", p.PID, p.Name) }
+
+// ParseStat reads the text of /proc/PID/stat. The name may hold spaces,
+// brackets and newlines; it ends at the last closing bracket.
+func ParseStat(b []byte) (Proc, error) {
+	open, end := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	if open < 1 || end < open {
+		return Proc{}, fmt.Errorf("cannot read process state: no name in %.60q", b)
+	}
+	var p Proc
+	var err error
+	if p.PID, err = strconv.Atoi(string(bytes.TrimSpace(b[:open]))); err != nil {
+		return Proc{}, fmt.Errorf("cannot read process state: %w", err)
+	}
+	p.Name = string(b[open+1 : end])
+	f := bytes.Fields(b[end+1:])
+	if len(f) < 20 || len(f[0]) != 1 {
+		return Proc{}, fmt.Errorf("cannot read process state of %d: %d fields after the name, want at least 20", p.PID, len(f))
+	}
+	p.State = f[0][0]
+	for i, dst := range []*int{&p.PPID, &p.PGID, &p.Session} {
+		if *dst, err = strconv.Atoi(string(f[1+i])); err != nil {
+			return Proc{}, fmt.Errorf("cannot read process state of %d: %w", p.PID, err)
+		}
+	}
+	if p.Start, err = strconv.ParseUint(string(f[19]), 10, 64); err != nil {
+		return Proc{}, fmt.Errorf("cannot read process state of %d: %w", p.PID, err)
+	}
+	return p, nil
+}
+
+// HasEntry tells whether an environment block (entries ended by NUL, as in
+// /proc/PID/environ) holds exactly this entry.
+func HasEntry(environ []byte, entry string) bool {
+	for len(environ) > 0 {
+		i := bytes.IndexByte(environ, 0)
+		if i < 0 {
+			return string(environ) == entry
+		}
+		if string(environ[:i]) == entry {
+			return true
+		}
+		environ = environ[i+1:]
+	}
+	return false
+}

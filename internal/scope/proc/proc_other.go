@@ -1,0 +1,29 @@
+//go:build !linux
+
+package proc
+
+import "syscall"
+
+// Read is unsupported here.
+func Read(int) (Proc, error) { return Proc{}, ErrUnsupported }
+
+// All is unsupported here.
+func All() ([]Proc, error) { return nil, ErrUnsupported }
+
+// Environ is unsupported here.
+func Environ(int) ([]byte, error) { return nil, ErrUnsupported }
+
+// Args is unsupported here.
+func Args(int) ([]string, error) { return nil, ErrUnsupported }
+
+// Exe is unsupported here.
+func Exe(int) (string, error) { return "", ErrUnsupported }
+
+// BootID is unsupported here.
+func BootID() (string, error) { return "", ErrUnsupported }
+
+// Signal is unsupported here.
+func Signal(ID, syscall.Signal) error { return ErrUnsupported }
+
+// Running is false here, where nothing can be read.
+func Running(ID) bool { return false }
