@@ -1,0 +1,76 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// buildOnce remembers the one build of a test process; the function itself is
+// never replaced.
+var buildOnce = sync.OnceValues(build)
+
+// Build builds ./cmd/upkeep, once in a test process and without cgo, and gives
+// the path of the binary. UPKEEP_BIN names a binary to take instead. The
+// binary's folder goes when the test process ends, with every process that
+// still runs from it.
+func Build(t testing.TB) string {
+	t.Helper()
+	b, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.path
+}
+
+// binary holds the reaper as well: were it let go of, its pipe would be
+// collected and closed, and the watcher would take the binary away.
+type binary struct {
+	path   string
+	reaper *Reaper
+}
+
+func build() (*binary, error) {
+	if path := os.Getenv("UPKEEP_BIN"); path != "" {
+		return &binary{path: path}, nil
+	}
+	root, err := ModuleRoot()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openDir()
+	if err != nil {
+		return nil, err
+	}
+	// Not closed: its watcher clears up when this process ends.
+	reaper, err := Reap(dir)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "upkeep")
+	cmd := exec.Command("go", "build", "-o", path, "./cmd/upkeep")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("cannot build ./cmd/upkeep: %w\n%s", err, out)
+	}
+	return &binary{path: path, reaper: reaper}, nil
+}
+
+// ModuleRoot gives the folder of the module's go.mod, found from the working
+// folder upwards.
+func ModuleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("cannot find the module: go env GOMOD: %w", err)
+	}
+	gomod := strings.TrimSpace(string(out))
+	if !strings.HasSuffix(gomod, "go.mod") {
+		return "", fmt.Errorf("cannot find the module: the working folder is in none")
+	}
+	return filepath.Dir(gomod), nil
+}
