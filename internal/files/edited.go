@@ -1,0 +1,41 @@
+package files
+
+import (
+	"context"
+
+	"upkeep/internal/durable"
+)
+
+// Edited lists what the customer changed in the tree at root against the release that is installed there: files edited, added and removed, links bent, files turned into
+// something else. Owners, times and attributes are not looked at (installing sets them), nor modes of entries of which the release says none,
+// nor directories as such. o.Exclude names what is not the release's: kept paths, logs, caches.
+func Edited(ctx context.Context, fsys durable.FS, release Tree, root string, o Options) ([]Difference, error) {
+	match, err := newMatcher(o.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	o.Hash = true
+	now, err := Scan(ctx, fsys, root, o)
+	if err != nil {
+		return nil, err
+	}
+	was := Tree{}
+	for _, e := range release.Entries {
+		if !match.covers(e.Path, e.Type == Dir) {
+			was.Entries = append(was.Entries, e)
+		}
+	}
+	var out []Difference
+	for _, d := range Compare(was, now, Ignore{MTime: true, Owner: true, Xattrs: true, HardLink: true}) {
+		old, inOld := was.Find(d.Path)
+		cur, inNow := now.Find(d.Path)
+		switch {
+		case d.What == Mode && (old.Type == Dir || old.Mode == 0 || old.Mode&0o111 == cur.Mode&0o111):
+			// Only the execute bits of files were set by somebody on purpose; the rest depends on how the release was installed.
+		case !inOld && cur.Type == Dir, !inNow && old.Type == Dir:
+		default:
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
