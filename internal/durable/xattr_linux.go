@@ -30,10 +30,9 @@ func xattrs(path string) (map[string][]byte, error) {
 
 func listXattr(path string) ([]string, error) {
 	b, err := sized(func(b []byte) (int, error) { return unix.Llistxattr(path, b) })
-	if err == unix.ENOTSUP || len(b) == 0 {
+	if err == unix.ENOTSUP || err == nil && len(b) == 0 {
 		return nil, nil
-	}
-	if err != nil {
+	} else if err != nil {
 		return nil, err
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00"), nil
