@@ -1,0 +1,107 @@
+package database
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Database is one database of a product. A value is safe for use by one
+// goroutine at a time, except Sessions and EndSessions, which may be called
+// while another call runs. Every error names the database and wraps one of the
+// Err values of this package where one fits.
+type Database interface {
+	// Kind is "postgres" or "sqlite".
+	Kind() string
+
+	// Inspect reads what the database is and what the account may do with it.
+	// It never writes.
+	Inspect(ctx context.Context) (Info, error)
+
+	// Query runs one statement in a read-only transaction and gives the first
+	// column of the first row as text. No row, or a NULL there, is ErrNoRow.
+	// It never writes, and never creates the database.
+	Query(ctx context.Context, sql string) (string, error)
+
+	// Dump writes the whole content, as of one moment, to w. The report is
+	// complete only when the error is nil: what reached w before a failure must
+	// be thrown away. It never changes the database.
+	Dump(ctx context.Context, w io.Writer) (Report, error)
+
+	// Restore replaces the whole content by what Dump wrote: afterwards there is
+	// exactly the dump's content, whatever was there before, half-migrated or
+	// not. It takes effect at one instant; killed at any moment it leaves the
+	// content from before or the dump's, and may be run again. r is read to its
+	// end, and an error from it (a wrong sum, a truncated file) prevents the
+	// restore.
+	Restore(ctx context.Context, r io.Reader) error
+
+	// Fingerprint reads the full content: equal fingerprints mean equal schema
+	// and equal rows. It never writes.
+	Fingerprint(ctx context.Context) (Fingerprint, error)
+
+	// Apply runs one script in one transaction. A script that would end the
+	// transaction itself is refused before anything runs (ErrScript).
+	Apply(ctx context.Context, script Script) error
+
+	// Sessions lists what is connected in the name of an operation, the asking
+	// connection left out. Empty where a kind has no sessions.
+	Sessions(ctx context.Context, opID string) ([]Session, error)
+
+	// EndSessions ends those sessions, waits until they are gone, and says how
+	// many there were. Recovery calls it before it observes anything.
+	EndSessions(ctx context.Context, opID string) (int, error)
+
+	Close() error
+}
+
+// Info is what Inspect found.
+type Info struct {
+	Server    string // "PostgreSQL 15.18", "SQLite 3.50.4"
+	Major     int    // 15, 3
+	Name      string // database name or file path; never a password
+	Account   string // who we are there; empty for SQLite
+	SizeBytes int64  // on the server's disk, indexes included
+	Tables    int    // user tables, those of extensions left out
+	Encoding  string
+	// InRecovery is true for a standby, which can be read but not restored.
+	InRecovery bool
+	Rights     Rights
+}
+
+// Rights says what the account may do. Problems has one plain sentence for
+// every thing that stands in the way of Dump or Restore.
+type Rights struct {
+	Dump      bool
+	Restore   bool
+	Globals   bool // roles and tablespaces of the server may be read
+	EndOthers bool // sessions of any other account may be ended
+	Problems  []string
+}
+
+// Report describes one finished dump.
+type Report struct {
+	Kind        string        `json:"kind"`
+	Server      string        `json:"server"`
+	Tool        string        `json:"tool"`   // what wrote it: "pg_dump 15.18", "SQLite 3.50.4"
+	Format      string        `json:"format"` // FormatCustom or FormatSQLite
+	Bytes       int64         `json:"bytes"`
+	Duration    time.Duration `json:"duration_ns"`
+	LeftOut     []string      `json:"left_out,omitempty"` // what the dump does not hold, in sentences
+	Fingerprint Fingerprint   `json:"fingerprint"`        // of the very moment of the dump
+}
+
+// Formats of a dump. Both can be read by the vendors' own tools: pg_restore,
+// and sqlite3 (the dump is a database file).
+const (
+	FormatCustom = "pg_dump custom, uncompressed"
+	FormatSQLite = "sqlite database file"
+)
+
+// Session is one connection to the server.
+type Session struct {
+	ID      string // pid on the server
+	Name    string // application name
+	State   string // "active", "idle in transaction"
+	Started time.Time
+}

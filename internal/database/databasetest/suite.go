@@ -1,0 +1,370 @@
+// Package databasetest is the contract of database.Database as a test suite:
+// every kind runs it on the real thing. It may be imported by tests only.
+package databasetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"testing/iotest"
+
+	"upkeep/internal/database"
+)
+
+// Subject is one fresh, empty database.
+type Subject struct {
+	DB database.Database
+	// Missing is a database that does not exist.
+	Missing database.Database
+	// Exec runs statements as the product would, not through DB.
+	Exec func(t *testing.T, sql string)
+	// Dialect of the kind.
+	Dialect database.Dialect
+}
+
+// Factory makes a subject; it registers its own clean-up.
+type Factory func(t *testing.T) Subject
+
+// Fill makes a small product's schema with rows, in SQL that every kind reads.
+const Fill = `
+CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, note TEXT, score DOUBLE PRECISION, CHECK (name IN ('ada', 'bob', 'eve')));
+CREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL REFERENCES users (id), body TEXT DEFAULT 'it''s');
+CREATE INDEX posts_author ON posts (author);
+CREATE VIEW names AS SELECT name FROM users WHERE name IN ('ada', 'bob');
+INSERT INTO users VALUES (1, 'ada', NULL, 0.1), (2, 'bob', '', 1e300), (3, 'eve', 'quote '' and ünïcode', -0.0);
+INSERT INTO posts VALUES (1, 1, 'first'), (2, 1, 'first'), (3, 2, NULL);
+`
+
+// mess is what a migration that failed half way may leave.
+const mess = `
+DROP VIEW names;
+DROP TABLE posts;
+ALTER TABLE users ADD COLUMN extra INTEGER;
+UPDATE users SET note = 'changed';
+INSERT INTO users (id, name) VALUES (7, 'eve');
+CREATE TABLE newer (x INTEGER);
+CREATE VIEW newest AS SELECT x FROM newer;
+INSERT INTO newer VALUES (1);
+`
+
+// Run runs the whole contract.
+func Run(t *testing.T, make Factory) {
+	t.Run("Query", func(t *testing.T) { testQuery(t, make(t)) })
+	t.Run("Missing", func(t *testing.T) { testMissing(t, make(t)) })
+	t.Run("Inspect", func(t *testing.T) { testInspect(t, make(t)) })
+	t.Run("Fingerprint", func(t *testing.T) { testFingerprint(t, make(t)) })
+	t.Run("RoundTrip", func(t *testing.T) { testRoundTrip(t, make(t)) })
+	t.Run("EmptyRoundTrip", func(t *testing.T) { testEmpty(t, make(t)) })
+	t.Run("DumpIntoBrokenWriter", func(t *testing.T) { testBrokenWriter(t, make(t)) })
+	t.Run("RestoreBrokenDumps", func(t *testing.T) { testBrokenDumps(t, make(t)) })
+	t.Run("RestoreInterrupted", func(t *testing.T) { testInterrupted(t, make(t)) })
+	t.Run("Apply", func(t *testing.T) { testApply(t, make(t)) })
+	t.Run("Sessions", func(t *testing.T) { testSessions(t, make(t)) })
+}
+
+func testQuery(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	before := Fingerprint(t, s.DB)
+	for _, c := range []struct {
+		sql, want string
+		err       error
+	}{
+		{"SELECT max(id) FROM users", "3", nil},
+		{"SELECT name, id FROM users ORDER BY id", "ada", nil},
+		{"SELECT note FROM users WHERE id = 2", "", nil},
+		{"SELECT note FROM users WHERE id = 1", "", database.ErrNoRow},
+		{"SELECT id FROM users WHERE id = 99", "", database.ErrNoRow},
+		{"SELECT 0.5", "0.5", nil},
+	} {
+		got, err := s.DB.Query(t.Context(), c.sql)
+		if got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("Query(%q) = %q, %v; want %q, %v", c.sql, got, err, c.want, c.err)
+		}
+	}
+	for _, sql := range []string{
+		"DELETE FROM posts",
+		"INSERT INTO users (id, name) VALUES (9, 'eve') RETURNING id",
+		"SELECT 1; DELETE FROM posts",
+		"COMMIT; DELETE FROM posts",
+		"CREATE TABLE other (x INTEGER)",
+		"SELECT nothing FROM nowhere",
+		"",
+	} {
+		if got, err := s.DB.Query(t.Context(), sql); err == nil {
+			t.Errorf("Query(%q) = %q: want an error", sql, got)
+		}
+	}
+	Same(t, "queries that write were refused", before, Fingerprint(t, s.DB))
+}
+
+func testMissing(t *testing.T, s Subject) {
+	ctx := t.Context()
+	_, queryErr := s.Missing.Query(ctx, "SELECT 1")
+	_, inspectErr := s.Missing.Inspect(ctx)
+	_, dumpErr := s.Missing.Dump(ctx, io.Discard)
+	_, printErr := s.Missing.Fingerprint(ctx)
+	applyErr := s.Missing.Apply(ctx, database.Script{Name: "x", SQL: "CREATE TABLE a (x INTEGER)"})
+	for name, err := range map[string]error{"Query": queryErr, "Inspect": inspectErr, "Dump": dumpErr, "Fingerprint": printErr, "Apply": applyErr} {
+		if !errors.Is(err, database.ErrNoDatabase) {
+			t.Errorf("%s on a database that does not exist: %v; want ErrNoDatabase", name, err)
+		}
+	}
+	if _, err := s.Missing.Query(ctx, "SELECT 1"); !errors.Is(err, database.ErrNoDatabase) {
+		t.Errorf("asking made the database: %v", err)
+	}
+}
+
+func testInspect(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	info, err := s.DB.Inspect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Tables != 2 || info.SizeBytes < 4096 || info.Major == 0 || info.Server == "" || info.Name == "" {
+		t.Errorf("not well inspected: %+v", info)
+	}
+	if !info.Rights.Dump || !info.Rights.Restore || len(info.Rights.Problems) > 0 {
+		t.Errorf("rights %+v; want dump and restore without problems", info.Rights)
+	}
+}
+
+func testFingerprint(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	last := Fingerprint(t, s.DB)
+	Same(t, "nothing was done", last, Fingerprint(t, s.DB))
+	if got := last.Tables; got == nil || last.RowCount() < 6 {
+		t.Fatalf("rows of %+v: want at least 6", got)
+	}
+	for _, sql := range []string{
+		"UPDATE users SET note = '' WHERE id = 1", // NULL is not empty
+		"UPDATE users SET score = 0.2 WHERE id = 1",
+		"UPDATE posts SET body = 'First' WHERE id = 2",
+		"DELETE FROM posts WHERE id = 2",
+		"INSERT INTO posts VALUES (4, 3, '')",
+		"CREATE TABLE t (x INTEGER)",
+		"ALTER TABLE t ADD COLUMN y INTEGER",
+		"ALTER TABLE t RENAME COLUMN y TO z",
+		"CREATE INDEX t_x ON t (x)",
+		"CREATE VIEW v AS SELECT x FROM t",
+		"DROP VIEW v; CREATE VIEW v AS SELECT x FROM t WHERE x > 1",
+		"DROP VIEW v",
+		"DROP INDEX t_x",
+		"CREATE UNIQUE INDEX t_x ON t (x)",
+		"DROP TABLE t",
+	} {
+		s.Exec(t, sql)
+		next := Fingerprint(t, s.DB)
+		if len(database.Compare(last, next)) == 0 || last.Digest() == next.Digest() {
+			t.Errorf("%q went unnoticed", sql)
+		}
+		last = next
+	}
+	// Rows swapped between two tables, or between two rows, are a change too.
+	s.Exec(t, "CREATE TABLE a (x INTEGER, y INTEGER); CREATE TABLE b (x INTEGER, y INTEGER); INSERT INTO a VALUES (1, 2); INSERT INTO b VALUES (3, 4)")
+	one := Fingerprint(t, s.DB)
+	s.Exec(t, "UPDATE a SET x = 3, y = 4; UPDATE b SET x = 1, y = 2")
+	two := Fingerprint(t, s.DB)
+	s.Exec(t, "UPDATE a SET x = 4, y = 3; UPDATE b SET x = 2, y = 1")
+	if three := Fingerprint(t, s.DB); one.Digest() == two.Digest() || two.Digest() == three.Digest() {
+		t.Error("exchanged rows or columns went unnoticed")
+	}
+}
+
+func testRoundTrip(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	want := Fingerprint(t, s.DB)
+	dump, report := Dump(t, s.DB)
+	Same(t, "the dump only read", want, Fingerprint(t, s.DB))
+	Same(t, "the report describes the dump", want, report.Fingerprint)
+	if report.Bytes != int64(len(dump)) || report.Kind != s.DB.Kind() || report.Server == "" || report.Tool == "" || report.Format == "" {
+		t.Errorf("report %+v does not fit %d bytes", report, len(dump))
+	}
+	for _, sql := range []string{"", mess, "DROP VIEW names; DROP TABLE posts; DROP TABLE users"} {
+		s.Exec(t, sql)
+		for range 2 {
+			// OneByteReader would be slow: half reads are odd enough.
+			if err := s.DB.Restore(t.Context(), iotest.HalfReader(bytes.NewReader(dump))); err != nil {
+				t.Fatalf("after %q: %v", sql, err)
+			}
+			Same(t, "restored after "+sql, want, Fingerprint(t, s.DB))
+		}
+	}
+	s.Exec(t, "INSERT INTO posts VALUES (50, 3, 'the product goes on')")
+}
+
+func testEmpty(t *testing.T, s Subject) {
+	want := Fingerprint(t, s.DB)
+	dump, _ := Dump(t, s.DB)
+	s.Exec(t, Fill)
+	if err := s.DB.Restore(t.Context(), bytes.NewReader(dump)); err != nil {
+		t.Fatal(err)
+	}
+	Same(t, "emptied", want, Fingerprint(t, s.DB))
+}
+
+func testBrokenWriter(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	dump, _ := Dump(t, s.DB)
+	full := errors.New("no space left on the stick")
+	for _, room := range []int{0, 1, len(dump) / 2, len(dump) - 1} {
+		if report, err := s.DB.Dump(t.Context(), &limited{room: room, err: full}); !errors.Is(err, full) || report.Bytes != 0 {
+			t.Errorf("dump with room for %d bytes: %v, %+v; want the writer's error and no report", room, err, report)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.DB.Dump(ctx, io.Discard); err == nil {
+		t.Error("a cancelled dump succeeded")
+	}
+}
+
+func testBrokenDumps(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	dump, _ := Dump(t, s.DB)
+	s.Exec(t, mess)
+	before := Fingerprint(t, s.DB)
+	bad := errors.New("sum differs")
+	for name, r := range map[string]io.Reader{
+		"empty":           bytes.NewReader(nil),
+		"not a dump":      bytes.NewReader(bytes.Repeat([]byte("lorem ipsum "), 5000)),
+		"cut early":       bytes.NewReader(dump[:20]),
+		"cut in half":     bytes.NewReader(dump[:len(dump)/2]),
+		"cut at the end":  bytes.NewReader(dump[:len(dump)-1]),
+		"fails at once":   iotest.ErrReader(bad),
+		"fails half way":  io.MultiReader(bytes.NewReader(dump[:len(dump)/2]), iotest.ErrReader(bad)),
+		"fails after all": io.MultiReader(bytes.NewReader(dump), iotest.ErrReader(bad)),
+	} {
+		err := s.DB.Restore(t.Context(), r)
+		if err == nil {
+			t.Fatalf("%s: restored", name)
+		}
+		if name[0] == 'f' && !errors.Is(err, bad) {
+			t.Errorf("%s: %v; want the reader's error", name, err)
+		}
+		Same(t, "a restore that failed ("+name+")", before, Fingerprint(t, s.DB))
+	}
+}
+
+func testInterrupted(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	want := Fingerprint(t, s.DB)
+	dump, _ := Dump(t, s.DB)
+	s.Exec(t, mess)
+	before := Fingerprint(t, s.DB)
+	for _, at := range []int{0, len(dump) / 3, len(dump) - 1, len(dump)} {
+		ctx, cancel := context.WithCancel(t.Context())
+		err := s.DB.Restore(ctx, &tripwire{r: bytes.NewReader(dump), at: at, trip: cancel})
+		cancel()
+		got := Fingerprint(t, s.DB)
+		if err == nil {
+			Same(t, "a restore that was too fast to be cancelled", want, got)
+			s.Exec(t, mess)
+			continue
+		}
+		if before.Digest() != got.Digest() && want.Digest() != got.Digest() {
+			t.Fatalf("cancelled at byte %d: neither before nor after: %s", at, database.Summary(database.Compare(before, got)))
+		}
+	}
+	if err := s.DB.Restore(t.Context(), bytes.NewReader(dump)); err != nil {
+		t.Fatalf("run again: %v", err)
+	}
+	Same(t, "run again", want, Fingerprint(t, s.DB))
+}
+
+func testApply(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	if err := s.DB.Apply(t.Context(), database.Script{Name: "1.sql", SQL: "-- a script\nCREATE TABLE one (x INTEGER);\nINSERT INTO one VALUES (1), (2);"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.DB.Query(t.Context(), "SELECT count(*) FROM one"); got != "2" {
+		t.Fatalf("after the script: %q, %v", got, err)
+	}
+	before := Fingerprint(t, s.DB)
+	for name, sql := range map[string]string{
+		"fails at its end":   "CREATE TABLE two (x INTEGER); INSERT INTO one VALUES (3); SELECT * FROM nowhere;",
+		"fails in the midst": "INSERT INTO one VALUES (3); INSERT INTO users VALUES (1, 'ada', NULL, 0); CREATE TABLE two (x INTEGER)",
+		"commits":            "INSERT INTO one VALUES (3); COMMIT; SELECT * FROM nowhere",
+	} {
+		err := s.DB.Apply(t.Context(), database.Script{Name: "2.sql", SQL: sql})
+		if err == nil {
+			t.Errorf("a script that %s was applied", name)
+		}
+		if errors.Is(err, database.ErrScript) != (name == "commits") {
+			t.Errorf("a script that %s: %v", name, err)
+		}
+		Same(t, "a script that "+name, before, Fingerprint(t, s.DB))
+	}
+}
+
+func testSessions(t *testing.T, s Subject) {
+	list, err := s.DB.Sessions(t.Context(), "no/such/run")
+	if err != nil || len(list) != 0 {
+		t.Errorf("sessions of nobody: %v, %v", list, err)
+	}
+	n, err := s.DB.EndSessions(t.Context(), "no/such/run")
+	if err != nil || n != 0 {
+		t.Errorf("ended %d, %v", n, err)
+	}
+}
+
+// Fingerprint reads it or fails the test.
+func Fingerprint(t *testing.T, db database.Database) database.Fingerprint {
+	t.Helper()
+	f, err := db.Fingerprint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// Dump dumps into memory or fails the test.
+func Dump(t *testing.T, db database.Database) ([]byte, database.Report) {
+	t.Helper()
+	var b bytes.Buffer
+	report, err := db.Dump(t.Context(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), report
+}
+
+// Same fails the test where the content differs.
+func Same(t *testing.T, when string, want, got database.Fingerprint) {
+	t.Helper()
+	if d := database.Compare(want, got); len(d) > 0 {
+		t.Fatalf("%s: %s", when, database.Summary(d))
+	}
+}
+
+// limited takes room bytes and then fails.
+type limited struct {
+	room int
+	err  error
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.room)
+	l.room -= n
+	if n < len(p) {
+		return n, l.err
+	}
+	return n, nil
+}
+
+// tripwire calls trip once at bytes have been read.
+type tripwire struct {
+	r    io.Reader
+	at   int
+	trip func()
+}
+
+func (w *tripwire) Read(p []byte) (int, error) {
+	if w.at <= 0 {
+		w.trip()
+	}
+	n, err := w.r.Read(p[:min(len(p), max(1, w.at))])
+	w.at -= n
+	return n, err
+}
