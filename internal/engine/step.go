@@ -286,5 +286,12 @@ func (e *Engine) env(s plan.Step, dir run.Direction) step.Env {
 		Run: e.state.Run, OpID: e.opID(s, dir), Direction: step.Direction(dir), Dir: e.Dir, State: e.State,
 		Touched: e.state.Touched, Log: log, Opened: e.state.OpenedAt,
 		Progress: func(p step.Progress) { e.Observer.Progress(s, p) },
+		Recall: func(id string) (step.Memo, error) {
+			st := e.state.Steps[id]
+			if st == nil || st.Memo == "" {
+				return nil, nil
+			}
+			return e.Memos.Read(id, st.Memo)
+		},
 	}
 }

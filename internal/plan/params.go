@@ -237,3 +237,15 @@ type CleanUpParams struct {
 	RestoreDir string   `json:"restoreDir,omitempty"`
 	KeepPoints int      `json:"keepPoints"`
 }
+
+// CheckParams: readiness is checked again.
+type CheckParams struct {
+	Checks []CheckItem `json:"checks"`
+}
+
+// CheckItem is one check whose failure stops the run before anything changes.
+type CheckItem struct {
+	ID     string `json:"id"`
+	Probe  Probe  `json:"probe"`
+	Effect string `json:"effect,omitempty"`
+}

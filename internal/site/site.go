@@ -25,6 +25,7 @@ type Installation struct {
 	Waivers   map[string]Waiver   `json:"waivers,omitempty"`
 	Edited    map[string]string   `json:"edited,omitempty"` // file the site edited to what becomes of it: keep-aside, discard
 	Hooks     []Hook              `json:"hooks,omitempty"`
+	Notify    []string            `json:"notify,omitempty"` // command that tells people; the text is in UPKEEP_TEXT
 	Windows   []Window            `json:"windows,omitempty"`
 	Gate      Gate                `json:"gate,omitzero"`
 	OnFailure string              `json:"on-failure,omitempty"` // origin (default), stay

@@ -7,7 +7,9 @@ package step
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"upkeep/internal/plan"
@@ -71,6 +73,9 @@ type Env struct {
 	Log       io.Writer            // the run's log; lines of the step's children and of the handler
 	Progress  func(Progress)       // what the terminal shows of the step; may be called often
 	Opened    time.Time            // when the run opened
+	// Recall gives the memo of another step of the run, by id; nil when that
+	// step has none.
+	Recall func(id string) (Memo, error)
 }
 
 // Progress is how far a step is.
@@ -79,6 +84,21 @@ type Progress struct {
 	Total int64  `json:"total,omitempty"` // 0: not known
 	Unit  string `json:"unit,omitempty"`  // bytes, files, scripts
 	Line  string `json:"line,omitempty"`  // the last line worth showing
+}
+
+// Expand puts the run's id and its opening time into a text of the plan,
+// which holds ${run.id} and ${run.start} where they are not known yet.
+func (e Env) Expand(text string) string {
+	return strings.NewReplacer("${run.id}", e.Run, "${run.start}", e.Opened.UTC().Format(time.RFC3339Nano)).Replace(text)
+}
+
+// Params reads a step's parameters.
+func Params[T any](s plan.Step) (*T, error) {
+	p := new(T)
+	if err := json.Unmarshal(s.Params, p); err != nil {
+		return nil, fmt.Errorf("cannot read the parameters of step %s: %w", s.ID, err)
+	}
+	return p, nil
 }
 
 // UserError is an error that a person can mend: its text says what happened,

@@ -1,0 +1,169 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"upkeep/internal/manifest"
+)
+
+// backupPhase makes the restore point of the origin.
+func (b *builder) backupPhase(rel *manifest.Release) {
+	b.phase(manifest.BeforeBackup, rel)
+	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil {
+		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible,
+			Title: fmt.Sprintf("make the restore point of %s (%s), read it back and compare", b.in.From, strings.Join(bp.parts(), ", "))}, bp)
+	}
+	b.copied = true
+	b.phase(manifest.AfterBackup, rel)
+}
+
+func (p *BackupParams) parts() []string {
+	var out []string
+	for _, f := range p.Files {
+		out = append(out, f.Component)
+	}
+	for _, d := range p.Databases {
+		out = append(out, d.Component)
+	}
+	return out
+}
+
+// backupParams says what a restore point holds; nil when the release asks for
+// none or the administrator waived an optional one.
+func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
+	steps := h.Release.Procedure.Phases[manifest.BackupPhase]
+	if steps.None {
+		b.waived("the release asks for no backup")
+		return nil
+	}
+	of := listedArgs(steps.Steps, "backup")
+	for _, s := range steps.Steps {
+		if s.Verb == "backup" && s.Optional {
+			if w, ok := b.plan.Waivers["backup"]; ok {
+				b.waived(w)
+				return nil
+			}
+		}
+	}
+	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
+	for _, id := range b.res.Product.Order {
+		if len(of) > 0 && !slices.Contains(of, id) {
+			continue
+		}
+		c := b.res.Product.Components[id]
+		at, ok := b.place(id, c)
+		if !ok {
+			continue
+		}
+		if c.Kind == "tree" {
+			p.Files = append(p.Files, FileSource{Component: id, Path: at})
+			continue
+		}
+		db, err := b.res.Database(id)
+		if b.check(err) {
+			p.Databases = append(p.Databases, *db)
+		}
+	}
+	if len(p.Files)+len(p.Databases) == 0 {
+		b.refuse("the product has nothing that can be backed up: no component of kind tree, sqlite or postgres")
+		return nil
+	}
+	return p
+}
+
+func (b *builder) waived(why string) {
+	b.copied = true
+	b.plan.Waivers["backup"] = why
+	b.noteOnce("no restore point is made (%s): a failed migration cannot be put back", why)
+}
+
+// listedArgs gives the arguments of the steps of that verb.
+func listedArgs(steps []manifest.Step, verb string) []string {
+	var out []string
+	for _, s := range steps {
+		if s.Verb == verb {
+			out = append(out, s.Args...)
+		}
+		out = append(out, listedArgs(s.During, verb)...)
+	}
+	return out
+}
+
+// covers tells each backup which steps change data after it.
+func (b *builder) covers() {
+	for i, d := range b.drafts {
+		p, ok := d.params.(*BackupParams)
+		if !ok || d.Verb != "backup" {
+			continue
+		}
+		for _, later := range b.drafts[i+1:] {
+			if later.Writes && later.Class != Irreversible {
+				p.Covers = append(p.Covers, later.ID)
+			}
+		}
+		for k, list := range b.land {
+			if k+1 < d.OnlyTo {
+				continue
+			}
+			for _, l := range list {
+				if l.Writes && l.Class != Irreversible {
+					p.Covers = append(p.Covers, l.ID)
+				}
+			}
+		}
+	}
+}
+
+// refuseUnsafe refuses a step that changes data with nothing to put it back.
+func (b *builder) refuseUnsafe() {
+	b.covers()
+	for _, d := range b.drafts {
+		if d.Verb == "backup" {
+			return
+		}
+		if d.Writes && d.Class != Irreversible && b.plan.Waivers["backup"] == "" {
+			b.refuse("step %s changes data before there is a restore point", d.ID)
+		}
+	}
+}
+
+// seal marshals the drafts into the plan.
+func (b *builder) seal() (*Plan, error) {
+	var err error
+	if b.plan.Steps, err = marshal(b.drafts); err != nil {
+		return nil, err
+	}
+	for i := range b.plan.Milestones {
+		if b.plan.Milestones[i].Landing, err = marshal(b.land[i]); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range b.plan.Steps {
+		if s.Verb == VerbBarrier {
+			b.plan.Barrier = s.ID
+		}
+		if s.Undo == "none" && s.Class != Irreversible {
+			b.noteOnce("cannot be put back: %s (step %s)", s.Title, s.ID)
+		}
+	}
+	return b.plan, nil
+}
+
+func marshal(drafts []*draft) ([]Step, error) {
+	var out []Step
+	for _, d := range drafts {
+		s := d.Step
+		if d.params != nil {
+			raw, err := json.Marshal(d.params)
+			if err != nil {
+				return nil, fmt.Errorf("cannot write the parameters of %s: %w", s.ID, err)
+			}
+			s.Params = raw
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}

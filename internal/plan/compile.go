@@ -1,0 +1,284 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/manifest"
+)
+
+// Compile makes the plan, or refuses: the error is then a *Refusal whose
+// reasons a person can act on. Any other error is a fault of a document that
+// lint would have shown.
+func Compile(in Input) (*Plan, error) {
+	if len(in.Hops) == 0 {
+		return nil, errors.New("cannot make a plan without a hop: the installed version is the wanted one")
+	}
+	b := newBuilder(in)
+	b.header()
+	b.stage()
+	b.open()
+	for i := range in.Hops {
+		b.hop(i)
+	}
+	last := len(in.Hops) - 1
+	b.finish(last, "")
+	b.landings()
+	b.refuseUnsafe()
+	if len(b.reasons) > 0 {
+		return nil, &Refusal{Reasons: dedupe(b.reasons)}
+	}
+	p, err := b.seal()
+	if err != nil {
+		return nil, err
+	}
+	if err := Validate(p); err != nil {
+		return nil, err
+	}
+	p.Digest = p.Sum()
+	return p, nil
+}
+
+func dedupe(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// draft is a step whose parameters are not yet marshalled.
+type draft struct {
+	Step
+	params any
+}
+
+// builder collects the steps. It reports what is wrong in reasons and goes
+// on, so that the administrator sees everything at once.
+type builder struct {
+	in       Input
+	res      *Resolver // of the document in force: the installed release's until install, then the hop's
+	plan     *Plan
+	drafts   []*draft
+	land     [][]*draft // by milestone
+	into     *[]*draft  // where add puts steps
+	prefix   string     // of ids
+	n        int        // hop in the making, from 1; 0 for what frames the hops
+	reasons  []string
+	entered  []entered // access modes that a step of the plan entered, outermost first
+	held     []heldStep
+	recorded []recorded
+	only     int // milestone before which the undo of what is being added does not matter
+	landing  bool
+	copied   bool // the data's restore point stands before here
+}
+
+// entered is an access mode that a step of the plan has entered.
+type entered struct {
+	step   string
+	params *AccessParams
+}
+
+// recorded is a step that recorded settings.
+type recorded struct {
+	step   string
+	params *RecordParams
+}
+
+// heldStep is a hold that a later step releases.
+type heldStep struct {
+	step   string
+	until  string
+	params *HoldParams
+	node   string
+}
+
+func newBuilder(in Input) *builder {
+	b := &builder{in: in, plan: &Plan{Format: 1, Installation: in.Site.ID, Product: in.Installed.ID, Trigger: in.Trigger,
+		From: in.From, To: in.Hops[len(in.Hops)-1].Release.Version, Nodes: []string{in.Facts.Node}, OnFailure: in.OnFailure}}
+	if b.plan.OnFailure == "" {
+		b.plan.OnFailure = "origin"
+	}
+	b.into = &b.drafts
+	b.use(in.Installed)
+	return b
+}
+
+// use puts a product document in force.
+func (b *builder) use(p *manifest.Product) {
+	sc := NewScope(p, b.in.Site, b.in.Facts.Defaults, b.in.Facts.Values)
+	b.res = &Resolver{Product: p, Scope: sc, Account: b.in.Facts.Account, Root: b.in.Facts.Root}
+	env, err := Environment(p, sc)
+	b.check(err)
+	b.res.Env = env
+}
+
+// check notes an error as a reason.
+func (b *builder) check(err error) bool {
+	if err != nil {
+		b.reasons = append(b.reasons, err.Error())
+	}
+	return err == nil
+}
+
+func (b *builder) refuse(format string, a ...any) {
+	b.reasons = append(b.reasons, fmt.Sprintf(format, a...))
+}
+
+func (b *builder) note(format string, a ...any) {
+	b.plan.Notes = append(b.plan.Notes, fmt.Sprintf(format, a...))
+}
+
+// deadlines are generous: they end what hangs, they do not hurry what works.
+func deadline(verb string) time.Duration {
+	switch verb {
+	case "stage", "precopy", "backup", "migrate":
+		return 6 * time.Hour
+	case "install", "clean-up", "drain":
+		return 30 * time.Minute
+	case "run", "hooks":
+		return 30 * time.Minute
+	case "stop", "start", "restart":
+		return 5 * time.Minute
+	}
+	return 2 * time.Minute
+}
+
+// add appends a step. Its id gets the prefix of the hop, a number when it is
+// taken, and a deadline; it follows the step before it.
+func (b *builder) add(s Step, params any) *draft {
+	s.Hop, s.Node, s.OnlyTo = b.n, b.in.Facts.Node, b.only
+	s.ID = b.free(b.prefix + s.ID)
+	if s.Class == Reversible && b.after() {
+		s.Class, s.Writes = Irreversible, false
+	}
+	if s.Deadline == 0 {
+		s.Deadline = deadline(s.Verb)
+	}
+	for _, key := range []string{s.Verb, s.ID} {
+		if d, ok := b.in.Site.Limits[key]; ok {
+			s.Deadline = d
+		}
+	}
+	if n := len(*b.into); n > 0 {
+		s.After = []string{(*b.into)[n-1].ID}
+	}
+	d := &draft{Step: s, params: params}
+	*b.into = append(*b.into, d)
+	return d
+}
+
+func (b *builder) free(id string) string {
+	taken := func(id string) bool {
+		for _, list := range append([][]*draft{b.drafts}, b.land...) {
+			if slices.ContainsFunc(list, func(d *draft) bool { return d.ID == id }) {
+				return true
+			}
+		}
+		return slices.ContainsFunc(*b.into, func(d *draft) bool { return d.ID == id })
+	}
+	if !taken(id) {
+		return id
+	}
+	for n := 2; ; n++ {
+		if next := fmt.Sprintf("%s-%d", id, n); !taken(next) {
+			return next
+		}
+	}
+}
+
+// header fills in what changes: hops, instances, parameters.
+func (b *builder) header() {
+	in, p := b.in, b.plan
+	for i, h := range in.Hops {
+		from := in.From
+		if i > 0 {
+			from = in.Hops[i-1].Release.Version
+		}
+		p.Hops = append(p.Hops, Hop{From: from, To: h.Release.Version, Bundle: h.Bundle.Digest, Why: h.Why})
+	}
+	p.Params, p.Choices = b.res.Scope.Public(), in.Site.Choices
+	p.Waivers = map[string]string{}
+	for id, w := range in.Site.Waivers {
+		p.Waivers[id] = w.By + ": " + w.Why
+	}
+	for id, w := range in.Waivers {
+		p.Waivers[id] = w
+	}
+	target := in.Hops[len(in.Hops)-1].Product
+	for _, id := range target.Order {
+		b.instance(id, target.Components[id])
+	}
+	if in.Assumed {
+		b.note("the document of the installed release %s is not in the bundle: the product is stopped and backed up as %s describes it", in.From, in.Hops[0].Release.Version)
+	}
+}
+
+func (b *builder) instance(id string, c manifest.Component) {
+	at, ok := b.place(id, c)
+	if !ok {
+		return
+	}
+	f := b.in.Facts.Instances[id]
+	in := Instance{Component: id, Kind: c.Kind, At: at, Node: b.in.Facts.Node, From: f.Version}
+	v := f.Version
+	for _, h := range b.in.Hops {
+		if want := wantVersion(h, id, c.Kind); want != "" {
+			v = want
+		}
+		in.Versions = append(in.Versions, v)
+	}
+	in.To = v
+	b.plan.Instances = append(b.plan.Instances, in)
+}
+
+// place gives where the one instance of a component is; a database behind a
+// secret has no place that may be shown.
+func (b *builder) place(id string, c manifest.Component) (string, bool) {
+	switch c.Kind {
+	case "tree", "sqlite", "postgres":
+	case "":
+		return "", false // a unit without a place of its own, such as a module
+	default:
+		b.check(&NotYetError{What: fmt.Sprintf("component %s of kind %s", id, c.Kind), Where: c.Pos})
+		return "", false
+	}
+	if c.At.Probe != nil || len(b.in.Site.Instances[id]) > 1 {
+		b.check(&NotYetError{What: fmt.Sprintf("several instances of component %s", id), Where: c.Pos})
+		return "", false
+	}
+	path := c.At.Path
+	if given := b.in.Site.Instances[id]; len(given) == 1 && given[0].At != "" {
+		path = given[0].At
+	}
+	if _, secret := b.res.Scope.Secret(path); secret || c.Kind == "postgres" {
+		return "", true
+	}
+	at, err := b.res.Scope.Expand(path)
+	if err != nil {
+		b.refuse("component %s: %v", id, err)
+		return "", false
+	}
+	if !strings.HasPrefix(at, "/") {
+		b.refuse("component %s lies at %q: give an absolute path", id, at)
+		return "", false
+	}
+	return at, true
+}
+
+// wantVersion is the version that an instance must read after a hop; empty
+// when the release says nothing of it.
+func wantVersion(h HopInput, component, kind string) string {
+	if v, ok := h.Release.Versions[component]; ok {
+		return v
+	}
+	if _, ok := h.Bundle.Payloads[component]; ok && kind == "tree" {
+		return h.Release.Version
+	}
+	return ""
+}

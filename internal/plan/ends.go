@@ -1,0 +1,16 @@
+package plan
+
+import "encoding/json"
+
+// ends gives the step whose temporary change this step ends; empty when it
+// begins one.
+func ends(s Step) string {
+	var p struct{ Reopen, Release string }
+	if json.Unmarshal(s.Params, &p) != nil {
+		return ""
+	}
+	if p.Reopen != "" {
+		return p.Reopen
+	}
+	return p.Release
+}

@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"upkeep/internal/document"
+)
+
+// NotYetError says that the grammar knows it, but this Upkeep cannot carry it
+// out yet.
+type NotYetError struct {
+	What  string
+	Where document.Pos
+}
+
+func (e *NotYetError) Error() string {
+	msg := e.What + ": not yet: this Upkeep knows it, but cannot carry it out"
+	if e.Where.Line > 0 {
+		msg += fmt.Sprintf(" (%s)", e.Where)
+	}
+	return msg
+}
+
+// Refusal says why no plan is made: each reason with what can be done.
+type Refusal struct {
+	Reasons []string
+}
+
+func (e *Refusal) Error() string {
+	if len(e.Reasons) == 1 {
+		return e.Reasons[0]
+	}
+	return "no plan can be made:\n  - " + strings.Join(e.Reasons, "\n  - ")
+}

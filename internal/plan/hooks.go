@@ -1,0 +1,192 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/manifest"
+)
+
+// hooks adds, for every declared folder, the scripts that run at this phase:
+// in byte order of their names, each by the sum it has now.
+func (b *builder) hooks(ph manifest.Phase) {
+	sets := b.res.Product.Hooks
+	for _, h := range b.in.Site.Hooks {
+		sets = append(slices.Clip(sets), manifest.HookSet{By: "site", Dir: h.Dir, Name: h.Name, Phase: h.Phase, As: h.As})
+	}
+	for _, set := range sets {
+		if set.Phase != "any" && set.Phase != string(ph) {
+			continue
+		}
+		b.hookSet(ph, set)
+	}
+}
+
+func (b *builder) hookSet(ph manifest.Phase, set manifest.HookSet) {
+	dir, err := b.res.Scope.Expand(set.Dir)
+	if !b.check(err) {
+		return
+	}
+	entries := b.in.Facts.HookDirs[dir]
+	if entries == nil {
+		return
+	}
+	by := set.By
+	if by == "" {
+		by = "vendor"
+	}
+	for _, component := range b.hookComponents(set) {
+		var files []HookFile
+		for _, e := range entries {
+			if !hookMatches(set.Name, ph, b.hookNames(component), e.Name) {
+				continue
+			}
+			switch {
+			case e.Skip != "":
+				b.noteOnce("hook folder %s: %s is not run: %s", dir, e.Name, e.Skip)
+			case e.Unsafe != "":
+				b.refuse("the hook %s must not run: %s", path.Join(dir, e.Name), e.Unsafe)
+			default:
+				files = append(files, HookFile{Path: path.Join(dir, e.Name), SHA256: e.SHA256, By: by, Phase: string(ph)})
+			}
+		}
+		if len(files) > 0 {
+			slices.SortFunc(files, func(x, y HookFile) int { return strings.Compare(x.Path, y.Path) })
+			b.hookStep(ph, set, by, dir, component, files)
+		}
+	}
+	b.unmatched(set, dir, entries)
+}
+
+// hookComponents are the components that a folder's scripts are named for;
+// one empty name when they are not named for components.
+func (b *builder) hookComponents(set manifest.HookSet) []string {
+	if !strings.Contains(set.Name, "${component}") {
+		return []string{""}
+	}
+	return b.res.Product.Order
+}
+
+func (b *builder) hookNames(component string) []string {
+	if component == "" {
+		return []string{""}
+	}
+	return append([]string{component}, b.res.Product.Components[component].Aliases...)
+}
+
+// hookMatches says whether a file's name fits the pattern at a phase, under
+// any name of the phase and of the component. Patterns are globs.
+func hookMatches(pattern string, ph manifest.Phase, components []string, name string) bool {
+	phases := []string{string(ph)}
+	for word, p := range manifest.HookNames() {
+		if p == ph {
+			phases = append(phases, word)
+		}
+	}
+	for _, p := range phases {
+		for _, c := range components {
+			glob := strings.NewReplacer("${phase}", p, "${component}", c).Replace(pattern)
+			if ok, err := path.Match(glob, name); ok && err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unmatched reports the files of a folder that no phase will ever run:
+// silence would be the worst outcome.
+func (b *builder) unmatched(set manifest.HookSet, dir string, entries []HookEntry) {
+	for _, e := range entries {
+		found := false
+		for _, ph := range manifest.Phases() {
+			if set.Phase != "any" && set.Phase != string(ph) {
+				continue
+			}
+			for _, c := range b.hookComponents(set) {
+				found = found || hookMatches(set.Name, ph, b.hookNames(c), e.Name)
+			}
+		}
+		if !found && !b.otherSet(dir, e.Name) {
+			b.noteOnce("hook folder %s: %s fits no phase (pattern %s) and is not run", dir, e.Name, set.Name)
+		}
+	}
+}
+
+// otherSet says whether another declaration of the same folder takes the file.
+func (b *builder) otherSet(dir, name string) bool {
+	for _, set := range b.res.Product.Hooks {
+		d, err := b.res.Scope.Expand(set.Dir)
+		if err != nil || d != dir {
+			continue
+		}
+		for _, ph := range manifest.Phases() {
+			for _, c := range b.hookComponents(set) {
+				if (set.Phase == "any" || set.Phase == string(ph)) && hookMatches(set.Name, ph, b.hookNames(c), name) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (b *builder) hookStep(ph manifest.Phase, set manifest.HookSet, by, dir, component string, files []HookFile) {
+	sc := b.res.Scope.With("phase", string(ph), "component", component, "backup.path", b.in.Facts.Backup)
+	if component != "" {
+		if at, ok := b.place(component, b.res.Product.Components[component]); ok {
+			sc = sc.With("this.path", at)
+		}
+	}
+	env := map[string]string{"UPKEEP_PHASE": string(ph), "UPKEEP_COMPONENT": component, "UPKEEP_PRODUCT": b.plan.Product,
+		"UPKEEP_VERSION_FROM": b.plan.From, "UPKEEP_VERSION_TO": b.plan.To}
+	for _, kv := range b.res.Env {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	for _, k := range slices.Sorted(maps.Keys(set.Env)) {
+		v, err := sc.Expand(set.Env[k])
+		if err != nil {
+			b.refuse("hooks in %s, env %s: %v", dir, k, err)
+			return
+		}
+		env[k] = v
+	}
+	p := &HooksParams{Dir: dir, By: by, Phase: string(ph), Files: files, Env: flat(env), Within: set.Within, OutputMax: outputMax}
+	if p.Within == 0 {
+		p.Within = 10 * time.Minute
+	}
+	id, title := "hooks."+string(ph), fmt.Sprintf("run %d %s hooks of %s", len(files), by, string(ph))
+	if len(files) == 1 {
+		title = fmt.Sprintf("run the %s hook %s", by, path.Base(files[0].Path))
+	}
+	if component != "" {
+		id += "." + component
+	}
+	as := b.account(set.As)
+	if as == "" && b.in.Facts.Root {
+		b.refuse("the hooks in %s have no account: say as: ACCOUNT; root must be written", dir)
+	}
+	st := Step{ID: id, Verb: "hooks", Phase: string(ph), As: as, Class: Reversible, Title: title, Writes: b.copied, Undo: "restore",
+		Deadline: time.Duration(len(files)) * p.Within, Tolerated: set.OnFailure == "warn"}
+	if set.Undo != nil {
+		st.Undo = set.Undo.How
+		if set.Undo.Step != nil {
+			back, err := b.runParams(*set.Undo.Step)
+			if b.check(err) {
+				p.Undo, st.Undo = back, "action"
+			}
+		}
+	} else if !b.copied {
+		st.Undo = "none"
+	}
+	if b.after() {
+		st.Undo, st.Tolerated = "", true
+	}
+	b.plan.Hooks = append(b.plan.Hooks, files...)
+	b.add(st, p)
+}

@@ -1,0 +1,390 @@
+package plan
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/manifest"
+)
+
+// checkStep runs the checks once more, first thing in the run: readiness ages.
+func (b *builder) checkStep() {
+	p := &CheckParams{}
+	for _, h := range b.in.Hops {
+		b.use(h.Product)
+		for _, c := range h.Release.Checks {
+			if b.skipCheck(c, h) {
+				continue
+			}
+			pr, err := b.res.Probe(c.Probe)
+			if !b.check(err) {
+				continue
+			}
+			p.Checks = append(p.Checks, CheckItem{ID: c.ID, Probe: *pr, Effect: c.Effect})
+			r, known := b.in.Facts.Checks[c.ID]
+			if known && !r.OK {
+				b.failedCheck(c, r)
+			}
+		}
+	}
+	b.use(b.in.Installed)
+	if len(p.Checks) > 0 {
+		b.add(Step{ID: "check", Verb: "check", Phase: "stage", Class: Check, Title: "check once more what could stop the upgrade"}, p)
+	}
+}
+
+// skipCheck leaves out what is no blocker, is waived, or does not apply.
+func (b *builder) skipCheck(c manifest.Check, h HopInput) bool {
+	if c.Level != "" && c.Level != "blocker" {
+		return true
+	}
+	if ok, err := b.when(c.When, h); err != nil || !ok {
+		b.check(err)
+		return true
+	}
+	if w, ok := b.plan.Waivers[c.ID]; ok {
+		if c.Waivable {
+			b.noteOnce("check %s is waived by %s", c.ID, w)
+			return true
+		}
+		b.refuse("check %s cannot be waived: the vendor does not allow it", c.ID)
+	}
+	return false
+}
+
+func (b *builder) failedCheck(c manifest.Check, r CheckResult) {
+	text := fmt.Sprintf("check %s: %s", c.ID, r.Evidence)
+	if r.Error != "" {
+		text = fmt.Sprintf("check %s could not be made: %s", c.ID, r.Error)
+	}
+	if c.Effect != "" {
+		text += " (" + c.Effect + ")"
+	}
+	for _, f := range c.Fix {
+		if f.Tell != "" {
+			text += "; " + f.Tell
+		}
+	}
+	if c.Waivable {
+		text += fmt.Sprintf("; to accept it: --waive %s=REASON", c.ID)
+	}
+	b.refuse("%s", text)
+}
+
+// ports gives the ports that users reach the product at: declared, or read
+// from where the services say that they are ready.
+func (b *builder) ports() []string {
+	var out []string
+	add := func(port string) {
+		if port != "" && !slices.Contains(out, port) {
+			out = append(out, port)
+		}
+	}
+	for _, s := range b.res.Product.Services {
+		for _, p := range s.Ports {
+			v, err := b.res.Scope.Expand(p)
+			if b.check(err) {
+				add(v)
+			}
+		}
+		if s.Ready == nil || s.Ready.Source != "http" || len(s.Ports) > 0 {
+			continue
+		}
+		for _, arg := range s.Ready.Args {
+			text, err := b.res.Scope.Expand(arg)
+			if u, perr := url.Parse(text); err == nil && perr == nil {
+				switch {
+				case u.Port() != "":
+					add(u.Port())
+				case u.Scheme == "https":
+					add("443")
+				default:
+					add("80")
+				}
+			}
+		}
+	}
+	for _, p := range b.in.Site.Gate.Ports {
+		add(p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// proveReturn records what the way back must read again before it reopens.
+func (b *builder) proveReturn() {
+	p := b.verifyParams(func(id string) string { return b.in.Facts.Instances[id].Version })
+	b.add(Step{ID: "prove", Verb: "prove", Phase: string(manifest.Record), Class: Reversible,
+		Title: "record what the way back must read again: versions and services"}, p)
+}
+
+// verifyParams reads back every instance whose version is known to want.
+func (b *builder) verifyParams(want func(id string) string) *VerifyParams {
+	p := &VerifyParams{Consecutive: 3, Every: 20 * time.Millisecond}
+	for _, id := range b.res.Product.Order {
+		c := b.res.Product.Components[id]
+		w := want(id)
+		if c.Version == nil || w == "" {
+			continue
+		}
+		pr, err := b.res.Probe(*c.Version)
+		if b.check(err) {
+			p.Versions = append(p.Versions, VersionCheck{Component: id, Probe: *pr, Want: w})
+		}
+	}
+	for _, s := range b.services() {
+		p.Services = append(p.Services, *s)
+	}
+	return p
+}
+
+// hop adds one hop, from install to the verified milestone.
+func (b *builder) hop(i int) {
+	h := b.in.Hops[i]
+	rel := h.Release
+	b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
+	if i > 0 {
+		b.between(i)
+	}
+	b.use(h.Product)
+	b.phase(manifest.BeforeInstall, rel)
+	b.install(h)
+	b.phase(manifest.ConfigPhase, rel)
+	b.migrate(h)
+	b.phase(manifest.AfterInstall, rel)
+	if b.plan.Closed == "stopped" {
+		if len(b.in.Hops) > 1 {
+			b.refuse("several hops in one closed run need the gate or a maintenance mode, so that each version can be verified before users reach it: run Upkeep as root, or upgrade to %s first with --to %s", b.in.Hops[0].Release.Version, b.in.Hops[0].Release.Version)
+		}
+		b.barrier(h, i)
+		b.start(h)
+		b.reapply()
+		b.phase(manifest.ReApply, rel)
+		b.verify(h)
+		return
+	}
+	b.start(h)
+	b.reapply()
+	b.phase(manifest.ReApply, rel)
+	b.verify(h)
+	b.milestone(h, i)
+}
+
+// between closes a milestone behind the gate: stopped, with a restore point
+// of its own.
+func (b *builder) between(i int) {
+	prev := b.in.Hops[i-1]
+	b.only = i
+	defer func() { b.only = 0 }()
+	b.use(prev.Product)
+	b.stop(prev.Release)
+	key := fmt.Sprintf("m%d", i)
+	bp := b.backupParams(key, prev.Release.Version, prev)
+	if bp == nil {
+		return
+	}
+	b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible,
+		Title: fmt.Sprintf("make a restore point of %s (%s)", prev.Release.Version, strings.Join(bp.parts(), ", "))}, bp)
+}
+
+func (b *builder) install(h HopInput) {
+	if h.Release.Procedure.Phases[manifest.Install].None {
+		return
+	}
+	listed := listedArgs(h.Release.Procedure.Phases[manifest.Install].Steps, "install")
+	for _, id := range h.Product.Order {
+		if _, ok := h.Bundle.Payloads[id]; ok && !slices.Contains(listed, id) {
+			b.installTree(id, h)
+		}
+	}
+	b.phase(manifest.Install, h.Release)
+}
+
+func (b *builder) installTree(id string, h HopInput) {
+	c := h.Product.Components[id]
+	at, ok := b.place(id, c)
+	if !ok || c.Kind != "tree" {
+		return
+	}
+	pay := h.Bundle.Payloads[id]
+	p := &InstallParams{Component: id, At: at, Staging: staging(at, b.n), Bundle: h.Bundle.Digest, Sums: pay.Sums, Keep: c.Keep}
+	if c.Config != nil {
+		p.Beside = c.Config.Beside
+	}
+	if b.n == 1 {
+		p.Edited = b.edited(id)
+	}
+	b.add(Step{ID: "install." + id, Verb: "install", Phase: string(manifest.Install), Class: Reversible, Writes: len(c.Keep) > 0,
+		Title: fmt.Sprintf("exchange %s for %s", id, h.Release.Version)}, p)
+}
+
+// edited decides what becomes of the files that the site edited: nothing is
+// ever lost, since the old tree is kept too.
+func (b *builder) edited(id string) map[string]string {
+	out := map[string]string{}
+	for _, e := range b.in.Facts.Edited[id] {
+		choice := b.in.Site.Edited[e.Path]
+		if choice == "" {
+			choice = "keep-aside"
+		}
+		out[e.Path] = choice
+		switch {
+		case e.What == "removed":
+			delete(out, e.Path)
+			b.note("%s: %s was removed at this site; the new release brings its own", id, e.Path)
+		case choice == "discard":
+			b.note("%s: %s was %s at this site; it is left behind in the old tree (discard)", id, e.Path, edits(e.What))
+		default:
+			b.note("%s: %s was %s at this site; a copy is kept beside the new one (say edited: {%q: discard} to leave it)", id, e.Path, edits(e.What), e.Path)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func edits(what string) string {
+	if what == "added" {
+		return "added"
+	}
+	return "edited"
+}
+
+func (b *builder) migrate(h HopInput) { b.phase(manifest.Migrate, h.Release) }
+
+func (b *builder) start(h HopInput) {
+	title := "start %s behind the gate"
+	up := false
+	switch b.plan.Closed {
+	case "mode":
+		title = "start %s, users still kept out"
+	case "stopped":
+		title, up = "start %s: users reach it from here", true
+	}
+	if !h.Release.Procedure.Phases[manifest.Start].None {
+		services := b.services()
+		for i, svc := range services {
+			class := Reversible
+			if b.plan.Closed == "stopped" {
+				class = Irreversible
+			}
+			b.add(Step{ID: "start." + svc.ID, Verb: "start", Phase: string(manifest.Start), As: svc.As, Class: class, Writes: true,
+				Up: up && i == len(services)-1, Title: fmt.Sprintf(title, svc.ID)}, &ServiceParams{Service: *svc, Inhibit: true})
+		}
+	}
+	b.phase(manifest.Start, h.Release)
+}
+
+func (b *builder) verify(h HopInput) {
+	b.use(h.Product)
+	p := b.verifyParams(func(id string) string { return b.version(id, b.n) })
+	b.add(Step{ID: "verify", Verb: "verify", Phase: string(manifest.Verify), Class: Check,
+		Title: fmt.Sprintf("verify %s: every version read back, every service running", h.Release.Version)}, p)
+	b.phase(manifest.Verify, h.Release)
+}
+
+// version is what an instance must read after the hop.
+func (b *builder) version(id string, hop int) string {
+	for _, in := range b.plan.Instances {
+		if in.Component == id {
+			return in.Versions[hop-1]
+		}
+	}
+	return ""
+}
+
+func (b *builder) milestone(h HopInput, i int) {
+	last := i == len(b.in.Hops)-1
+	title := fmt.Sprintf("%s is there and verified", h.Release.Version)
+	if !last {
+		title += "; users still kept out"
+	}
+	d := b.add(Step{ID: "milestone", Verb: VerbMilestone, Phase: string(manifest.Verify), Class: Control, Title: title}, nil)
+	b.plan.Milestones = append(b.plan.Milestones, Milestone{ID: fmt.Sprintf("m%d", i+1), Version: h.Release.Version, Step: d.ID})
+}
+
+func (b *builder) barrier(h HopInput, i int) {
+	if b.plan.Closed == "stopped" {
+		d := b.add(Step{ID: "milestone", Verb: VerbMilestone, Phase: string(manifest.Verify), Class: Control,
+			Title: fmt.Sprintf("files and data are those of %s", h.Release.Version)}, nil)
+		b.plan.Milestones = append(b.plan.Milestones, Milestone{ID: fmt.Sprintf("m%d", i+1), Version: h.Release.Version, Step: d.ID})
+	}
+	b.add(Step{ID: "barrier", Verb: VerbBarrier, Phase: string(manifest.Barrier), Class: Control, Title: "the point of no return: from here users work on the new version"}, nil)
+}
+
+// finish reopens after the verified hop i. With a prefix it is the landing of
+// a milestone.
+func (b *builder) finish(i int, prefix string) {
+	h := b.in.Hops[i]
+	b.n, b.prefix = 0, prefix
+	b.use(h.Product)
+	if b.plan.Closed != "stopped" {
+		b.barrier(h, i)
+	}
+	for j := len(b.entered) - 1; j >= 0; j-- {
+		b.reopen(b.entered[j], b.plan.Closed != "stopped" && j == b.lastDown())
+	}
+	b.phase(manifest.Reopen, h.Release)
+	b.phase(manifest.EndOfRun, h.Release)
+	b.phase(manifest.Rollout, h.Release)
+	b.cleanUp(i)
+}
+
+// lastDown is the access mode whose end lets the users in again: modes end
+// last first, so it is the outermost that keeps them out.
+func (b *builder) lastDown() int {
+	for j, e := range b.entered {
+		for _, d := range b.drafts {
+			if d.ID == e.step && d.Down {
+				return j
+			}
+		}
+	}
+	return -1
+}
+
+func (b *builder) reopen(e entered, up bool) {
+	p := *e.params
+	p.Reopen = e.step
+	what := "switch " + p.Mode + " off, as it was"
+	if p.Gate != nil {
+		what = "open the gate: users are in"
+	}
+	b.add(Step{ID: "reopen." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(manifest.Reopen), As: p.As, Class: Irreversible, Up: up, Redo: true,
+		Title: what}, &p)
+}
+
+func (b *builder) cleanUp(i int) {
+	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, KeepPoints: b.in.Site.Backup.Keep}
+	if p.KeepPoints == 0 {
+		p.KeepPoints = 3
+	}
+	for _, in := range b.plan.Instances {
+		if in.Kind == "tree" {
+			p.Trees = append(p.Trees, in.At)
+		}
+	}
+	b.add(Step{ID: "clean-up", Verb: "clean-up", Phase: string(manifest.CleanUp), Class: Irreversible, Tolerated: true, Redo: true,
+		Title: fmt.Sprintf("remove what is no longer needed; the old files and %d restore points stay", p.KeepPoints)}, p)
+}
+
+// landings compiles, for every milestone but the last, what staying there
+// would do.
+func (b *builder) landings() {
+	holds := b.held
+	for i := range b.plan.Milestones {
+		var list []*draft
+		if i < len(b.plan.Milestones)-1 && b.plan.Closed != "stopped" {
+			b.into, b.held = &list, slices.Clone(holds)
+			b.n, b.prefix, b.landing = i+1, fmt.Sprintf("m%d.", i+1), true
+			b.verify(b.in.Hops[i])
+			b.finish(i, fmt.Sprintf("m%d.", i+1))
+		}
+		b.land = append(b.land, list)
+	}
+	b.into, b.held, b.landing = &b.drafts, holds, false
+}

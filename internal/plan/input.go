@@ -1,0 +1,105 @@
+package plan
+
+import (
+	"time"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/site"
+)
+
+// Input is all that Compile knows.
+type Input struct {
+	Site      *site.Installation
+	Installed *manifest.Product // the product document that stops and backs up: the installed release's, or the first hop's when that is not known
+	Assumed   bool              // Installed is not the installed release's own
+	From      string            // the installed version
+	Hops      []HopInput        // at least one
+	Facts     Facts
+	Trigger   string
+	OnFailure string            // origin, stay
+	Waivers   map[string]string // check to "by: why", beyond the site's own
+}
+
+// HopInput is one hop with its release's bundle.
+type HopInput struct {
+	Release *manifest.Release
+	Product *manifest.Product
+	Bundle  Bundle
+	Why     string
+}
+
+// Bundle is what the compiler must know of a release's bundle.
+type Bundle struct {
+	Digest   string
+	Payloads map[string]Payload  // by component
+	Scripts  map[string][]Script // by folder
+	Hooks    map[string][]HookEntry
+}
+
+// Payload is a component's files in a bundle.
+type Payload struct {
+	File  string // in the bundle
+	Sums  string // in the bundle
+	Bytes int64  // unpacked
+	Files int
+}
+
+// Facts are what was read of the machine before the plan was made.
+type Facts struct {
+	Node      string
+	Root      bool
+	Account   string                  // whose process compiles
+	Gate      string                  // "" when the gate can be used; otherwise why not
+	State     string                  // the installation's state folder, absolute
+	Backup    string                  // where restore points are kept, absolute
+	Instances map[string]InstanceFact // by component
+	Values    map[string]string       // named facts: value, or "" when absent
+	Defaults  map[string]string       // parameters whose default a probe read
+	Services  map[string]bool         // whether the service runs
+	Modes     map[string]bool         // access modes found on
+	HookDirs  map[string][]HookEntry  // folder to what lies in it
+	Edited    map[string][]Edit       // component to the files that the site edited
+	Checks    map[string]CheckResult
+	Once      []string                 // markers of once-only steps that were done
+	Volumes   map[string]Volume        // place to its volume
+	Databases map[string]int64         // component to bytes
+	History   map[string]time.Duration // step of past runs to how long it took
+}
+
+// InstanceFact is what was found of a component's instance.
+type InstanceFact struct {
+	Version string
+	Bytes   int64
+	Files   int
+	Owner   string // account that owns the tree
+	Links   bool   // the tree is reached through a symbolic link
+}
+
+// HookEntry is one entry of a hook folder.
+type HookEntry struct {
+	Name   string
+	SHA256 string
+	Skip   string // why it is no hook: not a regular file, not executable, …
+	Unsafe string // why it must not run: others could have written it, …
+}
+
+// Edit is a file that differs from the installed release's.
+type Edit struct {
+	Path string
+	What string // content, added, removed
+}
+
+// CheckResult is what a check's probe said.
+type CheckResult struct {
+	OK       bool
+	Got      string
+	Want     string
+	Evidence string
+	Error    string // the check itself could not be made
+}
+
+// Volume is a file system.
+type Volume struct {
+	ID   string
+	Free int64
+}

@@ -1,0 +1,278 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"upkeep/internal/manifest"
+)
+
+// lateRun stands in plans for the id of the run, which is not part of the
+// digest; handlers put it in.
+const lateRun = "${run.id}"
+
+// staging is where a hop's tree is unpacked, and where the replaced one lies
+// after the exchange: beside the live tree, on its volume.
+func staging(at string, hop int) string {
+	return fmt.Sprintf("%s/.%s.upkeep/%s-h%d", path.Dir(at), path.Base(at), lateRun, hop)
+}
+
+// stage adds what Upkeep does while the product is up: unpacking, and the
+// first pass of the file backup.
+func (b *builder) stage() {
+	b.checkStep()
+	for i, h := range b.in.Hops {
+		b.use(h.Product)
+		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
+		for _, id := range h.Product.Order {
+			c := h.Product.Components[id]
+			pay, ok := h.Bundle.Payloads[id]
+			if !ok {
+				continue
+			}
+			if c.Kind != "tree" {
+				b.check(&NotYetError{What: fmt.Sprintf("a payload for component %s of kind %s", id, c.Kind), Where: c.Pos})
+				continue
+			}
+			at, ok := b.place(id, c)
+			if !ok {
+				continue
+			}
+			b.add(Step{ID: "stage." + id, Verb: "stage", Phase: "stage", Class: Reversible,
+				Title: fmt.Sprintf("unpack %s %s beside the one in use", id, h.Release.Version)},
+				&StageParams{Component: id, At: at, Staging: staging(at, i+1), Bundle: h.Bundle.Digest, Payload: pay.File, Sums: pay.Sums, Owner: b.in.Facts.Instances[id].Owner})
+		}
+	}
+	b.n, b.prefix = 0, ""
+	b.use(b.in.Installed)
+	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil && len(bp.Files) > 0 {
+		b.add(Step{ID: "precopy", Verb: "precopy", Phase: "stage", Class: Reversible,
+			Title: "copy the files for the restore point, first pass"}, bp)
+	}
+}
+
+func (b *builder) first() HopInput { return b.in.Hops[0] }
+
+// open adds everything up to the stopped product and its restore point.
+func (b *builder) open() {
+	rel := b.first().Release
+	b.phase(manifest.Notify, rel)
+	b.phase(manifest.StartOfRun, rel)
+	if a, ok := b.res.Product.Access["read-only"]; ok && !rel.Procedure.Phases[manifest.ReadOnly].None {
+		b.enter("read-only", a, manifest.ReadOnly)
+	}
+	b.phase(manifest.ReadOnly, rel)
+	b.phase(manifest.Drain, rel)
+	b.phase(manifest.Record, rel)
+	// a backup is good only from the moment writes have stopped, so it comes
+	// before the stop only where a refused write shows that they have
+	shown := false
+	for _, e := range b.entered {
+		shown = shown || e.params.Refused != nil
+	}
+	if shown {
+		b.backupPhase(rel)
+		b.close(rel)
+		return
+	}
+	b.close(rel)
+	b.backupPhase(rel)
+}
+
+// close adds maintenance, gate, the record of the return, and the stop.
+func (b *builder) close(rel *manifest.Release) {
+	none := rel.Procedure.Phases[manifest.Maintenance].None
+	if a, ok := b.res.Product.Access["maintenance"]; ok && !none {
+		b.enter("maintenance", a, manifest.Maintenance)
+	}
+	b.phase(manifest.Maintenance, rel)
+	b.gate()
+	b.proveReturn()
+	b.stop(rel)
+}
+
+// gate closes the product's ports where that is possible.
+func (b *builder) gate() {
+	ports := b.ports()
+	why := b.in.Facts.Gate
+	switch {
+	case b.in.Site.Gate.Use == "never":
+		why = "the installation document says gate: {use: never}"
+	case why == "" && len(ports) == 0:
+		why = "no service of the product declares its ports"
+	}
+	mode := ""
+	for _, e := range b.entered {
+		if e.params.Mode == "maintenance" {
+			mode = "mode"
+		}
+	}
+	if why != "" {
+		b.plan.Closed = mode
+		if mode == "" {
+			b.plan.Closed = "stopped"
+			b.note("users cannot be kept out while the new version is verified (%s, and the product has no maintenance mode): starting it reopens it, so the barrier lies before the start, and what fails after it is not put back by itself", why)
+		} else {
+			b.note("the gate is not used (%s): users are kept out by the product's own maintenance mode", why)
+		}
+		return
+	}
+	b.plan.Closed = "gate"
+	d := b.add(Step{ID: "gate", Verb: "access", Phase: string(manifest.Maintenance), Class: Reversible, Down: true,
+		Title: "close the gate: users see the outage page (port " + strings.Join(ports, ", ") + ")"},
+		&AccessParams{Mode: "maintenance", Gate: &Gate{Name: b.in.Site.ID, Ports: ports, Product: b.plan.Product}, Reason: fmt.Sprintf("%s is being upgraded to %s", b.plan.Product, b.plan.To)})
+	b.entered = append(b.entered, entered{d.ID, d.params.(*AccessParams)})
+}
+
+// enter enters an access mode of the product's own.
+func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
+	p, err := b.accessParams(mode, a)
+	if !b.check(err) {
+		return
+	}
+	s := Step{ID: mode, Verb: "access", Phase: string(phase), Class: Reversible, As: p.As,
+		Title: "switch " + mode + " on", Down: mode == "maintenance" && a.Users != "read"}
+	if b.in.Facts.Modes[mode] {
+		b.note("%s mode was on before: it stays on after the run, since Upkeep did not switch it on", mode)
+	}
+	d := b.add(s, p)
+	b.entered = append(b.entered, entered{d.ID, p})
+}
+
+func (b *builder) accessParams(mode string, a manifest.Access) (*AccessParams, error) {
+	p := &AccessParams{Mode: mode, Reason: a.Reason, Env: b.res.Env}
+	fail := func(err error) (*AccessParams, error) { return nil, fmt.Errorf("access mode %s: %w", mode, err) }
+	var err error
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{{&p.Marker, a.Marker}, {&p.Parked, a.Parked}} {
+		if f.from == "" {
+			continue
+		}
+		if *f.to, err = b.rooted(f.from); err != nil {
+			return fail(err)
+		}
+	}
+	for _, alias := range a.Aliases {
+		p.Aliases = append(p.Aliases, path.Join(path.Dir(p.Marker), path.Base(alias)))
+	}
+	as := b.account("")
+	if a.Command != nil {
+		if p.Enter, err = b.res.Scope.ExpandAll(a.Command.Enter); err != nil {
+			return fail(err)
+		}
+		if p.Leave, err = b.res.Scope.ExpandAll(a.Command.Leave); err != nil {
+			return fail(err)
+		}
+		if a.Command.State == nil {
+			return fail(fmt.Errorf("a mode by commands needs state: a probe that tells whether it is on"))
+		}
+		if p.State, err = b.res.Probe(*a.Command.State); err != nil {
+			return fail(err)
+		}
+		if as = b.account(a.Command.As); as == "" && b.in.Facts.Root {
+			return fail(fmt.Errorf("say which account its commands run under, with as:"))
+		}
+	}
+	p.As, p.Owner = as, as
+	if a.Refused != nil {
+		if p.Refused, err = b.res.Probe(*a.Refused); err != nil {
+			return fail(err)
+		}
+	}
+	if p.Marker == "" && len(p.Enter) == 0 {
+		return fail(fmt.Errorf("it has neither a marker nor a command"))
+	}
+	return p, nil
+}
+
+// rooted resolves a path that may be given relative to the product's root.
+func (b *builder) rooted(text string) (string, error) {
+	at, err := b.res.Scope.With("this.path", b.treePlace()).Expand(text)
+	if err != nil || strings.HasPrefix(at, "/") {
+		return at, err
+	}
+	root := b.res.Product.Dirs["root"]
+	if root == "" {
+		root = b.treePlace()
+	}
+	if root, err = b.res.Scope.Expand(root); err != nil {
+		return "", err
+	}
+	if root == "" {
+		return "", fmt.Errorf("%q is a relative path, and the product has neither dir root nor a component of kind tree", text)
+	}
+	return path.Join(root, at), nil
+}
+
+// treePlace is the place of the first component of kind tree.
+func (b *builder) treePlace() string {
+	for _, id := range b.res.Product.Order {
+		if c := b.res.Product.Components[id]; c.Kind == "tree" && c.At.Path != "" {
+			at, _ := b.res.Scope.Expand(c.At.Path)
+			return at
+		}
+	}
+	return ""
+}
+
+// account gives the account of a step: the one it states, otherwise that of
+// the first service.
+func (b *builder) account(stated string) string {
+	if stated == "" {
+		for _, s := range b.res.Product.Services {
+			if s.As != "" {
+				stated = s.As
+				break
+			}
+		}
+	}
+	as, err := b.res.As(stated)
+	b.check(err)
+	return as
+}
+
+// stop stops the services, last first.
+func (b *builder) stop(rel *manifest.Release) {
+	services := b.services()
+	if !rel.Procedure.Phases[manifest.Stop].None {
+		for i := len(services) - 1; i >= 0; i-- {
+			svc := services[i]
+			b.add(Step{ID: "stop." + svc.ID, Verb: "stop", Phase: string(manifest.Stop), As: svc.As, Class: Reversible, Down: true,
+				Title: "stop " + svc.ID}, &ServiceParams{Service: *svc, Inhibit: true})
+		}
+	}
+	b.phase(manifest.Stop, rel)
+}
+
+// services resolves the services that ran before, in start order.
+func (b *builder) services() []*Service {
+	var out []*Service
+	for _, s := range b.res.Product.Services {
+		if running, known := b.in.Facts.Services[s.ID]; known && !running {
+			b.noteOnce("service %s was not running before: the run leaves it stopped", s.ID)
+			continue
+		}
+		svc, err := b.res.Service(s)
+		if !b.check(err) {
+			continue
+		}
+		if b.in.Facts.Root && s.As == "" {
+			b.refuse("service %s has no account: say as: ACCOUNT; root must be written", s.ID)
+		}
+		out = append(out, svc)
+	}
+	return out
+}
+
+func (b *builder) noteOnce(format string, a ...any) {
+	text := fmt.Sprintf(format, a...)
+	for _, n := range b.plan.Notes {
+		if n == text {
+			return
+		}
+	}
+	b.plan.Notes = append(b.plan.Notes, text)
+}

@@ -1,0 +1,205 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"upkeep/internal/manifest"
+)
+
+// Resolver turns the manifest's probes, services and databases into complete
+// ones of the plan. The survey uses it before there is a plan, the compiler
+// while it makes one.
+type Resolver struct {
+	Product *manifest.Product
+	Scope   *Scope
+	Env     []string // declared environment of every child
+	Account string   // whose process asks
+	Root    bool
+}
+
+// Environment gives the declared environment of a product's children: fixed
+// locale and PATH, then the product's own.
+func Environment(p *manifest.Product, sc *Scope) ([]string, error) {
+	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TERM": "dumb"}
+	if _, ok := p.Env["LANG"]; ok {
+		delete(env, "LC_ALL")
+	}
+	for k, v := range p.Env {
+		x, err := sc.Expand(v)
+		if err != nil {
+			return nil, fmt.Errorf("env %s: %w", k, err)
+		}
+		env[k] = x
+	}
+	return flat(env), nil
+}
+
+func flat(env map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		out = append(out, k+"="+env[k])
+	}
+	return out
+}
+
+// As checks that a step can run under that account, and gives its name; the
+// empty name stands for the engine's own account.
+func (r *Resolver) As(account string) (string, error) {
+	account, err := r.Scope.Expand(account)
+	if err != nil {
+		return "", err
+	}
+	if account == "" || r.Root || account == r.Account {
+		return account, nil
+	}
+	return "", fmt.Errorf("it runs as %s, but Upkeep runs as %s and only root can change accounts: start Upkeep as root or as %s", account, r.Account, account)
+}
+
+// Probe resolves a probe.
+func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
+	fail := func(err error) (*Probe, error) { return nil, fmt.Errorf("probe %s at %s: %w", p.Source, p.Pos, err) }
+	out := &Probe{Source: p.Source, Env: r.Env, Order: r.Product.Versions.Name, Versions: r.Product.Versions.List}
+	var err error
+	if out.Args, err = r.Scope.ExpandAll(p.Args); err != nil {
+		return fail(err)
+	}
+	if out.Select, err = r.Scope.Expand(p.Select); err != nil {
+		return fail(err)
+	}
+	if out.Expect, err = r.Scope.ExpandAll(p.Expect.AnyOf); err != nil {
+		return fail(err)
+	}
+	if out.As, err = r.As(p.As); err != nil {
+		return fail(err)
+	}
+	for k, v := range p.Params {
+		if ref, ok := r.Scope.Secret(v); ok {
+			if k != "password" {
+				return fail(fmt.Errorf("%s cannot be a secret", k))
+			}
+			out.Password = &ref
+			continue
+		}
+		x, err := r.Scope.Expand(v)
+		if err != nil {
+			return fail(err)
+		}
+		if out.Params == nil {
+			out.Params = map[string]string{}
+		}
+		out.Params[k] = x
+	}
+	switch p.Source {
+	case "sql":
+		if out.DB, err = r.databaseOf(p.In); err != nil {
+			return fail(err)
+		}
+	case "service":
+		if len(out.Args) != 1 {
+			return fail(fmt.Errorf("name one service"))
+		}
+		svc, err := r.ServiceByID(out.Args[0])
+		if err != nil {
+			return fail(err)
+		}
+		svc.Ready = nil
+		out.Service = svc
+	}
+	return out, nil
+}
+
+func (r *Resolver) databaseOf(component string) (*Database, error) {
+	if component == "" {
+		for _, id := range r.Product.Order {
+			if r.Product.Components[id].Database() {
+				if component != "" {
+					return nil, fmt.Errorf("the product has several databases: say which with in: COMPONENT")
+				}
+				component = id
+			}
+		}
+	}
+	return r.Database(component)
+}
+
+// Database resolves a component that is a database.
+func (r *Resolver) Database(component string) (*Database, error) {
+	c, ok := r.Product.Components[component]
+	if !ok || !c.Database() {
+		return nil, fmt.Errorf("%q is not a component that is a database", component)
+	}
+	d := &Database{Component: component, Kind: c.Kind}
+	if ref, ok := r.Scope.Secret(c.At.Path); ok {
+		d.DSN = &ref
+		return d, nil
+	}
+	at, err := r.Scope.Expand(c.At.Path)
+	if err != nil {
+		return nil, fmt.Errorf("component %s: %w", component, err)
+	}
+	if c.Kind == "sqlite" {
+		d.Path = at
+	} else {
+		d.Plain = at
+	}
+	return d, nil
+}
+
+// ServiceByID resolves the service of that id or name.
+func (r *Resolver) ServiceByID(id string) (*Service, error) {
+	for _, s := range r.Product.Services {
+		if s.ID == id || slices.Contains(s.Names, id) {
+			return r.Service(s)
+		}
+	}
+	return nil, fmt.Errorf("there is no service %q", id)
+}
+
+// Service resolves a service.
+func (r *Resolver) Service(s manifest.Service) (*Service, error) {
+	fail := func(err error) (*Service, error) { return nil, fmt.Errorf("service %s: %w", s.ID, err) }
+	out := &Service{ID: s.ID, Names: s.Names, Env: r.Env, StopTimeout: s.Grace, StartTimeout: 60 * time.Second}
+	if out.StopTimeout == 0 {
+		out.StopTimeout = 30 * time.Second
+	}
+	var err error
+	if out.As, err = r.As(s.As); err != nil {
+		return fail(err)
+	}
+	for _, f := range []struct {
+		to   *[]string
+		from []string
+	}{{&out.Run, s.Run}, {&out.Start, s.Start}, {&out.Stop, s.Stop}} {
+		if len(f.from) == 0 {
+			continue
+		}
+		if *f.to, err = r.Scope.ExpandAll(f.from); err != nil {
+			return fail(err)
+		}
+	}
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{{&out.Dir, s.Dir}, {&out.PIDFile, s.PID}, {&out.Log, s.Log}} {
+		if *f.to, err = r.Scope.Expand(f.from); err != nil {
+			return fail(err)
+		}
+	}
+	if len(out.Run) == 0 && len(out.Start) == 0 {
+		return fail(&NotYetError{What: "a service that systemd runs", Where: s.Pos})
+	}
+	if s.Ready != nil {
+		if out.Ready, err = r.Probe(*s.Ready); err != nil {
+			return fail(err)
+		}
+	}
+	if s.State != nil {
+		if out.State, err = r.Probe(*s.State); err != nil {
+			return fail(err)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,449 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/manifest"
+)
+
+// phase adds all that happens at a named point beside its default steps: the
+// hooks, the steps of the vendor, and the end of the holds that last until
+// here.
+func (b *builder) phase(ph manifest.Phase, rel *manifest.Release) {
+	b.hooks(ph)
+	h := b.hopOf(rel)
+	for _, s := range rel.Procedure.Phases[ph].Steps {
+		b.vendorStep(ph, s, h)
+	}
+	b.release(ph)
+}
+
+func (b *builder) hopOf(rel *manifest.Release) HopInput {
+	for _, h := range b.in.Hops {
+		if h.Release == rel {
+			return h
+		}
+	}
+	return b.first()
+}
+
+func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
+	ok, err := b.when(s.When, h)
+	if !b.check(err) || !ok {
+		return
+	}
+	if s.Once != "" && slices.Contains(b.in.Facts.Once, s.Once) {
+		b.note("%s was done once on this installation; it is not done again", s.Once)
+		return
+	}
+	before := len(*b.into)
+	switch s.Verb {
+	case "backup", "":
+		// the default step of the phase carries it
+	case "install":
+		for _, id := range s.Args {
+			if _, has := h.Bundle.Payloads[id]; !has || len(s.Run) > 0 || s.Tell != "" {
+				b.notYet(s, "install by the vendor's own installer")
+				continue
+			}
+			b.installTree(id, h)
+		}
+	case "migrate":
+		b.migrateStep(s, h)
+	case "run":
+		b.runStep(ph, s)
+	case "drain":
+		b.drainStep(s)
+	case "record":
+		b.recordStep(s)
+	case "hold":
+		b.holdStep(ph, s)
+	case "access":
+		b.accessSpan(ph, s, h)
+	case "notify":
+		b.notifyStep(s)
+	case "stop", "start", "restart":
+		b.serviceStep(ph, s)
+	case "verify":
+		b.verifyStep(s)
+	default:
+		b.notYet(s, "verb "+s.Verb)
+	}
+	for _, d := range (*b.into)[before:] {
+		b.common(d, s)
+	}
+}
+
+func (b *builder) notYet(s manifest.Step, what string) {
+	b.check(&NotYetError{What: what, Where: s.Pos})
+}
+
+// common applies what every step of a document may say.
+func (b *builder) common(d *draft, s manifest.Step) {
+	if s.Within > 0 {
+		d.Deadline = s.Within
+	}
+	if s.Retry != nil {
+		d.Retries, d.Pause = s.Retry.Times, s.Retry.Every
+	}
+	if s.OnFailure == "warn" || s.OnFailure == "continue" {
+		d.Tolerated = true
+	}
+	if s.Repeatable {
+		d.Redo = true
+	}
+	if s.Title != "" {
+		d.Title = s.Title
+	}
+	d.Once = s.Once
+}
+
+// runParams resolves a command.
+func (b *builder) runParams(s manifest.Step) (*RunParams, error) {
+	args, err := b.res.Scope.ExpandAll(s.Run)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Run) == 0 {
+		if args, err = b.res.Scope.ExpandAll(s.Args); err != nil {
+			return nil, err
+		}
+	}
+	if len(args) == 0 || args[0] == "" {
+		return nil, fmt.Errorf("run needs a command")
+	}
+	p := &RunParams{Args: args, Env: b.res.Env, As: b.account(s.As), Outputs: s.Outputs, Repeatable: s.Repeatable, OutputMax: outputMax}
+	if p.As == "" && b.in.Facts.Root {
+		return nil, fmt.Errorf("%s has no account: say as: ACCOUNT; root must be written", args[0])
+	}
+	for _, v := range s.Verify {
+		pr, err := b.res.Probe(v)
+		if err != nil {
+			return nil, err
+		}
+		p.Verify = append(p.Verify, *pr)
+	}
+	return p, nil
+}
+
+// outputMax bounds what is kept of one command's output.
+const outputMax = 8 << 20
+
+func (b *builder) runStep(ph manifest.Phase, s manifest.Step) {
+	p, err := b.runParams(s)
+	if err != nil {
+		b.refuse("step run at %s: %v", s.Pos, err)
+		return
+	}
+	id := s.ID
+	if id == "" {
+		id = "run." + base(p.Args[0])
+	}
+	st := Step{ID: id, Verb: "run", Phase: string(ph), As: p.As, Class: Reversible, Writes: b.copied, Redo: s.Repeatable,
+		Title: "run " + strings.Join(p.Args, " ")}
+	if !b.after() && !b.undo(&st, s.Undo, p, s) {
+		return
+	}
+	b.add(st, p)
+}
+
+// after says that the steps being added lie behind the barrier.
+func (b *builder) after() bool {
+	return slices.ContainsFunc(*b.into, func(d *draft) bool { return d.Verb == VerbBarrier })
+}
+
+// undo puts a step's stated way back into the step: before the barrier it
+// must be said.
+func (b *builder) undo(st *Step, u *manifest.Undo, p *RunParams, s manifest.Step) bool {
+	if u == nil {
+		b.refuse("step %s at %s lies before the barrier and does not say what takes it back: add undo: {run: […]}, undo: restore, or undo: none", st.ID, s.Pos)
+		return false
+	}
+	st.Undo = u.How
+	if u.Step == nil {
+		return true
+	}
+	st.Undo = "action"
+	if u.Step.Verb != "run" {
+		b.notYet(*u.Step, "an undo by "+u.Step.Verb)
+		return false
+	}
+	back, err := b.runParams(*u.Step)
+	if err != nil {
+		b.refuse("undo of step %s: %v", st.ID, err)
+		return false
+	}
+	p.Undo = back
+	return true
+}
+
+func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+func (b *builder) migrateStep(s manifest.Step, h HopInput) {
+	if len(s.Args) != 1 {
+		b.refuse("migrate at %s: name one component", s.Pos)
+		return
+	}
+	id := s.Args[0]
+	if s.Tell != "" {
+		b.notYet(s, "a migration by a person")
+		return
+	}
+	p := &MigrateParams{Component: id}
+	c := h.Product.Components[id]
+	if c.Database() {
+		db, err := b.res.Database(id)
+		if !b.check(err) {
+			return
+		}
+		p.DB = db
+	}
+	if want := b.version(id, b.n); want != "" && c.Version != nil && c.Version.Source == "sql" {
+		pr, err := b.res.Probe(*c.Version)
+		if b.check(err) {
+			pr.Expect = []string{want}
+			p.Version = pr
+		}
+	}
+	st := Step{ID: "migrate." + id, Verb: "migrate", Phase: string(manifest.Migrate), Class: Reversible, Writes: true, Undo: "restore",
+		Title: fmt.Sprintf("migrate %s for %s", id, h.Release.Version)}
+	if s.ID != "" {
+		st.ID = s.ID
+	}
+	switch {
+	case len(s.Run) > 0:
+		r, err := b.runParams(s)
+		if err != nil {
+			b.refuse("migrate %s at %s: %v", id, s.Pos, err)
+			return
+		}
+		p.Run, st.As, st.Redo = r, r.As, s.Repeatable || p.Version != nil
+	case s.Scripts != "":
+		p.Bundle, p.Scripts = h.Bundle.Digest, h.Bundle.Scripts[s.Scripts]
+		if len(p.Scripts) == 0 {
+			b.refuse("migrate %s at %s: the bundle has no scripts in %s", id, s.Pos, s.Scripts)
+			return
+		}
+		st.Title += fmt.Sprintf(": %d scripts", len(p.Scripts))
+	default:
+		b.refuse("migrate %s at %s: say how, with run: […] or scripts: FOLDER", id, s.Pos)
+		return
+	}
+	b.add(st, p)
+}
+
+func (b *builder) drainStep(s manifest.Step) {
+	if s.Probe == nil {
+		b.refuse("drain at %s: give it a probe", s.Pos)
+		return
+	}
+	pr, err := b.res.Probe(*s.Probe)
+	if !b.check(err) {
+		return
+	}
+	p := &DrainParams{Probe: *pr, Every: time.Second}
+	if s.Or != nil {
+		if s.Or.Verb != "run" {
+			b.notYet(*s.Or, "ending a drain by "+s.Or.Verb)
+			return
+		}
+		or, err := b.runParams(*s.Or)
+		if !b.check(err) {
+			return
+		}
+		p.Or = or
+	}
+	// it waits and, at its end, may end work: nothing that could be taken back
+	class := Check
+	if p.Or != nil {
+		class = Outward
+	}
+	b.add(Step{ID: "drain", Verb: "drain", Phase: string(manifest.Drain), Class: class, Redo: true,
+		Title: fmt.Sprintf("wait until %s %s is %s", pr.Source, strings.Join(pr.Args, " "), strings.Join(pr.Expect, " or "))}, p)
+}
+
+func (b *builder) recordStep(s manifest.Step) {
+	p := &RecordParams{}
+	for _, id := range s.Args {
+		set, err := b.setting(id)
+		if err != nil {
+			b.refuse("record %s at %s: %v", id, s.Pos, err)
+			continue
+		}
+		p.Settings = append(p.Settings, *set)
+	}
+	if len(p.Settings) == 0 {
+		return
+	}
+	d := b.add(Step{ID: "record", Verb: "record", Phase: string(manifest.Record), Class: Reversible,
+		Title: "record settings: " + strings.Join(s.Args, ", ")}, p)
+	b.recorded = append(b.recorded, recorded{d.ID, p})
+}
+
+func (b *builder) setting(id string) (*Setting, error) {
+	set, ok := b.res.Product.Settings[id]
+	if !ok {
+		return nil, fmt.Errorf("there is no setting %q", id)
+	}
+	if set.Read.Source == "ask" || set.Write.Verb == "tell" {
+		return nil, &NotYetError{What: "setting " + id + " by a person", Where: set.Pos}
+	}
+	read, err := b.res.Probe(set.Read)
+	if err != nil {
+		return nil, err
+	}
+	write, err := b.runParams(set.Write)
+	if err != nil {
+		return nil, err
+	}
+	return &Setting{ID: id, Read: *read, Write: write.Args, As: write.As, Env: write.Env}, nil
+}
+
+// reapply compares and writes again what was recorded.
+func (b *builder) reapply() {
+	for _, r := range b.recorded {
+		b.add(Step{ID: "re-apply", Verb: "record", Phase: string(manifest.ReApply), Class: Reversible, Writes: true, Undo: "restore",
+			Title: fmt.Sprintf("compare %d settings with those recorded, and apply them again where they differ", len(r.params.Settings))},
+			&RecordParams{Settings: r.params.Settings, Apply: r.step})
+	}
+}
+
+func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
+	p := &HoldParams{To: s.To, Until: s.Until}
+	what := ""
+	switch {
+	case s.Map["service"] != "":
+		svc, err := b.res.ServiceByID(s.Map["service"])
+		if err != nil {
+			b.refuse("hold at %s: %v", s.Pos, err)
+			return
+		}
+		if s.To != "stopped" {
+			b.refuse("hold at %s: a service can be held to: stopped", s.Pos)
+			return
+		}
+		p.Service, what = svc, "service "+svc.ID
+	case s.Map["setting"] != "":
+		set, err := b.setting(s.Map["setting"])
+		if err != nil {
+			b.refuse("hold at %s: %v", s.Pos, err)
+			return
+		}
+		p.Setting, what = set, "setting "+set.ID
+	default:
+		b.notYet(s, "this kind of hold")
+		return
+	}
+	if !slices.Contains(manifest.Phases(), manifest.Phase(p.Until)) {
+		b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", p.Until))
+		return
+	}
+	st := Step{ID: "hold." + strings.Fields(what)[1], Verb: "hold", Phase: string(ph), Class: Reversible,
+		Title: fmt.Sprintf("hold %s %s until %s", what, s.To, s.Until)}
+	d := b.add(st, p)
+	b.held = append(b.held, heldStep{d.ID, p.Until, p, d.Node})
+}
+
+// release ends the holds whose phase this is, last first. A phase that every
+// hop passes ends them in the last hop, or in a landing.
+func (b *builder) release(ph manifest.Phase) {
+	if b.n > 0 && b.n < len(b.in.Hops) && !b.landing {
+		return
+	}
+	for i := len(b.held) - 1; i >= 0; i-- {
+		h := b.held[i]
+		if h.until != string(ph) {
+			continue
+		}
+		p := *h.params
+		p.Release = h.step
+		b.add(Step{ID: "release." + strings.TrimPrefix(h.step, "hold."), Verb: "hold", Phase: string(ph), Class: Reversible,
+			Title: "end " + h.step + ": back to the value it had"}, &p)
+		b.held = slices.Delete(b.held, i, i+1)
+	}
+}
+
+// accessSpan enters a mode for the span of some steps, then goes back to the
+// outer one.
+func (b *builder) accessSpan(ph manifest.Phase, s manifest.Step, h HopInput) {
+	if len(s.Args) != 1 {
+		b.refuse("access at %s: name one mode", s.Pos)
+		return
+	}
+	mode := s.Args[0]
+	a, ok := b.res.Product.Access[mode]
+	if !ok {
+		b.refuse("access at %s: the product declares no mode %q", s.Pos, mode)
+		return
+	}
+	n := len(b.entered)
+	b.enter(mode, a, ph)
+	for _, inner := range s.During {
+		b.vendorStep(ph, inner, h)
+	}
+	if len(b.entered) == n || len(s.During) == 0 {
+		return
+	}
+	e := b.entered[n]
+	b.entered = slices.Delete(b.entered, n, n+1)
+	p := *e.params
+	p.Reopen = e.step
+	b.add(Step{ID: "leave." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(ph), As: p.As, Class: Reversible,
+		Title: "leave " + mode + ", back to the outer mode"}, &p)
+}
+
+func (b *builder) notifyStep(s manifest.Step) {
+	if len(b.in.Site.Notify) == 0 {
+		b.note("the release wants %s to be told of the outage, but the installation document has no notify: command; tell them yourself", strings.Join(s.Args, ", "))
+		return
+	}
+	args, err := b.res.Scope.ExpandAll(b.in.Site.Notify)
+	if !b.check(err) {
+		return
+	}
+	who := strings.Join(s.Args, ", ")
+	text := fmt.Sprintf("%s will be upgraded from %s to %s", b.plan.Product, b.plan.From, b.plan.To)
+	if s.Outage > 0 {
+		text += fmt.Sprintf("; expect an outage of about %s", s.Outage)
+	}
+	b.add(Step{ID: "notify", Verb: "notify", Phase: string(manifest.Notify), Class: Outward, Redo: true, Undo: "action",
+		Title: "tell " + who + ": " + text}, &NotifyParams{Who: who, Outage: s.Outage, Text: text, Run: args, Env: b.res.Env})
+}
+
+func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
+	for _, id := range s.Args {
+		svc, err := b.res.ServiceByID(id)
+		if err != nil {
+			b.refuse("%s at %s: %v", s.Verb, s.Pos, err)
+			continue
+		}
+		st := Step{ID: s.Verb + "." + svc.ID, Verb: s.Verb, Phase: string(ph), As: svc.As, Class: Reversible, Title: s.Verb + " " + svc.ID,
+			Down: s.Verb == "stop", Writes: b.copied && s.Verb != "stop", Redo: true}
+		if s.Verb == "restart" {
+			st.Undo = "none"
+		}
+		b.add(st, &ServiceParams{Service: *svc, Inhibit: s.Verb == "stop" || s.Verb == "start"})
+	}
+}
+
+func (b *builder) verifyStep(s manifest.Step) {
+	p := &VerifyParams{Consecutive: 3, Every: 20 * time.Millisecond}
+	probes := s.Verify
+	if s.Probe != nil {
+		probes = append([]manifest.Probe{*s.Probe}, probes...)
+	}
+	for _, v := range probes {
+		pr, err := b.res.Probe(v)
+		if b.check(err) {
+			p.Probes = append(p.Probes, *pr)
+		}
+	}
+	id := s.ID
+	if id == "" {
+		id = "verify.product"
+	}
+	b.add(Step{ID: id, Verb: "verify", Phase: string(manifest.Verify), Class: Check, Title: "verify what the vendor wants verified"}, p)
+}

@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/version"
+)
+
+// OrderOf gives the order of a product's versions.
+func OrderOf(p *manifest.Product) (version.Order, error) {
+	if len(p.Versions.List) > 0 {
+		return version.Listed(p.Versions.List)
+	}
+	return version.Parse(p.Versions.Name)
+}
+
+// when decides a condition for a hop; no condition holds.
+func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
+	switch {
+	case w == nil:
+		return true, nil
+	case w.Param != "":
+		v, err := b.res.Scope.Expand("${param." + w.Param + "}")
+		return truth(v, w.Is), err
+	case w.Fact != "":
+		if _, known := b.in.Facts.Values[w.Fact]; !known {
+			return false, fmt.Errorf("the condition at %s needs the fact %q, which could not be read", w.Pos, w.Fact)
+		}
+		return truth(b.in.Facts.Values[w.Fact], w.Is), nil
+	case w.Crosses != "":
+		return b.crosses(w.Crosses)
+	case w.Trigger != "":
+		return b.in.Trigger == w.Trigger, nil
+	case w.Present != "":
+		_, ok := b.in.Facts.Instances[w.Present]
+		return ok || slices.Contains(b.in.Site.Choices, w.Present), nil
+	case w.Not != nil:
+		ok, err := b.when(w.Not, h)
+		return !ok, err
+	}
+	for _, sub := range w.All {
+		if ok, err := b.when(&sub, h); err != nil || !ok {
+			return false, err
+		}
+	}
+	if len(w.Any) == 0 {
+		return true, nil
+	}
+	for _, sub := range w.Any {
+		if ok, err := b.when(&sub, h); err != nil || ok {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// truth reads a value as yes or no, or compares it.
+func truth(v, is string) bool {
+	if is != "" {
+		return v == is
+	}
+	return v != "" && v != "false" && v != "none" && v != "0"
+}
+
+// crosses says that the whole route passes from before the version to it or
+// beyond it.
+func (b *builder) crosses(v string) (bool, error) {
+	order, err := OrderOf(b.res.Product)
+	if err != nil {
+		return false, err
+	}
+	low, err := order.Compare(b.in.From, v)
+	if err != nil {
+		return false, err
+	}
+	high, err := order.Compare(b.plan.To, v)
+	return low < 0 && high >= 0, err
+}
