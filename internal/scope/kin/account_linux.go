@@ -122,3 +122,33 @@ func directoryService(systemd bool) bool {
 	}
 	return false
 }
+
+// RunsAs tells whether a process runs under the account; "" is the caller's own.
+func RunsAs(pid int, account string) bool {
+	uid := os.Geteuid()
+	if account != "" {
+		u, err := lookup(account)
+		if err != nil {
+			return false
+		}
+		if uid, err = strconv.Atoi(u.Uid); err != nil {
+			return false
+		}
+	}
+	return realUID(pid) == uid
+}
+
+func realUID(pid int) int {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "Uid:" {
+			if uid, err := strconv.Atoi(f[1]); err == nil {
+				return uid
+			}
+		}
+	}
+	return -1
+}

@@ -35,6 +35,12 @@ func (g Group) Members() ([]proc.Proc, error) {
 	return g.among(all), nil
 }
 
+// Has tells whether a process is a member.
+func (g Group) Has(p proc.Proc) bool {
+	m, err := g.Members()
+	return err == nil && slices.ContainsFunc(m, func(q proc.Proc) bool { return q.ID == p.ID })
+}
+
 // Populated tells cheaply whether the control group holds a process. Without
 // one it answers through Members.
 func (g Group) Populated() (bool, error) {

@@ -29,3 +29,9 @@ func (g Group) Launch(Launch) (*os.Process, proc.ID, error) {
 
 // Discard has nothing to remove here.
 func (g Group) Discard() {}
+
+// RunsAs is false here.
+func RunsAs(int, string) bool { return false }
+
+// Has is false here.
+func (g Group) Has(proc.Proc) bool { return false }

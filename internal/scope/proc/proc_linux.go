@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,6 +88,22 @@ func BootID() (string, error) {
 		return "", fmt.Errorf("cannot read the boot id: %w", err)
 	}
 	return strings.TrimSpace(string(b)), nil
+}
+
+// Began returns when a process was started, by the clock as it is set now.
+func Began(p Proc) (time.Time, error) {
+	b, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("cannot tell when the machine was started: %w", err)
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	up, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("cannot tell when the machine was started: %w", err)
+	}
+	// Ticks are shown to programs at 100 a second on every architecture (USER_HZ).
+	age := time.Duration(up*float64(time.Second)) - time.Duration(p.Start)*(time.Second/100)
+	return time.Now().Add(-age), nil
 }
 
 // Signal sends a signal to exactly this process, never to a later one with

@@ -44,6 +44,19 @@ func TestReadSelfAndAll(t *testing.T) {
 	}
 }
 
+func TestBegan(t *testing.T) {
+	before := time.Now()
+	c := sleeper(t)
+	p, err := Read(c.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := Began(p)
+	if d := at.Sub(before); err != nil || d < -50*time.Millisecond || d > time.Second {
+		t.Errorf("began %v after it was started, %v", d, err)
+	}
+}
+
 func TestEnvironAndArgs(t *testing.T) {
 	c := sleeper(t, "UPKEEP_OP=x y", "B=")
 	env, err := Environ(c.Process.Pid)

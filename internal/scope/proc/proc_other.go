@@ -2,7 +2,10 @@
 
 package proc
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // Read is unsupported here.
 func Read(int) (Proc, error) { return Proc{}, ErrUnsupported }
@@ -27,3 +30,6 @@ func Signal(ID, syscall.Signal) error { return ErrUnsupported }
 
 // Running is false here, where nothing can be read.
 func Running(ID) bool { return false }
+
+// Began is unsupported here.
+func Began(Proc) (time.Time, error) { return time.Time{}, ErrUnsupported }

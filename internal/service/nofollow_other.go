@@ -1,0 +1,5 @@
+//go:build !unix
+
+package service
+
+const noFollow = 0
