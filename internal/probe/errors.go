@@ -1,0 +1,63 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What can be wrong with reading a value. That a value is not there, or not
+// as wanted, is no error.
+var (
+	// ErrNotYet marks a source or a selector that a later version will know.
+	ErrNotYet = errors.New("not yet")
+	// ErrMalformed marks a probe that cannot be evaluated on any machine.
+	ErrMalformed = errors.New("malformed probe")
+	// ErrUnreadable marks a value that could not be looked for: permission
+	// denied, no answer, no such account. It may be gone at the next try.
+	ErrUnreadable = errors.New("unreadable")
+)
+
+// Error says which source could not be read, of what, and why. It is
+// ErrNotYet, ErrMalformed or ErrUnreadable, and what it wraps. It holds no
+// secret.
+type Error struct {
+	Source string
+	What   string // the file, address, program …; may be empty
+	Kind   error
+	Err    error // may be nil
+}
+
+func (e *Error) Error() string {
+	subject := e.Source
+	if e.What != "" {
+		subject += " " + e.What
+	}
+	switch {
+	case e.Kind == ErrNotYet && e.Err == nil:
+		return fmt.Sprintf("cannot read %s: the source %q is not yet known to this version of upkeep", subject, e.Source)
+	case e.Err == nil:
+		return fmt.Sprintf("cannot read %s: %v", subject, e.Kind)
+	}
+	return fmt.Sprintf("cannot read %s: %v", subject, e.Err)
+}
+
+// Unwrap gives the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Err}
+}
+
+// Permanent reports whether trying again cannot help.
+func Permanent(err error) bool {
+	return errors.Is(err, ErrNotYet) || errors.Is(err, ErrMalformed)
+}
+
+func malformed(format string, args ...any) error {
+	return &Error{Kind: ErrMalformed, Err: fmt.Errorf(format, args...)}
+}
+
+func unreadable(what string, err error) error {
+	return &Error{What: what, Kind: ErrUnreadable, Err: err}
+}

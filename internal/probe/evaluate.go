@@ -1,0 +1,80 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"upkeep/internal/plan"
+)
+
+// Read reads the value. The error is *Error, or the context's.
+func (e *Evaluator) Read(ctx context.Context, p plan.Probe) (Value, error) {
+	s, q, err := prepare(e.sources, p, e.deps.Timeout)
+	if err != nil {
+		return Value{}, err
+	}
+	return e.read(ctx, s, q)
+}
+
+// Check reads the value and compares it with what the probe expects. The
+// verdict is filled also when there is an error; it is then never OK.
+func (e *Evaluator) Check(ctx context.Context, p plan.Probe) (Verdict, error) {
+	s, q, err := prepare(e.sources, p, e.deps.Timeout)
+	if err != nil {
+		return Verdict{Got: "unknown", Want: strings.Join(p.Expect, " or "), Evidence: err.Error()}, err
+	}
+	v, err := e.read(ctx, s, q)
+	if err != nil {
+		return Verdict{Got: "unknown", Want: q.want.String(), Evidence: err.Error()}, err
+	}
+	ok, why := q.want.Match(v.Text, v.Present)
+	verdict := Verdict{OK: ok, Got: "none", Want: q.want.String(), Evidence: v.Evidence}
+	if v.Present {
+		verdict.Got = oneLine(v.Text, 120)
+	}
+	if why != "" {
+		verdict.Evidence += ": " + why
+	}
+	return verdict, nil
+}
+
+// read bounds a source by its time limit. A read that the kernel does not give
+// back (a dead network volume) is left behind rather than waited for.
+func (e *Evaluator) read(ctx context.Context, s source, q query) (Value, error) {
+	limited, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
+	type result struct {
+		value Value
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := s.read(limited, e, q)
+		done <- result{v, err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-limited.Done():
+		// The source has a moment to say more than that the time has passed.
+		grace := time.NewTimer(250 * time.Millisecond)
+		defer grace.Stop()
+		select {
+		case r = <-done:
+		case <-grace.C:
+			r.err = limited.Err()
+		}
+	}
+	switch {
+	case r.err == nil:
+		r.value.Text = strings.TrimSpace(r.value.Text)
+		return r.value, nil
+	case ctx.Err() != nil:
+		return Value{}, fmt.Errorf("cannot read %s %s: %w", q.Source, subject(q.Probe), ctx.Err())
+	case limited.Err() != nil:
+		return Value{}, named(unreadable("", fmt.Errorf("no answer within %s: %w", q.timeout, limited.Err())), q.Probe)
+	}
+	return Value{}, named(r.err, q.Probe)
+}

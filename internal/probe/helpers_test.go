@@ -1,0 +1,110 @@
+package probe
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	"upkeep/internal/database"
+	"upkeep/internal/plan"
+)
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// row is one probe and what must come of it. got "unknown" is an error that
+// says err; got "none" is no value.
+type row struct {
+	name     string
+	p        plan.Probe
+	ok       bool
+	got      string
+	evidence string // part of it
+	err      string // part of it
+}
+
+func (r row) check(t *testing.T, e *Evaluator) {
+	t.Helper()
+	name := r.name
+	if name == "" {
+		name = fmt.Sprintf("%s %q select %q expect %q", r.p.Source, r.p.Args, r.p.Select, r.p.Expect)
+	}
+	v, err := e.Check(context.Background(), r.p)
+	if (err != nil) != (r.err != "") || err != nil && !strings.Contains(err.Error(), r.err) {
+		t.Errorf("%s: error %v, want %q", name, err, r.err)
+		return
+	}
+	if err != nil {
+		if v.OK || v.Got != "unknown" || v.Evidence == "" {
+			t.Errorf("%s: an error has the verdict %+v", name, v)
+		}
+		var own *Error
+		if !errors.As(err, &own) || own.Source != r.p.Source {
+			t.Errorf("%s: error %#v does not name its source", name, err)
+		}
+		return
+	}
+	if v.OK != r.ok || v.Got != r.got || !strings.Contains(v.Evidence, r.evidence) {
+		t.Errorf("%s: %+v, want ok %v, got %q, evidence with %q", name, v, r.ok, r.got, r.evidence)
+	}
+	if strings.Contains(v.Evidence, "\n") {
+		t.Errorf("%s: the evidence has several lines: %q", name, v.Evidence)
+	}
+}
+
+func probe(source, arg string, rest ...string) plan.Probe {
+	p := plan.Probe{Source: source, Args: []string{arg}}
+	for _, r := range rest {
+		key, value, _ := strings.Cut(r, "=")
+		switch key {
+		case "select":
+			p.Select = value
+		case "expect":
+			p.Expect = append(p.Expect, value)
+		case "as":
+			p.As = value
+		default:
+			if p.Params == nil {
+				p.Params = map[string]string{}
+			}
+			p.Params[key] = value
+		}
+	}
+	return p
+}
+
+// reader is a real SQLite file behind the one method that probes use.
+type reader struct {
+	database.Database
+	db     *sql.DB
+	closed *int
+}
+
+func (r reader) Query(ctx context.Context, text string) (string, error) {
+	var value sql.NullString
+	err := r.db.QueryRowContext(ctx, text).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !value.Valid {
+		return "", database.ErrNoRow
+	}
+	return value.String, err
+}
+
+func (r reader) Close() error {
+	*r.closed++
+	return r.db.Close()
+}

@@ -1,0 +1,59 @@
+package probe
+
+import (
+	"context"
+	"maps"
+	"slices"
+)
+
+// source is how one kind of value is read.
+type source struct {
+	read func(ctx context.Context, e *Evaluator, q query) (Value, error)
+	// args: how many arguments, at least and at most; max 0 is no bound.
+	min, max int
+	// params are the keys of Probe.Params it takes beside the common ones;
+	// prefixes those of which it takes every key ("header.").
+	params   []string
+	prefixes []string
+	// expect is what is wanted when the probe does not say: "" is a value.
+	expect string
+	// selects: it takes a selector. password: it takes a secret.
+	selects, password bool
+	// checks are further rules; they read nothing.
+	check func(q query) error
+}
+
+// common are the keys of Probe.Params that every source takes.
+var common = [...]string{"timeout", "compare"}
+
+// table names every source. The value of a probe never depends on anything
+// but this table, the probe and the world.
+func table() map[string]source {
+	return map[string]source{
+		"file":     {read: readFile, min: 1, max: 1, selects: true, params: []string{"format"}},
+		"exists":   {read: readExists, min: 1, max: 1},
+		"writable": {read: readWritable, min: 1, max: 1},
+		"free":     {read: readFree, min: 1, max: 1},
+		"newest":   {read: readNewest, min: 1, max: 1, params: []string{"name"}},
+		"age":      {read: readAge, min: 1, max: 1},
+		"sum":      {read: readSum, min: 1, max: 1, check: checkSum},
+		"lock":     {read: readLock, min: 1, max: 1, expect: "free"},
+		"process":  {read: readProcess, min: 1, max: 1, params: []string{"name"}, expect: "running"},
+		"command":  {read: readCommand, min: 1, selects: true, params: []string{"format"}},
+		"http": {read: readHTTP, min: 1, max: 1, selects: true, password: true, check: checkHTTP,
+			params: []string{"format", "method", "body", "status", "user", "secret-header", "redirects"}, prefixes: []string{"header."}},
+		"port":    {read: readPort, min: 1, max: 1},
+		"tcp":     {read: readPort, min: 1, max: 1},
+		"sql":     {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
+		"service": {read: readService, max: 1, expect: "running", check: checkService},
+	}
+}
+
+// Later lists the sources of the grammar that later versions will read: probes
+// with them are refused with ErrNotYet.
+func Later() []string {
+	return []string{"access", "ask", "drift", "feed", "inventory", "log", "open-files", "package", "pending-restart", "registry", "tls"}
+}
+
+// Sources lists the sources that this version reads, sorted.
+func Sources() []string { return slices.Sorted(maps.Keys(table())) }

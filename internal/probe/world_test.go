@@ -1,0 +1,113 @@
+package probe
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+
+	"upkeep/internal/database"
+	"upkeep/internal/plan"
+)
+
+func TestSQL(t *testing.T) {
+	path := t.TempDir() + "/notes.db"
+	setUp, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := setUp.Exec("CREATE TABLE v (version TEXT); INSERT INTO v VALUES ('3.0'), (NULL), ('')"); err != nil {
+		t.Fatal(err)
+	}
+	setUp.Close()
+	closed, opened, session := 0, 0, ""
+	e := New(Deps{Database: func(_ context.Context, db plan.Database, opID string) (database.Database, error) {
+		if db.Path == "" {
+			return nil, database.ErrUnreachable
+		}
+		opened, session = opened+1, opID
+		c, err := sql.Open("sqlite", "file:"+db.Path+"?mode=ro")
+		return reader{db: c, closed: &closed}, err
+	}})
+	in := func(statement, path string, expect ...string) plan.Probe {
+		return plan.Probe{Source: "sql", Args: []string{statement}, Expect: expect, DB: &plan.Database{Component: "database", Kind: "sqlite", Path: path}}
+	}
+	for _, r := range []row{
+		{p: in("SELECT version FROM v WHERE version > ''", path, ">= 2.0"), ok: true, got: "3.0", evidence: "in database database"},
+		{p: in("SELECT count(*) FROM v", path, "3"), ok: true, got: "3"},
+		{p: in("SELECT version FROM v WHERE version IS NULL", path), got: "none", evidence: "gave no row"},
+		{p: in("SELECT version FROM v WHERE version = ''", path, "none"), ok: true, got: "none"},
+		{p: in("SELECT 1 WHERE 1 = 0", path, "none"), ok: true, got: "none"},
+		{p: in("SELECT missing FROM v", path, "none"), err: "no such column"},
+		{p: in("SELECT 1", "", "none"), err: "cannot read sql database: the database server does not answer"},
+		{p: plan.Probe{Source: "sql", Args: []string{"SELECT 1"}}, err: "it names no database"},
+	} {
+		r.check(t, e.For("run1/verify/do"))
+	}
+	if session != "run1/verify/do" {
+		t.Errorf("the session is named %q", session)
+	}
+	if opened == 0 || closed != opened {
+		t.Errorf("%d databases opened, %d closed", opened, closed)
+	}
+	row{p: in("SELECT 1", path), err: "no database can be opened here"}.check(t, New(Deps{}))
+}
+
+// manager stands where the service manager's State is asked.
+type manager map[string]error
+
+func (m manager) Running(_ context.Context, s plan.Service) (bool, string, error) {
+	err, runs := m[s.ID]
+	return runs, "pid 7", err
+}
+
+func TestService(t *testing.T) {
+	e := New(Deps{Services: manager{"web": nil, "ill": errors.New("no answer from the manager")}})
+	service := func(id string, expect ...string) plan.Probe {
+		return plan.Probe{Source: "service", Args: []string{id}, Service: &plan.Service{ID: id}, Expect: expect}
+	}
+	for _, r := range []row{
+		{p: service("web"), ok: true, got: "running", evidence: "service web is running: pid 7"},
+		{p: service("web", "stopped"), got: "running"},
+		{p: service("down"), got: "stopped"},
+		{p: service("down", "stopped"), ok: true, got: "stopped"},
+		{p: service("ill", "stopped"), err: "cannot read service ill: no answer from the manager"},
+		{p: plan.Probe{Source: "service", Args: []string{"web"}}, err: "it names no service"},
+	} {
+		r.check(t, e)
+	}
+	row{p: service("web"), err: "there is no service manager here"}.check(t, New(Deps{}))
+}
+
+func TestUnknownSources(t *testing.T) {
+	e := New(Deps{})
+	for _, source := range Later() {
+		_, err := e.Check(t.Context(), plan.Probe{Source: source, Args: []string{"x"}, Expect: []string{"clean"}})
+		if !errors.Is(err, ErrNotYet) || !Permanent(err) {
+			t.Errorf("%s: %v", source, err)
+		}
+		if err := Validate(plan.Probe{Source: source}); !errors.Is(err, ErrNotYet) {
+			t.Errorf("%s validates: %v", source, err)
+		}
+	}
+	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": use one of age, command,`}.check(t, e)
+	for _, source := range Sources() {
+		if err := Validate(plan.Probe{Source: source, Params: map[string]string{"unknown": "x"}, Args: []string{"x"}}); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s takes an unknown key: %v", source, err)
+		}
+	}
+}
+
+func TestOrders(t *testing.T) {
+	path := write(t, t.TempDir()+"/v", "7.5 HF6")
+	listed := []string{"7.1", "7.1 SP2", "7.5", "7.5 HF6", "7.5 SP1"}
+	e := New(Deps{})
+	p := probe("file", path, "expect=>= 7.5, < 7.5 SP1")
+	p.Order, p.Versions = "listed", listed
+	row{p: p, ok: true, got: "7.5 HF6"}.check(t, e)
+	p.Expect = []string{"> 7.4"}
+	row{p: p, err: "nothing can be compared"}.check(t, e)
+	p.Order, p.Versions = "latest", nil
+	row{p: p, err: `unknown version order "latest"`}.check(t, e)
+	row{p: probe("file", path, "compare=words"), err: `cannot compare as "words"`}.check(t, e)
+}
