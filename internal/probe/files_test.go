@@ -21,6 +21,7 @@ func TestFile(t *testing.T) {
 	app := write(t, dir+"/app.json", `{"app": {"version": "8.1.2", "schema": 3}}`)
 	php := write(t, dir+"/config-itop.php", "<?php $MySettings = array('app_root_url' => 'https://itop.example/');")
 	conf := write(t, dir+"/ha.conf", "# pair\npeer = 10.0.0.2\n")
+	url := write(t, dir+"/miniflux.conf", "DATABASE_URL=postgres://me:s3c/r@t@db/x\n")
 	empty := write(t, dir+"/empty", "\n")
 	broken := write(t, dir+"/broken.json", "{")
 	xml := write(t, dir+"/applicationspath.config", `<a path="x"/>`)
@@ -39,6 +40,7 @@ func TestFile(t *testing.T) {
 		{p: probe("file", php, "select=app_root_url"), ok: true, got: "https://itop.example/"},
 		{p: probe("file", conf, "select=peer"), ok: true, got: "10.0.0.2"},
 		{p: probe("file", conf, "format=text", "select=peer = (.*)"), ok: true, got: "10.0.0.2"},
+		{p: probe("file", url, "select=DATABASE_URL"), ok: true, got: "postgres://me:***@db/x"},
 		{p: probe("file", empty), got: "none", evidence: "is empty"},
 		{p: probe("file", dir+"/absent"), got: "none", evidence: "does not exist"},
 		{p: probe("file", dir+"/absent", "expect=none"), ok: true, got: "none"},

@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -185,9 +186,14 @@ func subject(p plan.Probe) string {
 	return oneLine(p.Args[0], 120)
 }
 
-// oneLine makes a text fit into a line of evidence.
+// account is what stands between :// and @ of an address, with a password.
+var account = regexp.MustCompile(`(://[^/\s:@]*:)\S*@`)
+
+// oneLine makes a text fit into a line of evidence. A password in an address
+// is left out.
 func oneLine(s string, limit int) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\ufffd")), " ")
+	s = account.ReplaceAllString(s, "${1}***@")
 	if r := []rune(s); len(r) > limit {
 		return string(r[:limit]) + fmt.Sprintf("… (%d characters)", len(r))
 	}
