@@ -47,12 +47,22 @@ const (
 
 // InstallMiniflux installs a release from nothing: files, settings, database
 // and the product's administrator. Afterwards it runs.
-func InstallMiniflux(ctx context.Context, pg *PG, r *MinifluxRelease) (_ *MinifluxSite, err error) {
+func InstallMiniflux(ctx context.Context, pg *PG, r *MinifluxRelease) (*MinifluxSite, error) {
+	return installMiniflux(ctx, pg, r, "")
+}
+
+// CopyOf installs the release with a copy of a database that another site of
+// the same release has filled, to which nobody may be connected.
+func CopyOf(ctx context.Context, pg *PG, r *MinifluxRelease, db string) (*MinifluxSite, error) {
+	return installMiniflux(ctx, pg, r, db)
+}
+
+func installMiniflux(ctx context.Context, pg *PG, r *MinifluxRelease, db string) (_ *MinifluxSite, err error) {
 	root, err := openDir()
 	if err != nil {
 		return nil, err
 	}
-	s := &MinifluxSite{Root: root, PG: pg, DB: "miniflux", Admin: adminName, Password: adminPassword}
+	s := &MinifluxSite{Root: root, PG: pg, Admin: adminName, Password: adminPassword}
 	if s.reaper, err = Reap(root); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(root))
 	}
@@ -68,8 +78,15 @@ func InstallMiniflux(ctx context.Context, pg *PG, r *MinifluxRelease) (_ *Minifl
 		return nil, err
 	}
 	s.URL = "http://127.0.0.1:" + strconv.Itoa(s.Port)
+	s.DB = "miniflux_" + strconv.Itoa(s.Port)
 	if err := s.lay(ctx, r); err != nil {
 		return nil, err
+	}
+	if db != "" {
+		if err := pg.CopyDB(ctx, db, s.DB); err != nil {
+			return nil, err
+		}
+		return s, s.start(ctx)
 	}
 	if err := pg.CreateDB(ctx, s.DB); err != nil {
 		return nil, err

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs the Debian packages that the tests need. Nothing is done when all is
+# there; otherwise as root, or through sudo. Run it again at any time.
+set -eu
+
+say() { echo "setup-debian: $*"; }
+
+missing=
+need() { # PACKAGE: FILE that shows that it is there (a pattern)
+	for file in $2; do
+		[ -e "$file" ] && return
+	done
+	missing="$missing $1"
+}
+
+need_program() { # PACKAGE: PROGRAM
+	command -v "$2" >/dev/null 2>&1 || missing="$missing $1"
+}
+
+need postgresql '/usr/lib/postgresql/*/bin/postgres' # the database of the products under test
+need debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg # checks what comes from other suites
+need ca-certificates /etc/ssl/certs/ca-certificates.crt
+need_program dpkg dpkg-deb # unpacks the products under test
+need_program curl curl     # the plain script that outages are compared with
+need_program util-linux setpriv
+need_program procps ps
+
+if [ -z "$missing" ]; then
+	say "all is there"
+	exit 0
+fi
+
+sudo=
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null 2>&1 || { say "cannot install$missing: not root, and sudo is not there; run this as root" >&2; exit 1; }
+	sudo=sudo
+fi
+say "installing$missing"
+
+# The packaged PostgreSQL would set up and start a cluster of its own, which
+# the tests do not use and which would take the port of another. It is told not
+# to before it is unpacked, unless this machine has settings for it already.
+case $missing in
+*postgresql*)
+	conf=/etc/postgresql-common/createcluster.d/upkeep-tests.conf
+	if [ ! -e "$conf" ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+		say "no cluster of PostgreSQL's own: $conf"
+		$sudo mkdir -p "${conf%/*}"
+		echo 'create_main_cluster = false' | $sudo tee "$conf" >/dev/null
+	fi
+	;;
+esac
+
+$sudo apt-get update -q
+# shellcheck disable=SC2086 # the list is meant to be split
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+say "done"
