@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"testing/iotest"
@@ -18,10 +19,18 @@ type Subject struct {
 	DB database.Database
 	// Missing is a database that does not exist.
 	Missing database.Database
-	// Exec runs statements as the product would, not through DB.
-	Exec func(t *testing.T, sql string)
+	// Do runs statements as the product would, not through DB.
+	Do func(ctx context.Context, sql string) error
 	// Dialect of the kind.
 	Dialect database.Dialect
+}
+
+// Exec is Do, or the end of the test.
+func (s Subject) Exec(t *testing.T, sql string) {
+	t.Helper()
+	if err := s.Do(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
 }
 
 // Factory makes a subject; it registers its own clean-up.
@@ -56,6 +65,7 @@ func Run(t *testing.T, make Factory) {
 	t.Run("Inspect", func(t *testing.T) { testInspect(t, make(t)) })
 	t.Run("Fingerprint", func(t *testing.T) { testFingerprint(t, make(t)) })
 	t.Run("RoundTrip", func(t *testing.T) { testRoundTrip(t, make(t)) })
+	t.Run("DumpWhileWritten", func(t *testing.T) { testLive(t, make(t)) })
 	t.Run("EmptyRoundTrip", func(t *testing.T) { testEmpty(t, make(t)) })
 	t.Run("DumpIntoBrokenWriter", func(t *testing.T) { testBrokenWriter(t, make(t)) })
 	t.Run("RestoreBrokenDumps", func(t *testing.T) { testBrokenDumps(t, make(t)) })
@@ -192,6 +202,40 @@ func testRoundTrip(t *testing.T, s Subject) {
 		}
 	}
 	s.Exec(t, "INSERT INTO posts VALUES (50, 3, 'the product goes on')")
+}
+
+// testLive dumps under a writer: the report must describe the dump, not what
+// was there a moment before or after.
+func testLive(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	s.Exec(t, "INSERT INTO posts (id, author) WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) SELECT i, 1 FROM n")
+	ctx, stop := context.WithCancel(t.Context())
+	wrote := make(chan int)
+	go func() {
+		n := 0
+		for i := 10000; i < 100000 && ctx.Err() == nil; i++ {
+			if s.Do(ctx, fmt.Sprintf("INSERT INTO posts VALUES (%d, 1, 'live'); UPDATE users SET note = 'n%[1]d'", i)) == nil {
+				n++
+			}
+		}
+		wrote <- n
+	}()
+	var dumps [][]byte
+	var reports []database.Report
+	for range 3 {
+		dump, report := Dump(t, s.DB)
+		dumps, reports = append(dumps, dump), append(reports, report)
+	}
+	stop()
+	if n := <-wrote; n == 0 {
+		t.Fatal("nothing was written meanwhile")
+	}
+	for i := range dumps {
+		if err := s.DB.Restore(t.Context(), bytes.NewReader(dumps[i])); err != nil {
+			t.Fatal(err)
+		}
+		Same(t, "dumped while written", reports[i].Fingerprint, Fingerprint(t, s.DB))
+	}
 }
 
 func testEmpty(t *testing.T, s Subject) {

@@ -72,7 +72,8 @@ var catalog = []question{
 			concat_ws(' WITH CHECK ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) FROM pg_policy p`},
 	{kind: "function", sql: `SELECT p.oid::regprocedure::text, concat_ws('|', ` + about("pg_proc", "p", "pro", "f") + `, a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggtranstype::regtype, a.agginitval, a.aggsortop::regoperator),
 			CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) ELSE '' END
-		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid WHERE ` + ours("n") + ` AND ` + notOfExtension("pg_proc", "p.oid")},
+		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid WHERE ` + ours("n") + ` AND ` + notOfExtension("pg_proc", "p.oid") + `
+			AND NOT EXISTS (SELECT FROM pg_depend x WHERE x.classid = 'pg_proc'::regclass AND x.objid = p.oid AND x.deptype = 'i')`}, // constructors come with their type
 	{kind: "type", sql: `SELECT t.oid::regtype::text, concat_ws('|', t.typtype, t.typnotnull, format_type(nullif(t.typbasetype, 0), t.typtypmod), ` + about("pg_type", "t", "typ", "T") + `,
 			(SELECT string_agg(quote_literal(e.enumlabel), ' ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid),
 			(SELECT r.rngsubtype::regtype FROM pg_range r WHERE r.rngtypid = t.oid)), coalesce(t.typdefault, '')

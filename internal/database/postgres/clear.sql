@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-SET LOCAL lock_timeout = '30s';
+SET LOCAL lock_timeout = /*patience*/;
 SET LOCAL statement_timeout = 0;
 SET LOCAL search_path = pg_catalog;
 DO $clear$
@@ -64,7 +64,7 @@ BEGIN
   PERFORM lo_unlink(oid) FROM pg_largeobject_metadata;
 
   -- Default privileges: back to what is built in, which removes the entry.
-  FOR d IN SELECT pg_get_userbyid(defaclrole) AS role, coalesce(format('IN SCHEMA %I', ns.nspname), '') AS place, defaclobjtype AS kind, defaclacl AS acl,
+  FOR d IN SELECT pg_get_userbyid(defaclrole) AS role, coalesce('IN SCHEMA ' || quote_ident(ns.nspname), '') AS place, defaclobjtype AS kind, defaclacl AS acl,
         CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' END AS objects
       FROM pg_default_acl a LEFT JOIN pg_namespace ns ON ns.oid = a.defaclnamespace
   LOOP

@@ -33,15 +33,16 @@ type Config struct {
 // DB is a PostgreSQL database. It holds no connection between calls, so that
 // it never stands in the way of the product.
 type DB struct {
-	config Config
-	tools  toolbox
+	config   Config
+	tools    toolbox
+	patience time.Duration // how long a restore waits for a lock
 }
 
 var _ database.Database = (*DB)(nil)
 
 // New makes the value; it connects to nothing.
 func New(c Config) *DB {
-	return &DB{config: c, tools: toolbox{dir: c.Tools}}
+	return &DB{config: c, tools: toolbox{dir: c.Tools}, patience: 30 * time.Second}
 }
 
 // Kind is "postgres".

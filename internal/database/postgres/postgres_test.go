@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,22 +14,63 @@ import (
 	"upkeep/internal/lab"
 )
 
-// server is one PostgreSQL for a test and its subtests.
+// server is the PostgreSQL of all tests of this package: starting one costs
+// more than most of them.
 type server struct {
-	*lab.TestPG
+	*lab.PG
 	made atomic.Int32
+}
+
+var shared *server
+
+func TestMain(m *testing.M) {
+	if os.Getenv("UPKEEP_TEST_RESTORE") != "" {
+		os.Exit(m.Run()) // the process that TestKilled kills
+	}
+	pg, err := lab.StartPG(context.Background(), lab.PGOptions{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	shared = &server{PG: pg}
+	_, err = pg.Psql(context.Background(), "postgres", `CREATE ROLE shop LOGIN PASSWORD 'pw'; CREATE ROLE reader; CREATE ROLE other;
+		CREATE ROLE alone LOGIN PASSWORD 'pw' CONNECTION LIMIT 0`)
+	code := 1
+	if err == nil {
+		code = m.Run()
+	}
+	if err := errors.Join(err, pg.Stop()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 func start(t *testing.T) *server {
 	t.Helper()
-	return &server{TestPG: lab.Postgres(t)}
+	if shared == nil {
+		t.Fatal("there is no server in this process")
+	}
+	return shared
+}
+
+// Psql is that of lab, or the end of the test.
+func (s *server) Psql(t *testing.T, db, sql string) string {
+	t.Helper()
+	out, err := s.PG.Psql(t.Context(), db, sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // fresh makes an empty database and gives its name.
 func (s *server) fresh(t *testing.T) string {
 	t.Helper()
 	name := fmt.Sprintf("test %d", s.made.Add(1)) // a blank, to see that nothing is split
-	s.CreateDB(name)
+	if err := s.CreateDB(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
 	return name
 }
 
@@ -49,16 +92,14 @@ func (s *server) subject(t *testing.T, dsn string, name string) databasetest.Sub
 		DB:      db,
 		Missing: open(strings.Replace(dsn, strings.ReplaceAll(name, " ", "%20"), "nowhere", 1)),
 		Dialect: database.Postgres,
-		Exec: func(t *testing.T, sql string) {
-			t.Helper()
-			l, err := db.connect(context.Background(), "run SQL")
+		Do: func(ctx context.Context, sql string) error {
+			l, err := db.connect(ctx, "run SQL")
 			if err != nil {
-				t.Fatal(err)
+				return err
 			}
 			defer l.close()
-			if _, err := l.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
-				t.Fatalf("%s: %v", sql, err)
-			}
+			_, err = l.PgConn().Exec(ctx, sql).ReadAll()
+			return err
 		},
 	}
 }
@@ -67,8 +108,8 @@ func (s *server) subject(t *testing.T, dsn string, name string) databasetest.Sub
 // database.
 func TestContract(t *testing.T) {
 	s := start(t)
-	s.Psql("postgres", "CREATE ROLE shop LOGIN PASSWORD 'pw'")
 	t.Run("superuser", func(t *testing.T) {
+		lab.Slow(t) // an ordinary owner is the harder case
 		databasetest.Run(t, func(t *testing.T) databasetest.Subject {
 			name := s.fresh(t)
 			return s.subject(t, s.DSN(name), name)
@@ -77,7 +118,7 @@ func TestContract(t *testing.T) {
 	t.Run("owner", func(t *testing.T) {
 		databasetest.Run(t, func(t *testing.T) databasetest.Subject {
 			name := s.fresh(t)
-			s.Psql("postgres", fmt.Sprintf("ALTER DATABASE %q OWNER TO shop", name))
+			s.Psql(t, "postgres", fmt.Sprintf("ALTER DATABASE %q OWNER TO shop", name))
 			return s.subject(t, s.as(name, "shop"), name)
 		})
 	})

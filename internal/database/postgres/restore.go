@@ -51,21 +51,25 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 	if err != nil {
 		return l.fail(ctx, what, err)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	lonely := make(chan struct{})
+	stop, lonely := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(lonely)
-		l.endOthers(ctx)
+		l.endOthers(stop)
 	}()
-	err = load(ctx, tools, l.env, prelude(keep, l.major), contents.without(skip), r)
-	stop()
+	asked, err := load(ctx, tools, l.env, prelude(keep, l.major, db.patience), contents.without(skip), r)
+	close(stop)
 	<-lonely
-	if err != nil {
-		return fmt.Errorf("cannot %s: %s: %w; its content is as it was before", what, l.where, err)
+	if err == nil {
+		db.analyze(context.WithoutCancel(ctx))
+		return nil
 	}
-	db.analyze(context.WithoutCancel(ctx))
-	return nil
+	// The server may not have noticed yet that psql is gone.
+	_, endErr := l.end(context.WithoutCancel(ctx), what, "application_name = $1", AppName(db.config.OpID))
+	after := "its content is as it was before"
+	if asked || endErr != nil {
+		after = "whether its content was replaced is not known: restore again"
+	}
+	return fmt.Errorf("cannot %s: %s: %w; %s", what, l.where, err, after)
 }
 
 // extensions says which extensions stay, and which entries of the archive must
@@ -96,33 +100,35 @@ func (l *link) extensions(ctx context.Context, c contents) (keep []string, skip 
 	}, rows.Err()
 }
 
-// endOthers ends the sessions of everybody else in this database until ctx
-// ends: a restore waits for their locks, and an application reconnects. What
-// may not be ended is left: then the restore's lock timeout tells.
-func (l *link) endOthers(ctx context.Context) {
+// endOthers ends the sessions of everybody else in this database until told to
+// stop: a restore waits for their locks, and an application reconnects. What
+// may not be ended is left: then the restore's lock timeout tells. A round is
+// never cancelled: the server would go on with it by itself.
+func (l *link) endOthers(stop <-chan struct{}) {
 	for {
-		_, _ = l.Exec(ctx, `DO $$ DECLARE p int; BEGIN
+		_, _ = l.Exec(context.Background(), `DO $$ DECLARE p int; BEGIN
 			FOR p IN SELECT pid FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
 				AND pid <> pg_backend_pid() AND application_name <> current_setting('application_name') LOOP
 				BEGIN PERFORM pg_catalog.pg_terminate_backend(p); EXCEPTION WHEN insufficient_privilege THEN NULL; END;
 			END LOOP; END $$`)
 		select {
-		case <-ctx.Done():
+		case <-stop:
 			return
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }
 
-// load runs pg_restore into psql.
-func load(ctx context.Context, tools kit, env []string, before string, list []byte, r io.Reader) error {
+// load runs pg_restore into psql. asked is whether the server was told to
+// commit: only then may an error leave the new content.
+func load(ctx context.Context, tools kit, env []string, before string, list []byte, r io.Reader) (asked bool, _ error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	args := []string{"--format=custom", "--file=-"}
 	if list != nil {
 		name, remove, err := temporary(list)
 		if err != nil {
-			return err
+			return false, err
 		}
 		defer remove()
 		args = append(args, "--use-list="+name)
@@ -133,15 +139,15 @@ func load(ctx context.Context, tools kit, env []string, before string, list []by
 	unpackOut, err2 := unpack.cmd.StdoutPipe()
 	applyIn, err3 := apply.cmd.StdinPipe()
 	if err := errors.Join(err1, err2, err3); err != nil {
-		return err
+		return false, err
 	}
 	if err := apply.cmd.Start(); err != nil {
-		return fmt.Errorf("psql: %w", err)
+		return false, fmt.Errorf("psql: %w", err)
 	}
 	if err := unpack.cmd.Start(); err != nil {
 		stop(err)
 		_ = apply.wait() // it was just told to end
-		return fmt.Errorf("pg_restore: %w", err)
+		return false, fmt.Errorf("pg_restore: %w", err)
 	}
 
 	fed := make(chan error, 1)
@@ -157,21 +163,24 @@ func load(ctx context.Context, tools kit, env []string, before string, list []by
 	feedErr := <-fed
 	unpackErr := unpack.wait()
 	if applyErr == nil && feedErr == nil && unpackErr == nil && ctx.Err() == nil {
+		asked = true
 		_, applyErr = io.WriteString(applyIn, "\nCOMMIT;\n")
 	}
 	_ = applyIn.Close() // without COMMIT the server throws all of it away
 	psqlErr := apply.wait()
 	switch {
+	case asked && psqlErr == nil && applyErr == nil:
+		return true, nil // committed, whatever was cancelled meanwhile
 	case feedErr != nil:
-		return fmt.Errorf("the dump cannot be read: %w", feedErr)
+		return asked, fmt.Errorf("the dump cannot be read: %w", feedErr)
 	case psqlErr != nil:
-		return psqlErr
+		return asked, psqlErr
 	case unpackErr != nil:
-		return unpackErr
+		return asked, unpackErr
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return asked, context.Cause(ctx)
 	}
-	return applyErr
+	return asked, applyErr
 }
 
 // feed gives the whole archive to pg_restore. If that stops reading early, the

@@ -1,0 +1,28 @@
+-- What a migration that stopped half way might leave.
+DROP EXTENSION hstore CASCADE;
+CREATE EXTENSION pg_trgm;
+ALTER TYPE app.mood ADD VALUE 'new mood';
+ALTER TABLE app.users RENAME TO people;
+ALTER TABLE app.people ADD COLUMN more int;
+UPDATE app.people SET status = 'gone';
+DROP TABLE app.events;
+DROP SCHEMA "Odd name" CASCADE;
+DROP OPERATOR app.=== (int, int);
+CREATE OPERATOR public.==== (leftarg = int, rightarg = int, function = app.same);
+CREATE SCHEMA later;
+CREATE TABLE later.t (x int);
+CREATE TYPE public.loose AS (x int);
+CREATE DOMAIN public.loosed AS int;
+CREATE SEQUENCE public.counting;
+CREATE AGGREGATE public.plus(*) (sfunc = int8inc, stype = bigint, initcond = '0');
+CREATE PROCEDURE public.proc(int) LANGUAGE sql AS 'SELECT 1';
+CREATE TEXT SEARCH CONFIGURATION public.extra (COPY = simple);
+CREATE COLLATION public.coll FROM "C";
+CREATE CONVERSION public.conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+CREATE TABLE public.held (x public.loose, y public.loosed, z int DEFAULT nextval('public.counting'));
+CREATE STATISTICS public.stat ON y, z FROM public.held;
+ALTER DEFAULT PRIVILEGES GRANT INSERT ON TABLES TO reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO PUBLIC;
+GRANT ALL ON SCHEMA public TO PUBLIC;
+SELECT nextval('app.ticket');
+SELECT lo_unlink(424242), lo_from_bytea(99, 'x');
