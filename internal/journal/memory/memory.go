@@ -1,0 +1,92 @@
+// Package memory keeps a journal in memory: for tests of the engine and for
+// the crash file system, where every operation must be a numbered one. It
+// imports the model and package journal.
+package memory
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"upkeep/internal/journal"
+	"upkeep/internal/run"
+)
+
+// Journal is a journal that lasts as long as its value. The zero value is
+// ready for use. It is safe for concurrent use.
+type Journal struct {
+	mu      sync.Mutex
+	entries []run.Entry
+	Closed  []journal.Closing
+	// Before, when set, is called before anything is written; its error
+	// prevents it, as a crash or a full disk would.
+	Before func(kind run.Kind, step string) error
+	// After, when set, is called when the entry is durable; its error is given
+	// to the caller, who must take it for a crash.
+	After func(kind run.Kind, step string) error
+}
+
+// Append implements the engine's journal.
+func (j *Journal) Append(_ context.Context, after int64, e run.Entry, body any) (run.Entry, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.Before != nil {
+		if err := j.Before(e.Kind, e.Step); err != nil {
+			return e, err
+		}
+	}
+	if j.last(e.Run) != after {
+		return e, journal.ErrStale
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return e, fmt.Errorf("cannot write the entry %s: %w", e.Kind, err)
+	}
+	e.Seq, e.At, e.Body = int64(len(j.entries)+1), time.Now().UTC(), raw
+	if len(j.entries) > 0 {
+		e.Prev = j.entries[len(j.entries)-1].Hash
+	}
+	e.Hash = e.Sum()
+	j.entries = append(j.entries, e)
+	if j.After != nil {
+		if err := j.After(e.Kind, e.Step); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+// CloseRun implements the engine's journal.
+func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journal.Closing) (run.Entry, error) {
+	e, err := j.Append(ctx, after, run.Entry{Run: id, Kind: run.RunClosed}, c.Body)
+	if err == nil {
+		j.mu.Lock()
+		j.Closed = append(j.Closed, c)
+		j.mu.Unlock()
+	}
+	return e, err
+}
+
+// Entries implements the engine's journal.
+func (j *Journal) Entries(_ context.Context, id string, after int64) ([]run.Entry, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var out []run.Entry
+	for _, e := range j.entries {
+		if e.Run == id && e.Seq > after {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (j *Journal) last(id string) int64 {
+	for i := len(j.entries) - 1; i >= 0; i-- {
+		if j.entries[i].Run == id {
+			return j.entries[i].Seq
+		}
+	}
+	return 0
+}
