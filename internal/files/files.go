@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"sort"
 	"strings"
+
+	"upkeep/internal/durable"
 )
 
 // Type is what a file is.
@@ -41,7 +43,7 @@ type Entry struct {
 	// HardLink is the path of the first name (in order of path) of a file with several names in the tree; "" on that first name itself.
 	HardLink string `json:",omitempty"`
 	Rdev     uint64 `json:",omitempty"` // of Char and Block
-	// Stamp recognises the unchanged file in a later scan; it is no part of comparisons and digests. Zero: not to be relied on.
+	// Stamp recognises the unchanged file in a later scan; it is no part of comparisons and digests.
 	Stamp Stamp `json:",omitzero"`
 	// Sparse files have holes: fewer bytes allocated than Size. No part of comparisons and digests.
 	Sparse bool `json:",omitempty"`
@@ -51,7 +53,15 @@ type Entry struct {
 type Stamp struct {
 	Dev, Ino uint64
 	CTime    int64 // nanoseconds since 1970
+	// Settled: whatever is written to the file after this moment moves its ctime. Only then does an equal stamp later mean an equal
+	// content; see Options.Settle.
+	Settled bool `json:",omitempty"`
 }
+
+func stampOf(i durable.Info) Stamp { return Stamp{Dev: i.Dev, Ino: i.Ino, CTime: i.CTime.UnixNano()} }
+
+// same compares the inodes and moments.
+func (s Stamp) same(o Stamp) bool { return s.Dev == o.Dev && s.Ino == o.Ino && s.CTime == o.CTime }
 
 // Tree is the description of a tree, or of a single file (one entry with path "."). Entries are sorted by path, so that a
 // directory comes before what it contains.

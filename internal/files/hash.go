@@ -24,7 +24,7 @@ func hashAll(ctx context.Context, fsys durable.FS, root string, t *Tree, known *
 		}
 		if known != nil {
 			if k, ok := known.Find(e.Path); ok && Unchanged(k, *e) && k.SHA256 != "" {
-				e.SHA256 = k.SHA256
+				e.SHA256, e.Stamp = k.SHA256, k.Stamp
 				continue
 			}
 		}
@@ -81,7 +81,7 @@ func finishSums(t *Tree, gone *sync.Map) {
 	t.Entries = kept
 }
 
-// hashEntry reads one file. A file that changes while it is read is described as it was found at the last try, without a
+// hashEntry reads one file. A file that changes while it is read is described as it was found at the last try, with an unsettled
 // stamp, so that the next scan reads it again.
 func hashEntry(ctx context.Context, fsys durable.FS, path string, e *Entry, buf []byte) error {
 	const tries = 3
@@ -92,8 +92,11 @@ func hashEntry(ctx context.Context, fsys durable.FS, path string, e *Entry, buf 
 		}
 		e.SHA256, e.Size, e.MTime = sum, after.Size, after.MTime.UnixNano()
 		still := before.Size == after.Size && before.MTime.Equal(after.MTime) && before.CTime.Equal(after.CTime)
-		if want := (Stamp{after.Dev, after.Ino, after.CTime.UnixNano()}); e.Stamp != want {
-			e.Stamp = Stamp{}
+		if !e.Stamp.same(stampOf(after)) {
+			e.Stamp = stampOf(after)
+		}
+		if !still {
+			e.Stamp.Settled = false
 		}
 		if still || try == tries {
 			return nil
@@ -131,8 +134,8 @@ func hashFile(ctx context.Context, fsys durable.FS, path string, follow bool, bu
 	return hex.EncodeToString(h.Sum(nil)), before, after, err
 }
 
-// Unchanged tells whether the file described by now is the one described by then, going by size, mtime, ctime, device and inode.
-// Never true without stamps.
+// Unchanged tells whether the file described by now surely has the content it had then, going by size, mtime, ctime, device and inode.
+// Never true when the earlier stamp was not settled.
 func Unchanged(then, now Entry) bool {
-	return then.Type == now.Type && then.Stamp != Stamp{} && then.Stamp == now.Stamp && then.Size == now.Size && then.MTime == now.MTime
+	return then.Type == now.Type && then.Stamp.Settled && then.Stamp.same(now.Stamp) && then.Size == now.Size && then.MTime == now.MTime
 }

@@ -21,7 +21,7 @@ type Options struct {
 	// Known is an earlier scan of the same tree: a file whose size, mtime, ctime, device and inode are unchanged keeps its
 	// sum and is not read again. A second pass is then a matter of stat calls.
 	Known *Tree
-	// Settle syncs the volume first. Without it a file changed within a minute before the scan gets no Stamp, and so is read
+	// Settle syncs the volume first. Without it a file changed within a minute before the scan gets no settled stamp, and so is read
 	// again next time: a program may go on writing to mapped pages that are not yet written back, and that moves no ctime. With it
 	// only what changes from now on is read again.
 	Settle bool
@@ -204,8 +204,9 @@ func (s *scanner) describe(full, rel string, i durable.Info) (Entry, bool) {
 	case File:
 		e.Size = i.Size
 		e.Sparse = i.Alloc >= 0 && i.Alloc < i.Size
-		if !i.CTime.IsZero() && i.CTime.Before(s.trusted) {
-			e.Stamp = Stamp{i.Dev, i.Ino, i.CTime.UnixNano()}
+		if !i.CTime.IsZero() {
+			e.Stamp = stampOf(i)
+			e.Stamp.Settled = i.CTime.Before(s.trusted)
 		}
 	case Char, Block:
 		e.Rdev = i.Rdev

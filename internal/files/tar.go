@@ -26,8 +26,8 @@ type PackOptions struct {
 	Portable bool
 	// MTime, unless zero, is given to every entry (Portable only).
 	MTime time.Time
-	// Live is for a product that is still running: a file that changes while it is read is packed as it was found and comes back without a
-	// Stamp, one that vanished is left out of what is returned. Without it both are errors.
+	// Live is for a product that is still running: a file that changes while it is read is packed as it was found and comes back with an
+	// unsettled Stamp, one that vanished is left out of what is returned. Without it both are errors.
 	Live bool
 }
 
@@ -104,8 +104,8 @@ func (p *packer) file(ctx context.Context, e Entry) (Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	if want := (Stamp{before.Dev, before.Ino, before.CTime.UnixNano()}); e.Stamp != want {
-		e.Stamp = Stamp{}
+	if !e.Stamp.same(stampOf(before)) {
+		e.Stamp = stampOf(before)
 	}
 	scanned := e.Size
 	e.Size = before.Size
@@ -128,7 +128,7 @@ func (p *packer) file(ctx context.Context, e Entry) (Entry, error) {
 		if !p.o.Live {
 			return e, errors.New("it was written to while it was read: stop what writes to it first")
 		}
-		e.Stamp = Stamp{}
+		e.Stamp.Settled = false
 		if err := pad(io.MultiWriter(p.tw, h), e.Size-n); err != nil {
 			return e, err
 		}
