@@ -28,12 +28,13 @@ func Compile(in Input) (*Plan, error) {
 	b.finish(last, "")
 	b.landings()
 	b.refuseUnsafe()
-	if len(b.reasons) > 0 {
-		return nil, &Refusal{Reasons: dedupe(b.reasons)}
-	}
 	p, err := b.seal()
 	if err != nil {
 		return nil, err
+	}
+	b.refuseShort()
+	if len(b.reasons) > 0 {
+		return nil, &Refusal{Reasons: dedupe(b.reasons)}
 	}
 	if err := Validate(p); err != nil {
 		return nil, err

@@ -151,7 +151,7 @@ func (b *builder) accessParams(mode string, a manifest.Access) (*AccessParams, e
 		if f.from == "" {
 			continue
 		}
-		if *f.to, err = b.rooted(f.from); err != nil {
+		if *f.to, err = Rooted(b.res, f.from); err != nil {
 			return fail(err)
 		}
 	}
@@ -188,17 +188,19 @@ func (b *builder) accessParams(mode string, a manifest.Access) (*AccessParams, e
 	return p, nil
 }
 
-// rooted resolves a path that may be given relative to the product's root.
-func (b *builder) rooted(text string) (string, error) {
-	at, err := b.res.Scope.With("this.path", b.treePlace()).Expand(text)
+// Rooted resolves a path that may be given relative to the product's root:
+// its dir root, or else the place of its first tree.
+func Rooted(r *Resolver, text string) (string, error) {
+	tree := treePlace(r)
+	at, err := r.Scope.With("this.path", tree).Expand(text)
 	if err != nil || strings.HasPrefix(at, "/") {
 		return at, err
 	}
-	root := b.res.Product.Dirs["root"]
+	root := r.Product.Dirs["root"]
 	if root == "" {
-		root = b.treePlace()
+		root = tree
 	}
-	if root, err = b.res.Scope.Expand(root); err != nil {
+	if root, err = r.Scope.Expand(root); err != nil {
 		return "", err
 	}
 	if root == "" {
@@ -208,10 +210,10 @@ func (b *builder) rooted(text string) (string, error) {
 }
 
 // treePlace is the place of the first component of kind tree.
-func (b *builder) treePlace() string {
-	for _, id := range b.res.Product.Order {
-		if c := b.res.Product.Components[id]; c.Kind == "tree" && c.At.Path != "" {
-			at, _ := b.res.Scope.Expand(c.At.Path)
+func treePlace(r *Resolver) string {
+	for _, id := range r.Product.Order {
+		if c := r.Product.Components[id]; c.Kind == "tree" && c.At.Path != "" {
+			at, _ := r.Scope.Expand(c.At.Path)
 			return at
 		}
 	}

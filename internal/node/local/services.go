@@ -1,0 +1,70 @@
+package local
+
+import (
+	"context"
+	"fmt"
+
+	"upkeep/internal/plan"
+	"upkeep/internal/service"
+)
+
+// Services manages the services of plans, each by the manager of its kind.
+type Services struct {
+	Process service.Manager                    // services with run:
+	Command func(plan.Service) service.Manager // services with start: and stop:
+}
+
+// Spec turns a service of the plan into what managers take.
+func Spec(s plan.Service) service.Spec {
+	return service.Spec{ID: s.ID, Names: s.Names, Run: s.Run, Start: s.Start, Stop: s.Stop, As: s.As, Env: s.Env, Dir: s.Dir,
+		PIDFile: s.PIDFile, Log: s.Log, StopTimeout: s.StopTimeout, StartTimeout: s.StartTimeout}
+}
+
+func (m Services) manager(s plan.Service) service.Manager {
+	if len(s.Run) > 0 {
+		return m.Process
+	}
+	return m.Command(s)
+}
+
+// State reads only.
+func (m Services) State(ctx context.Context, s plan.Service) (service.State, error) {
+	return m.manager(s).State(ctx, Spec(s))
+}
+
+// Running reports the state with a line of evidence.
+func (m Services) Running(ctx context.Context, s plan.Service) (bool, string, error) {
+	st, err := m.State(ctx, s)
+	if err != nil {
+		return false, "", err
+	}
+	if !st.Running {
+		return false, fmt.Sprintf("%s is not running", s.ID), nil
+	}
+	return true, fmt.Sprintf("%s runs as pid %d", s.ID, st.PID), nil
+}
+
+// Start starts the service unless it runs.
+func (m Services) Start(ctx context.Context, s plan.Service) error {
+	return m.manager(s).Start(ctx, Spec(s))
+}
+
+// Stop ends the service with all its processes.
+func (m Services) Stop(ctx context.Context, s plan.Service) error {
+	return m.manager(s).Stop(ctx, Spec(s))
+}
+
+// Inhibit keeps the service from starting, over a reboot too.
+func (m Services) Inhibit(ctx context.Context, s plan.Service, reason string) error {
+	return m.manager(s).Inhibit(ctx, Spec(s), reason)
+}
+
+// Allow ends Inhibit.
+func (m Services) Allow(ctx context.Context, s plan.Service) error {
+	return m.manager(s).Allow(ctx, Spec(s))
+}
+
+// Inhibited returns why the service must not start.
+func (m Services) Inhibited(ctx context.Context, s plan.Service) (string, bool, error) {
+	return m.manager(s).Inhibited(ctx, Spec(s))
+}

@@ -1,0 +1,174 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+)
+
+// Forecast is what a plan will take: an estimate, no part of the digest.
+type Forecast struct {
+	Total  time.Duration            `json:"total"`
+	Outage time.Duration            `json:"outage"` // as users see it
+	Steps  map[string]time.Duration `json:"steps"`
+	Known  int                      `json:"known"` // steps whose estimate is from past runs
+	Space  []Need                   `json:"space"`
+}
+
+// Need is what a plan needs on one volume.
+type Need struct {
+	Volume string   `json:"volume"`
+	Places []string `json:"places"`
+	Bytes  int64    `json:"bytes"`
+	Free   int64    `json:"free"`
+}
+
+// Short says that the volume has too little room.
+func (n Need) Short() bool { return n.Bytes > n.Free }
+
+// Reserve is what Upkeep keeps free for its own journal and for the way back
+// on a full disk, in bytes.
+const Reserve = 32 << 20
+
+// rates of a plain computer, in bytes a second; past runs are better
+const (
+	copyRate  = 150 << 20
+	dumpRate  = 40 << 20
+	readRate  = 400 << 20
+	startTime = 2 * time.Second
+)
+
+// Estimate forecasts a plan from the facts that it was made of.
+func Estimate(p *Plan, in Input) Forecast {
+	f := Forecast{Steps: map[string]time.Duration{}}
+	down := false
+	for _, s := range p.Steps {
+		d, known := in.Facts.History[s.ID]
+		if !known {
+			d = guess(s, in)
+		} else {
+			f.Known++
+		}
+		f.Steps[s.ID] = d
+		f.Total += d
+		down = down || s.Down
+		if down {
+			f.Outage += d
+		}
+		if s.Up {
+			down = false
+		}
+	}
+	f.Space = space(p, in)
+	return f
+}
+
+func guess(s Step, in Input) time.Duration {
+	bytes := func() (n int64) {
+		for _, i := range in.Facts.Instances {
+			n += i.Bytes
+		}
+		return n
+	}
+	dumps := func() (n int64) {
+		for _, b := range in.Facts.Databases {
+			n += b
+		}
+		return n
+	}
+	per := func(n, rate int64) time.Duration { return time.Duration(float64(n) / float64(rate) * float64(time.Second)) }
+	switch s.Verb {
+	case "stage":
+		for _, pay := range in.Hops[max(0, s.Hop-1)].Bundle.Payloads {
+			return 100*time.Millisecond + per(pay.Bytes, copyRate)
+		}
+	case "precopy":
+		return 100*time.Millisecond + per(bytes(), copyRate)
+	case "backup":
+		return 300*time.Millisecond + per(dumps(), dumpRate) + per(bytes(), readRate)
+	case "stop", "start", "restart":
+		return startTime
+	case "migrate":
+		return 2*time.Second + per(dumps(), dumpRate)
+	case "run", "hooks":
+		return 2 * time.Second
+	case "drain":
+		return 5 * time.Second
+	case "verify", "check", "prove":
+		return 200 * time.Millisecond
+	}
+	return 50 * time.Millisecond
+}
+
+// space adds up what every volume must hold at the worst moment: needs on one
+// volume add up, wherever on it they lie.
+func space(p *Plan, in Input) []Need {
+	needs := map[string]*Need{}
+	add := func(place string, bytes int64) {
+		v, ok := in.Facts.Volumes[place]
+		if !ok || bytes == 0 {
+			return
+		}
+		n := needs[v.ID]
+		if n == nil {
+			n = &Need{Volume: v.ID, Free: v.Free}
+			needs[v.ID] = n
+		}
+		n.Bytes += bytes
+		if !slices.Contains(n.Places, place) {
+			n.Places = append(n.Places, place)
+		}
+	}
+	for _, i := range p.Instances {
+		for _, h := range in.Hops {
+			if pay, ok := h.Bundle.Payloads[i.Component]; ok {
+				add(path.Dir(i.At), pay.Bytes)
+			}
+		}
+	}
+	for _, s := range p.Steps {
+		if s.Verb != "backup" {
+			continue
+		}
+		for _, i := range p.Instances {
+			add(in.Facts.Backup, in.Facts.Instances[i.Component].Bytes)
+		}
+		for _, b := range in.Facts.Databases {
+			add(in.Facts.Backup, b)
+		}
+	}
+	add(in.Facts.State, Reserve)
+	var out []Need
+	for _, n := range needs {
+		slices.Sort(n.Places)
+		out = append(out, *n)
+	}
+	slices.SortFunc(out, func(a, b Need) int { return cmp.Compare(a.Volume, b.Volume) })
+	return out
+}
+
+// refuseShort refuses a plan that would fill a disk.
+func (b *builder) refuseShort() {
+	for _, n := range space(b.plan, b.in) {
+		if n.Short() {
+			b.refuse("too little room: the upgrade needs %s on the volume of %s, where %s are free; free %s, or keep restore points elsewhere (backup: {dir: …} in the installation document)",
+				Size(n.Bytes), n.Places[0], Size(n.Free), Size(n.Bytes-n.Free))
+		}
+	}
+}
+
+// Size writes bytes for people: with the unit of 2^10 that fits, and exactly
+// where that is short.
+func Size(n int64) string {
+	const units = "KMGT"
+	if n < 1024 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	v, u := float64(n)/1024, 0
+	for v >= 1024 && u < len(units)-1 {
+		v, u = v/1024, u+1
+	}
+	return fmt.Sprintf("%.1f %ciB", v, units[u])
+}

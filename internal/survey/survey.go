@@ -1,0 +1,345 @@
+// Package survey reads what a plan must know of the machine: the installed
+// versions, which services run, what the site edited, which hooks lie in the
+// folders, how much room there is. It only reads. It may import the model and
+// what touches the world; what differs by platform is handed in.
+package survey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"upkeep/internal/database"
+	"upkeep/internal/durable"
+	"upkeep/internal/files"
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+	"upkeep/internal/probe"
+	"upkeep/internal/site"
+)
+
+// Databases opens a product's database for reading.
+type Databases interface {
+	Open(ctx context.Context, db plan.Database, opID string) (database.Database, error)
+}
+
+// Services tells whether a service runs.
+type Services interface {
+	Running(ctx context.Context, s plan.Service) (bool, string, error)
+}
+
+// Surveyor reads facts. What it is given must only read too.
+type Surveyor struct {
+	FS        durable.FS
+	Probes    *probe.Evaluator
+	Services  Services
+	Databases Databases
+	Gate      func() error // why the gate cannot be used; nil when it can
+	Node      string
+	Account   string
+	Root      bool
+	State     string // the installation's state folder
+	Backup    string // where restore points are kept
+}
+
+// opID names what the survey itself asks of databases and children.
+const opID = "survey"
+
+// Basics reads what everything else rests on: parameter defaults that probes
+// read, named facts, and the installed version of every instance.
+func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Installation) (plan.Facts, error) {
+	f := plan.Facts{Node: s.Node, Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
+		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{},
+		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}}
+	if err := s.Gate(); err != nil {
+		f.Gate = err.Error()
+	}
+	if err := s.defaults(ctx, p, in, &f); err != nil {
+		return f, err
+	}
+	r, err := s.Resolver(p, in, f)
+	if err != nil {
+		return f, err
+	}
+	var mu sync.Mutex
+	var errs []error
+	fail := func(err error) { mu.Lock(); errs = append(errs, err); mu.Unlock() }
+	var wg sync.WaitGroup
+	for id, pr := range p.Facts {
+		wg.Go(func() {
+			v, err := s.read(ctx, r, pr)
+			if err != nil {
+				fail(fmt.Errorf("cannot read the fact %s: %w", id, err))
+				return
+			}
+			mu.Lock()
+			f.Values[id] = v
+			mu.Unlock()
+		})
+	}
+	for _, id := range p.Order {
+		c := p.Components[id]
+		wg.Go(func() {
+			fact, err := s.instance(ctx, r, id, c)
+			if err != nil {
+				fail(err)
+				return
+			}
+			mu.Lock()
+			f.Instances[id] = fact
+			mu.Unlock()
+		})
+	}
+	for _, sv := range p.Services {
+		wg.Go(func() {
+			spec, err := r.Service(sv)
+			if err != nil {
+				fail(err)
+				return
+			}
+			running, _, err := s.Services.Running(ctx, *spec)
+			if err != nil {
+				fail(fmt.Errorf("cannot tell whether service %s runs: %w", sv.ID, err))
+				return
+			}
+			mu.Lock()
+			f.Services[sv.ID] = running
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return f, errors.Join(errs...)
+}
+
+// Resolver gives the resolver of a product document with the facts so far.
+func (s *Surveyor) Resolver(p *manifest.Product, in *site.Installation, f plan.Facts) (*plan.Resolver, error) {
+	sc := plan.NewScope(p, in, f.Defaults, f.Values)
+	env, err := plan.Environment(p, sc)
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Resolver{Product: p, Scope: sc, Env: env, Account: s.Account, Root: s.Root}, nil
+}
+
+// defaults reads the parameters that the installation leaves to a probe.
+func (s *Surveyor) defaults(ctx context.Context, p *manifest.Product, in *site.Installation, f *plan.Facts) error {
+	for id, param := range p.Params {
+		if _, given := in.Params[id]; given || param.Default == nil || param.Default.Probe == nil {
+			continue
+		}
+		r, err := s.Resolver(p, in, *f)
+		if err != nil {
+			return err
+		}
+		v, err := s.read(ctx, r, *param.Default.Probe)
+		if err != nil {
+			return fmt.Errorf("cannot read the default of the parameter %s: %w", id, err)
+		}
+		if v != "" {
+			f.Defaults[id] = v
+		}
+	}
+	return nil
+}
+
+func (s *Surveyor) read(ctx context.Context, r *plan.Resolver, pr manifest.Probe) (string, error) {
+	resolved, err := r.Probe(pr)
+	if err != nil {
+		return "", err
+	}
+	if len(resolved.Expect) > 0 {
+		v, err := s.Probes.Check(ctx, *resolved)
+		if err != nil {
+			return "", err
+		}
+		return strconv.FormatBool(v.OK), nil
+	}
+	v, err := s.Probes.Read(ctx, *resolved)
+	return v.Text, err
+}
+
+// instance reads the version of a component, and what its tree is.
+func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string, c manifest.Component) (plan.InstanceFact, error) {
+	var fact plan.InstanceFact
+	if c.Version != nil {
+		pr, err := r.Probe(*c.Version)
+		if err != nil {
+			return fact, fmt.Errorf("component %s: %w", id, err)
+		}
+		v, err := s.Probes.Read(ctx, *pr)
+		if err != nil {
+			return fact, fmt.Errorf("cannot read the installed version of %s: %w", id, err)
+		}
+		fact.Version = v.Text
+	}
+	if c.Kind != "tree" {
+		return fact, nil
+	}
+	at, err := r.Scope.Expand(c.At.Path)
+	if err != nil {
+		return fact, fmt.Errorf("component %s: %w", id, err)
+	}
+	link, err := s.FS.Lstat(at)
+	if err != nil {
+		return fact, fmt.Errorf("cannot find %s where the installation document says it is: %w", id, err)
+	}
+	fact.Links = link.IsLink()
+	info, err := s.FS.Stat(at)
+	if err != nil {
+		return fact, fmt.Errorf("cannot look at %s: %w", id, err)
+	}
+	fact.Owner = accountOf(info.UID)
+	return fact, nil
+}
+
+func accountOf(uid uint32) string {
+	u, err := user.LookupId(strconv.Itoa(int(uid)))
+	if err != nil {
+		return strconv.Itoa(int(uid))
+	}
+	return u.Username
+}
+
+// Hop is what of one hop's bundle the survey needs.
+type Hop struct {
+	Product *manifest.Product
+	Release *manifest.Release
+}
+
+// Details reads what the plan of these hops needs beyond the basics: modes,
+// hooks, edited files, sizes, room, and the checks of every hop's release.
+// Sums gives what the installed release shipped for a component; nil when
+// that is not known.
+func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manifest.Product, in *site.Installation, hops []Hop, sums func(component string) *files.Tree) error {
+	r, err := s.Resolver(installed, in, *f)
+	if err != nil {
+		return err
+	}
+	if err := s.trees(ctx, r, f, sums); err != nil {
+		return err
+	}
+	if err := s.modes(ctx, r, f); err != nil {
+		return err
+	}
+	if err := s.databases(ctx, r, f); err != nil {
+		return err
+	}
+	for _, h := range hops {
+		hr, err := s.Resolver(h.Product, in, *f)
+		if err != nil {
+			return err
+		}
+		if err := s.hooks(hr, in, f); err != nil {
+			return err
+		}
+		s.checks(ctx, hr, h.Release, f)
+	}
+	return s.volumes(f, s.State, s.Backup)
+}
+
+// volumes notes on which volume every place lies.
+func (s *Surveyor) volumes(f *plan.Facts, places ...string) error {
+	for _, p := range places {
+		if p == "" {
+			continue
+		}
+		v, err := s.FS.Free(p)
+		if err != nil {
+			return fmt.Errorf("cannot tell how much room there is at %s: %w", p, err)
+		}
+		f.Volumes[p] = plan.Volume{ID: v.ID, Free: v.Free}
+	}
+	return nil
+}
+
+// modes finds access modes that are on before the run.
+func (s *Surveyor) modes(ctx context.Context, r *plan.Resolver, f *plan.Facts) error {
+	for mode, a := range r.Product.Access {
+		switch {
+		case a.Command != nil && a.Command.State != nil:
+			pr, err := r.Probe(*a.Command.State)
+			if err != nil {
+				return err
+			}
+			v, err := s.Probes.Check(ctx, *pr)
+			if err != nil {
+				return fmt.Errorf("cannot tell whether %s mode is on: %w", mode, err)
+			}
+			f.Modes[mode] = v.OK
+		case a.Marker != "":
+			at, err := plan.Rooted(r, a.Marker)
+			if err != nil {
+				return err
+			}
+			for _, name := range append([]string{filepath.Base(at)}, a.Aliases...) {
+				_, err := s.FS.Lstat(filepath.Join(filepath.Dir(at), filepath.Base(name)))
+				if err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("cannot tell whether %s mode is on: %w", mode, err)
+				}
+				f.Modes[mode] = f.Modes[mode] || err == nil
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Facts) error {
+	for _, id := range r.Product.Order {
+		c := r.Product.Components[id]
+		if c.Kind != "sqlite" && c.Kind != "postgres" {
+			continue
+		}
+		db, err := r.Database(id)
+		if err != nil {
+			return err
+		}
+		open, err := s.Databases.Open(ctx, *db, opID)
+		if err != nil {
+			return err
+		}
+		info, err := open.Inspect(ctx)
+		open.Close()
+		if err != nil {
+			return fmt.Errorf("the database %s: %w", id, err)
+		}
+		f.Databases[id] = info.SizeBytes
+	}
+	return nil
+}
+
+// checks evaluates the readiness checks of a release, side by side.
+func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.Release, f *plan.Facts) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for _, c := range rel.Checks {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			res := s.check(ctx, r, c)
+			mu.Lock()
+			f.Checks[c.ID] = res
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+}
+
+func (s *Surveyor) check(ctx context.Context, r *plan.Resolver, c manifest.Check) plan.CheckResult {
+	pr, err := r.Probe(c.Probe)
+	if err != nil {
+		return plan.CheckResult{Error: err.Error()}
+	}
+	v, err := s.Probes.Check(ctx, *pr)
+	res := plan.CheckResult{OK: v.OK, Got: v.Got, Want: v.Want, Evidence: v.Evidence}
+	if err != nil {
+		res.OK, res.Error = false, err.Error()
+	}
+	return res
+}
