@@ -2,10 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -21,43 +21,45 @@ type server struct {
 	made atomic.Int32
 }
 
-var shared *server
-
-func TestMain(m *testing.M) {
-	if os.Getenv("UPKEEP_TEST_RESTORE") != "" {
-		os.Exit(m.Run()) // the process that TestKilled kills
-	}
+var shared = sync.OnceValues(func() (*server, error) {
 	pg, err := lab.StartPG(context.Background(), lab.PGOptions{})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return nil, err
 	}
-	shared = &server{PG: pg}
 	_, err = pg.Psql(context.Background(), "postgres", `CREATE ROLE shop LOGIN PASSWORD 'pw'; CREATE ROLE reader; CREATE ROLE other;
 		CREATE ROLE alone LOGIN PASSWORD 'pw' CONNECTION LIMIT 0`)
-	code := 1
-	if err == nil {
-		code = m.Run()
-	}
-	if err := errors.Join(err, pg.Stop()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	return &server{PG: pg}, err
+})
+
+var started atomic.Bool
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if started.Load() {
+		if s, _ := shared(); s != nil {
+			if err := s.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				code = 1
+			}
+		}
 	}
 	os.Exit(code)
 }
 
-func start(t *testing.T) *server {
+func start(t testing.TB) *server {
 	t.Helper()
-	if shared == nil {
-		t.Fatal("there is no server in this process")
+	started.Store(true)
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return shared
+	return s
 }
 
 // Psql is that of lab, or the end of the test.
-func (s *server) Psql(t *testing.T, db, sql string) string {
+func (s *server) Psql(t testing.TB, db, sql string) string {
 	t.Helper()
-	out, err := s.PG.Psql(t.Context(), db, sql)
+	out, err := s.PG.Psql(context.Background(), db, sql)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,10 +67,10 @@ func (s *server) Psql(t *testing.T, db, sql string) string {
 }
 
 // fresh makes an empty database and gives its name.
-func (s *server) fresh(t *testing.T) string {
+func (s *server) fresh(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test %d", s.made.Add(1)) // a blank, to see that nothing is split
-	if err := s.CreateDB(t.Context(), name); err != nil {
+	if err := s.CreateDB(context.Background(), name); err != nil {
 		t.Fatal(err)
 	}
 	return name
