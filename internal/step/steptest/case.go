@@ -29,7 +29,7 @@ type scene[W World] struct {
 func (s Subject[W]) open(t *testing.T) *scene[W] {
 	t.Helper()
 	k := newKiller()
-	c := &scene[W]{t: t, s: s, k: k, dir: t.TempDir(), log: &bytes.Buffer{}}
+	c := &scene[W]{t: t, s: s, k: k, dir: Dir(t), log: &bytes.Buffer{}}
 	c.h, c.step, c.w = s.New(t, k)
 	c.old = c.w.Fingerprint()
 	return c

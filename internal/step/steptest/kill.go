@@ -63,7 +63,7 @@ func (s Subject[W]) moments(m manner, all []moment) []int {
 	}
 	most := s.Moments
 	if most == 0 {
-		most = 40
+		most = 30
 	}
 	n := min(len(can), most)
 	var out []int

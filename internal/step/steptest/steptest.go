@@ -3,7 +3,7 @@
 // read; Do and then Undo leave the world as it was; and a process that is
 // killed, refused or cancelled at any moment of Do or Undo is recovered forward
 // and back, as the engine would do it. It may be imported by tests only, and
-// imports the model, internal/step and internal/durable.
+// imports the model, internal/step, internal/durable and internal/files.
 //
 // A verb's test says how its world is made:
 //
@@ -64,7 +64,7 @@ type Subject[W World] struct {
 	// both fingerprints before they are compared. Nil: nothing.
 	Kept func(fingerprint string) string
 	// Moments bounds how many moments are tried in each direction and manner;
-	// they are spread evenly over all that there are. 0: 40.
+	// they are spread evenly over all that there are. 0: 30.
 	Moments int
 }
 

@@ -1,0 +1,7 @@
+//go:build unix
+
+package stage
+
+import "syscall"
+
+const errQuota = syscall.EDQUOT
