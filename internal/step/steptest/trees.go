@@ -57,17 +57,18 @@ func Dir(t testing.TB) string {
 	const memory = "/dev/shm"
 	dir, err := os.MkdirTemp(memory, "upkeep-world-")
 	if err != nil {
-		return t.TempDir()
+		dir = t.TempDir()
 	}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := os.Chmod(dir, 0o755); err != nil {
+	world := filepath.Join(dir, "world") // the same name each time, for fingerprints
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(world, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return world
 }
 
 // Plant makes a tree of "path": "content". A path that ends in / is a
