@@ -1,0 +1,1 @@
+INSERT INTO notes (author, title, body, created) VALUES (:author, :title, :text, :created)

@@ -1,0 +1,1 @@
+INSERT INTO authors (name, since) VALUES (:author, :created) ON CONFLICT (name) DO NOTHING
