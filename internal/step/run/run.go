@@ -108,7 +108,7 @@ func (e Effect) Do(ctx context.Context, env step.Env, s plan.Step, c Spec) error
 	if err := e.Recorded(ctx, env, s, "", c.call()); err != nil {
 		return err
 	}
-	return e.settle(ctx, env, s, c.Verify)
+	return e.Settle(ctx, env, s, c.Verify)
 }
 
 // Undo runs the command that takes the step back, unless the step was never
@@ -127,7 +127,7 @@ func (e Effect) Undo(ctx context.Context, env step.Env, s plan.Step, c Spec) err
 		if err := e.Recorded(ctx, env, s, "", c.call()); err != nil {
 			return err
 		}
-		if err := e.settle(ctx, env, s, c.Verify); err != nil {
+		if err := e.Settle(ctx, env, s, c.Verify); err != nil {
 			return err
 		}
 	}

@@ -11,9 +11,9 @@ import (
 // settling is how long an effect may take to show after its command has ended.
 const settling = time.Second
 
-// settle gives the effect a moment to show. Whether it is there is then said
+// Settle gives the effect a moment to show. Whether it is there is then said
 // by Observe.
-func (e Effect) settle(ctx context.Context, env step.Env, s plan.Step, verify []plan.Probe) error {
+func (e Effect) Settle(ctx context.Context, env step.Env, s plan.Step, verify []plan.Probe) error {
 	if len(verify) == 0 {
 		return nil
 	}
