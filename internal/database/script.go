@@ -35,6 +35,13 @@ func (s Script) Check(d Dialect) error {
 	return bad
 }
 
+// Statements counts the statements of a text.
+func Statements(sql string, d Dialect) int {
+	n := 0
+	scan(sql, d, func([]string, int) bool { n++; return true })
+	return n
+}
+
 func refusal(words []string) string {
 	at := func(i int) string {
 		if i < len(words) {
