@@ -1,18 +1,17 @@
 package demo
 
 import (
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"upkeep/internal/durable"
-	"upkeep/internal/files"
 )
 
 // product holds what the versions are made of: common to all, and each one's own.
@@ -78,21 +77,24 @@ func writeTree(to durable.FS, dir, version string) error {
 			return err
 		}
 	}
-	return nil
+	return age(to, dir, published(version))
 }
 
-// sums are those of a version's tree.
-func sums(version string) (files.Sums, error) {
-	all, err := tree(version)
-	if err != nil {
-		return nil, err
-	}
-	out := files.Sums{}
-	for name, f := range all {
-		sum := sha256.Sum256(f.text)
-		out[name] = hex.EncodeToString(sum[:])
-	}
-	return out, nil
+// published is when a release came out: the time of all its files.
+func published(version string) time.Time {
+	day := time.Date(2024, 3, 4, 9, 0, 0, 0, time.UTC)
+	return day.AddDate(0, 7*slices.Index(Versions(), version), 0)
+}
+
+// age gives all files and folders of a tree one time, so that the same
+// sources make the same bundles.
+func age(to durable.FS, tree string, at time.Time) error {
+	return filepath.WalkDir(tree, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return to.Chtimes(name, at)
+	})
 }
 
 // writeFile makes a new file.
