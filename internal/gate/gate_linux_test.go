@@ -504,3 +504,35 @@ func TestHostFirewall(t *testing.T) {
 		sees(t, u, p.port, 503, "Shop is unavailable")
 	}
 }
+
+// A machine that is also a router forwards others' traffic to the same port of
+// another machine as before.
+func TestForwardedTrafficPasses(t *testing.T) {
+	if !namespace(t) {
+		return
+	}
+	p, g := startProduct(t, 0), newGate(t)
+	a, err := cable(t, 75)
+	if err != nil {
+		t.Skip("no cable: ", err)
+	}
+	b, err := cable(t, 76)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0); err != nil {
+		t.Skip("cannot be a router: ", err)
+	}
+	var other *product
+	if err := b.do(func() error { other = startProduct(t, p.port); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	through := user{"through this machine", "10.76.0.2", a.dial}
+	sees(t, through, p.port, 200, "product")
+	mustUp(t, g, Spec{Name: "shop", Ports: []uint16{p.port}, Page: Page{Product: "Shop"}})
+	sees(t, through, p.port, 200, "product")
+	sees(t, user{"to this machine", "10.76.0.1", a.dial}, p.port, 503, "Shop is")
+	if other.hits.Load() != 2 {
+		t.Errorf("the other machine got %d requests", other.hits.Load())
+	}
+}

@@ -32,6 +32,9 @@ func namespace(t *testing.T) bool {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: a network namespace and nftables")
 	}
+	if t.Name() != "TestGateIsFast" {
+		t.Parallel() // much of it waits for links to come up
+	}
 	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	c.Env = append(os.Environ(), "GATE_TEST_NAMESPACE="+t.Name())
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
@@ -160,18 +163,37 @@ func users(t *testing.T) []user {
 	t.Helper()
 	local := func(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, 2*time.Second) }
 	out := []user{{"local IPv4", "127.0.0.1", local}, {"local IPv6", "::1", local}}
-	remote, err := cable(t)
+	there, err := cable(t, 75)
 	if err != nil {
 		t.Logf("no users from elsewhere: %v", err)
 		return out
 	}
-	return append(out, user{"remote IPv4", "10.75.0.1", remote}, user{"remote IPv6", "fd75::1", remote}, user{"local, by the outer address", "10.75.0.1", local})
+	return append(out, user{"remote IPv4", "10.75.0.1", there.dial}, user{"remote IPv6", "fd75::1", there.dial}, user{"local, by the outer address", "10.75.0.1", local})
 }
 
-// cable makes a second network namespace, joined to this one by a pair of
-// network devices, and returns a dialer in it.
-func cable(t *testing.T) (func(string) (net.Conn, error), error) {
-	work := make(chan func())
+// elsewhere is another machine: a network namespace joined to this one by a
+// pair of network devices.
+type elsewhere struct{ work chan func() error }
+
+// do runs f there. Sockets that f makes stay there.
+func (e elsewhere) do(f func() error) error {
+	done := make(chan error)
+	e.work <- func() error { err := f(); done <- err; return err }
+	return <-done
+}
+
+func (e elsewhere) dial(addr string) (c net.Conn, err error) {
+	err = e.do(func() error {
+		var e error
+		c, e = net.DialTimeout("tcp", addr, 1500*time.Millisecond)
+		return e
+	})
+	return c, err
+}
+
+// cable lays the n-th cable: 10.n.0.1 and fdNN::1 here, 10.n.0.2 and fdNN::2 there.
+func cable(t *testing.T, n int) (elsewhere, error) {
+	e := elsewhere{make(chan func() error)}
 	tid := make(chan int)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
@@ -180,56 +202,37 @@ func cable(t *testing.T) (func(string) (net.Conn, error), error) {
 			return
 		}
 		tid <- unix.Gettid()
-		for f := range work {
-			f()
+		for f := range e.work {
+			_ = f()
 		}
 	}()
 	id := <-tid
 	if id == 0 {
-		return nil, errors.New("no second namespace")
+		return e, errors.New("no second namespace")
 	}
-	t.Cleanup(func() { close(work) })
-	there := func(f func() error) error {
-		done := make(chan error)
-		work <- func() { done <- f() }
-		return <-done
-	}
-	ip := func(args string) error {
-		out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput()
+	t.Cleanup(func() { close(e.work) })
+	ip := func(format string, args ...any) error {
+		line := fmt.Sprintf(format, args...)
+		out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("ip %s: %w: %s", args, err, out)
+			return fmt.Errorf("ip %s: %w: %s", line, err, out)
 		}
 		return nil
 	}
-	for _, args := range []string{
-		"link add inner type veth peer name outer", fmt.Sprintf("link set outer netns %d", id),
-		"addr add 10.75.0.1/24 dev inner", "addr add fd75::1/64 dev inner nodad", "link set inner up",
-	} {
-		if err := ip(args); err != nil {
-			return nil, err
+	err := errors.Join(
+		ip("link add inner%d type veth peer name outer%d", n, n), ip("link set outer%d netns %d", n, id),
+		ip("addr add 10.%d.0.1/24 dev inner%d", n, n), ip("addr add fd%d::1/64 dev inner%d nodad", n, n), ip("link set inner%d up", n),
+		e.do(func() error {
+			return errors.Join(ip("link set lo up"), ip("addr add 10.%d.0.2/24 dev outer%d", n, n), ip("addr add fd%d::2/64 dev outer%d nodad", n, n),
+				ip("link set outer%d up", n), ip("route add default via 10.%d.0.1", n))
+		}))
+	if err != nil {
+		return e, err
+	}
+	for _, addr := range []string{"10.%d.0.1:9", "[fd%d::1]:9"} { // the first packet over a new link may be lost
+		if _, err := e.dial(fmt.Sprintf(addr, n)); !errors.Is(err, syscall.ECONNREFUSED) {
+			return e, fmt.Errorf("%s: %w", addr, err)
 		}
 	}
-	for _, args := range []string{"link set lo up", "addr add 10.75.0.2/24 dev outer", "addr add fd75::2/64 dev outer nodad", "link set outer up"} {
-		if err := there(func() error { return ip(args) }); err != nil {
-			return nil, err
-		}
-	}
-	dial := func(addr string) (c net.Conn, err error) {
-		err = there(func() error {
-			var e error
-			c, e = net.DialTimeout("tcp", addr, 1500*time.Millisecond)
-			return e
-		})
-		return c, err
-	}
-	for _, addr := range []string{"10.75.0.1:9", "[fd75::1]:9"} { // the first packet over a new link may be lost
-		begin := time.Now()
-		if _, err := dial(addr); !errors.Is(err, syscall.ECONNREFUSED) {
-			return nil, fmt.Errorf("%s: %w", addr, err)
-		}
-		if d := time.Since(begin); d > 500*time.Millisecond {
-			t.Logf("the first packet took %v", d)
-		}
-	}
-	return dial, nil
+	return e, nil
 }
