@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"upkeep/examples/notes"
+	"upkeep/internal/database"
+	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
 )
 
@@ -50,14 +52,11 @@ func (s *site) unmark(name string) {
 	}
 }
 
-// migrate applies a release's scripts as Upkeep does: in order, each in a
-// transaction. It returns how many were committed.
+// migrate applies a release's scripts with Upkeep's own means: in order, each
+// in a transaction. It returns how many were committed.
 func (s *site) migrate(version string) (int, error) {
 	s.t.Helper()
-	db, err := openDB(s.db(), false)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	db := sqlite.New(sqlite.Config{Path: s.db(), FS: durable.OS(), Temp: s.t.TempDir(), OpID: "test/migrate/do"})
 	defer db.Close()
 	dir := "releases/" + version + "/migrations"
 	scripts, err := fs.ReadDir(notes.Files, dir)
@@ -69,14 +68,7 @@ func (s *site) migrate(version string) (int, error) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		tx, err := db.Begin()
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if _, err := tx.Exec(string(text)); err != nil {
-			return i, fmt.Errorf("%s: %w", script.Name(), err)
-		}
-		if err := tx.Commit(); err != nil {
+		if err := db.Apply(s.t.Context(), database.Script{Name: script.Name(), SQL: string(text)}); err != nil {
 			return i, err
 		}
 	}

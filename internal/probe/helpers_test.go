@@ -2,15 +2,12 @@ package probe
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	_ "modernc.org/sqlite"
 
 	"upkeep/internal/database"
 	"upkeep/internal/plan"
@@ -88,23 +85,13 @@ func probe(source, arg string, rest ...string) plan.Probe {
 	return p
 }
 
-// reader is a real SQLite file behind the one method that probes use.
-type reader struct {
+// counted is a database that tells when it is closed.
+type counted struct {
 	database.Database
-	db     *sql.DB
 	closed *int
 }
 
-func (r reader) Query(ctx context.Context, text string) (string, error) {
-	var value sql.NullString
-	err := r.db.QueryRowContext(ctx, text).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !value.Valid {
-		return "", database.ErrNoRow
-	}
-	return value.String, err
-}
-
-func (r reader) Close() error {
-	*r.closed++
-	return r.db.Close()
+func (c counted) Close() error {
+	*c.closed++
+	return c.Database.Close()
 }

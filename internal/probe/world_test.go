@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"upkeep/internal/database"
+	"upkeep/internal/database/sqlite"
+	"upkeep/internal/durable"
 	"upkeep/internal/plan"
 )
 
@@ -26,8 +28,7 @@ func TestSQL(t *testing.T) {
 			return nil, database.ErrUnreachable
 		}
 		opened, session = opened+1, opID
-		c, err := sql.Open("sqlite", "file:"+db.Path+"?mode=ro")
-		return reader{db: c, closed: &closed}, err
+		return counted{sqlite.New(sqlite.Config{Path: db.Path, FS: durable.OS(), OpID: opID, Temp: t.TempDir()}), &closed}, nil
 	}})
 	in := func(statement, path string, expect ...string) plan.Probe {
 		return plan.Probe{Source: "sql", Args: []string{statement}, Expect: expect, DB: &plan.Database{Component: "database", Kind: "sqlite", Path: path}}
