@@ -62,6 +62,9 @@ type Config struct {
 	// Strait is called before the way back begins, when the disk may be full:
 	// it gives the reserve free.
 	Strait func()
+	// Fatal tells errors after which nothing may be retried in this process,
+	// such as a sync that failed.
+	Fatal func(error) bool
 }
 
 // Verdict is where Run left the run.

@@ -218,6 +218,9 @@ func (e *Engine) interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if err != nil && e.Fatal != nil && e.Fatal(err) {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
 	return nil
 }
 

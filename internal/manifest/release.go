@@ -14,6 +14,7 @@ type Release struct {
 	Published string            `json:"published,omitempty"` // ISO date
 	Notes     string            `json:"notes,omitempty"`
 	Routes    []Route           `json:"routes,omitempty"`
+	Facts     map[string]Probe  `json:"facts,omitempty"` // besides those of the product
 	Checks    []Check           `json:"checks,omitempty"`
 	Payloads  map[string]string `json:"payloads,omitempty"` // component to file of the bundle
 	Versions  map[string]string `json:"versions,omitempty"` // component to the version that is read back after

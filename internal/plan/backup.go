@@ -48,7 +48,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 			}
 		}
 	}
-	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
+	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup, Prove: b.in.Prove}
 	for _, id := range b.res.Product.Order {
 		if len(of) > 0 && !slices.Contains(of, id) {
 			continue

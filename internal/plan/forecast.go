@@ -78,7 +78,9 @@ func guess(s Step, in Input) time.Duration {
 		}
 		return n
 	}
-	per := func(n, rate int64) time.Duration { return time.Duration(float64(n) / float64(rate) * float64(time.Second)) }
+	per := func(n, rate int64) time.Duration {
+		return time.Duration(float64(n) / float64(rate) * float64(time.Second))
+	}
 	switch s.Verb {
 	case "stage":
 		for _, pay := range in.Hops[max(0, s.Hop-1)].Bundle.Payloads {

@@ -17,6 +17,7 @@ type Input struct {
 	Facts     Facts
 	Trigger   string
 	OnFailure string            // origin, stay
+	Prove     bool              // the way back compares all data in full, touched or not
 	Waivers   map[string]string // check to "by: why", beyond the site's own
 }
 

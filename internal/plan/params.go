@@ -161,7 +161,7 @@ type BackupParams struct {
 	Files     []FileSource `json:"files,omitempty"`
 	Databases []Database   `json:"databases,omitempty"`
 	Covers    []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
-	Skipped   bool         `json:"skipped,omitempty"`
+	Prove     bool         `json:"prove,omitempty"`  // the way back compares everything, touched or not
 }
 
 // FileSource is a tree or a file of the product in a restore point.

@@ -1,0 +1,141 @@
+// Package live shows a run while it goes: one moving bar on a terminal, plain
+// lines elsewhere. It may be ended at any time; the run goes on without it.
+// It imports the model, package manage for its events, package show and the
+// terminal libraries.
+package live
+
+import (
+	"fmt"
+	"time"
+
+	"upkeep/internal/cli/show"
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+	"upkeep/internal/step"
+)
+
+// Track follows the events of a run: where it is, how far, how long still.
+type Track struct {
+	Plan     *plan.Plan
+	Forecast map[string]time.Duration // by step; may be nil
+	Began    time.Time
+
+	number  map[string]int
+	Total   int
+	Current plan.Step
+	Dir     run.Direction
+	Done    int
+	InStep  time.Time
+	Line    string
+	Prog    *step.Progress
+	Back    bool
+	left    map[string]time.Duration
+}
+
+// NewTrack begins at the first step.
+func NewTrack(p *plan.Plan, forecast map[string]time.Duration, began time.Time) *Track {
+	t := &Track{Plan: p, Forecast: forecast, Began: began, number: map[string]int{}, left: map[string]time.Duration{}}
+	for _, s := range p.Steps {
+		if s.Class == plan.Control {
+			continue
+		}
+		t.Total++
+		t.number[s.ID] = t.Total
+		t.left[s.ID] = forecast[s.ID]
+	}
+	return t
+}
+
+// Apply takes in an event and gives the line that stays on the screen for
+// it; empty when it leaves none.
+func (t *Track) Apply(e manage.Event) string {
+	switch e.Kind {
+	case manage.EventBegan:
+		s, ok := t.Plan.Find(e.Step)
+		if !ok {
+			return ""
+		}
+		t.Current, t.Dir, t.InStep, t.Line, t.Prog = s, e.Dir, e.At, "", nil
+		if e.Dir == run.Undo && !t.Back {
+			t.Back = true
+			return show.Back(show.Bold("going back"))
+		}
+	case manage.EventProgress:
+		t.Prog = e.Progress
+		if e.Progress.Line != "" {
+			t.Line = e.Progress.Line
+		}
+	case manage.EventLine:
+		t.Line = e.Text
+	case manage.EventNote:
+		return show.Faint("  " + show.Clean(e.Text))
+	case manage.EventEnded:
+		return t.ended(e)
+	}
+	return ""
+}
+
+func (t *Track) ended(e manage.Event) string {
+	s, ok := t.Plan.Find(e.Step)
+	if !ok || e.Ended == nil {
+		return ""
+	}
+	delete(t.left, s.ID)
+	t.Done = max(t.Done, t.number[s.ID])
+	took := show.Faint(show.Duration(e.Ended.Took))
+	title := show.Clean(s.Title)
+	if e.Dir == run.Undo {
+		title = "put back: " + title
+	}
+	switch {
+	case e.Ended.OK:
+		return fmt.Sprintf("%s  %s", show.Good(title), took)
+	case s.Tolerated:
+		return fmt.Sprintf("%s  %s\n    %s", show.Careful(title), took, show.Clean(e.Ended.Error))
+	}
+	return fmt.Sprintf("%s  %s\n    %s", show.Bad(title), took, show.Clean(e.Ended.Error))
+}
+
+// Position is step n of m. On the way back n counts down.
+func (t *Track) Position() (n, m int) {
+	if n = t.number[t.Current.ID]; n == 0 {
+		n = t.Done
+	}
+	return n, t.Total
+}
+
+// Left is how long the run still takes by the forecast; not known on the way
+// back.
+func (t *Track) Left(now time.Time) (time.Duration, bool) {
+	if t.Back || t.Forecast == nil {
+		return 0, false
+	}
+	var sum time.Duration
+	for id, d := range t.left {
+		if id == t.Current.ID {
+			d = max(0, d-now.Sub(t.InStep))
+		}
+		sum += d
+	}
+	return sum, true
+}
+
+// Fraction is how full the bar is, from 0 to 1.
+func (t *Track) Fraction(now time.Time) float64 {
+	n, m := t.Position()
+	if m == 0 {
+		return 0
+	}
+	part := 0.0
+	switch {
+	case t.Prog != nil && t.Prog.Total > 0:
+		part = float64(t.Prog.Done) / float64(t.Prog.Total)
+	case t.Forecast[t.Current.ID] > 0 && t.Dir == run.Do:
+		part = min(0.95, float64(now.Sub(t.InStep))/float64(t.Forecast[t.Current.ID]))
+	}
+	if t.Back {
+		return max(0, float64(n)-part) / float64(m)
+	}
+	return min(1, (float64(n-1)+part)/float64(m))
+}

@@ -1,0 +1,230 @@
+package manage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+	"upkeep/internal/step"
+)
+
+// EventKind is the kind of an event.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventBegan    EventKind = "began"
+	EventProgress EventKind = "progress"
+	EventEnded    EventKind = "ended"
+	EventNote     EventKind = "note"
+	EventLine     EventKind = "line" // a line of output of a step's child
+	EventAttached EventKind = "attached"
+)
+
+// Event is what a running engine tells those who watch. Events are for eyes
+// only: the journal holds what is true.
+type Event struct {
+	At       time.Time      `json:"at"`
+	Kind     EventKind      `json:"kind"`
+	Step     string         `json:"step,omitempty"`
+	Dir      run.Direction  `json:"dir,omitempty"`
+	Again    bool           `json:"again,omitempty"`
+	Progress *step.Progress `json:"progress,omitempty"`
+	Ended    *run.Ended     `json:"ended,omitempty"`
+	Text     string         `json:"text,omitempty"`
+}
+
+// eventLog is the engine's observer: events for those who attach, and the
+// run's log for people, both as plain files that outlive every process.
+type eventLog struct {
+	mu      sync.Mutex
+	events  *os.File
+	log     *os.File
+	step    string
+	last    time.Time // of the latest progress event: they are thinned out
+	partial []byte
+}
+
+// progressEvery bounds how often progress is written down.
+const progressEvery = 100 * time.Millisecond
+
+func newEventLog(dir string) (*eventLog, error) {
+	l := &eventLog{}
+	var err error
+	if l.events, err = os.OpenFile(dir+"/events.jsonl", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return nil, fmt.Errorf("cannot open the run's events: %w", err)
+	}
+	if l.log, err = os.OpenFile(dir+"/log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		l.events.Close()
+		return nil, fmt.Errorf("cannot open the run's log: %w", err)
+	}
+	return l, nil
+}
+
+func (l *eventLog) close() { l.events.Close(); l.log.Close() }
+
+// emit writes an event; what cannot be written (a full disk) is lost without
+// harm, since nothing depends on events.
+func (l *eventLog) emit(e Event) {
+	e.At = time.Now().UTC()
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return
+	}
+	l.events.Write(append(raw, '\n'))
+}
+
+func (l *eventLog) line(format string, a ...any) {
+	fmt.Fprintf(l.log, "%s %s\n", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), fmt.Sprintf(format, a...))
+}
+
+// Began implements engine.Observer.
+func (l *eventLog) Began(s plan.Step, dir run.Direction, again bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.step = s.ID
+	l.emit(Event{Kind: EventBegan, Step: s.ID, Dir: dir, Again: again})
+	what := "begin"
+	if again {
+		what = "again"
+	}
+	l.line("%s %s %s: %s", what, dir, s.ID, s.Title)
+}
+
+// Progress implements engine.Observer.
+func (l *eventLog) Progress(s plan.Step, p step.Progress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now := time.Now(); now.Sub(l.last) >= progressEvery || p.Total > 0 && p.Done == p.Total {
+		l.last = now
+		l.emit(Event{Kind: EventProgress, Step: s.ID, Progress: &p})
+	}
+}
+
+// Ended implements engine.Observer.
+func (l *eventLog) Ended(s plan.Step, dir run.Direction, e run.Ended) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+	l.emit(Event{Kind: EventEnded, Step: s.ID, Dir: dir, Ended: &e})
+	switch {
+	case e.OK:
+		l.line("ended %s %s in %s: %s", dir, s.ID, e.Took.Round(time.Millisecond), e.Evidence)
+	default:
+		l.line("FAILED %s %s after %s: %s", dir, s.ID, e.Took.Round(time.Millisecond), e.Error)
+	}
+}
+
+// Note implements engine.Observer.
+func (l *eventLog) Note(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.emit(Event{Kind: EventNote, Text: text})
+	l.line("%s", text)
+}
+
+// Log implements engine.Observer.
+func (l *eventLog) Log() io.Writer { return (*childLog)(l) }
+
+// childLog takes the output of a step's children.
+type childLog eventLog
+
+// Write implements io.Writer.
+func (c *childLog) Write(b []byte) (int, error) {
+	l := (*eventLog)(c)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rest := b
+	for {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			l.partial = append(l.partial, rest...)
+			if len(l.partial) > 64<<10 {
+				l.flush()
+			}
+			return len(b), nil
+		}
+		l.partial = append(l.partial, rest[:i]...)
+		rest = rest[i+1:]
+		l.flush()
+	}
+}
+
+// flush writes the line that has come in so far.
+func (l *eventLog) flush() {
+	if len(l.partial) == 0 {
+		return
+	}
+	text := string(l.partial)
+	l.partial = l.partial[:0]
+	l.line("  | %s", text)
+	if now := time.Now(); now.Sub(l.last) >= progressEvery/4 {
+		l.last = now
+		l.emit(Event{Kind: EventLine, Step: l.step, Text: text})
+	}
+}
+
+// follow reads events from the file at path as they are written, from the
+// given offset, until more says that none will come. It gives the offset
+// where it stopped.
+func follow(ctx context.Context, path string, from int64, more func() bool, sink func(Event)) (int64, error) {
+	f, err := os.Open(path)
+	for errors.Is(err, os.ErrNotExist) && more() {
+		if !sleep(ctx, 20*time.Millisecond) {
+			return from, context.Cause(ctx)
+		}
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return from, fmt.Errorf("cannot follow the run: %w", err)
+	}
+	defer f.Close()
+	if _, err := f.Seek(from, io.SeekStart); err != nil {
+		return from, fmt.Errorf("cannot follow the run: %w", err)
+	}
+	r := bufio.NewReader(f)
+	var line []byte
+	for {
+		alive := more()
+		part, err := r.ReadBytes('\n')
+		line = append(line, part...)
+		if err == nil {
+			from += int64(len(line))
+			var e Event
+			if json.Unmarshal(line, &e) == nil {
+				sink(e)
+			}
+			line = line[:0]
+			continue
+		}
+		if !errors.Is(err, io.EOF) {
+			return from, fmt.Errorf("cannot follow the run: %w", err)
+		}
+		if !alive {
+			return from, nil
+		}
+		if !sleep(ctx, 25*time.Millisecond) {
+			return from, context.Cause(ctx)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,227 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"upkeep/internal/document"
+	"upkeep/internal/document/yaml"
+	"upkeep/internal/durable"
+	"upkeep/internal/gate"
+	"upkeep/internal/node/local"
+	"upkeep/internal/plan"
+	"upkeep/internal/probe"
+	"upkeep/internal/scope"
+	"upkeep/internal/service"
+	"upkeep/internal/service/command"
+	"upkeep/internal/service/process"
+	"upkeep/internal/site"
+	"upkeep/internal/survey"
+)
+
+// Installation is one installed product on this computer, with its document
+// and its state.
+type Installation struct {
+	Doc    *site.Installation
+	Path   string // of the document, absolute
+	State  string // folder of journal, runs and bundles, absolute
+	Backup string // folder of restore points, absolute
+	Exe    string // this program, for the engine's own process
+	FS     durable.FS
+
+	Account string
+	Root    bool
+	Node    string
+
+	runner    *scope.Runner
+	services  local.Services
+	databases local.Databases
+	probes    *probe.Evaluator
+	gate      *gate.Gate
+}
+
+// NoInstallationError says that no installation could be found, and where it
+// was looked for.
+type NoInstallationError struct {
+	Name   string
+	Looked []string
+	Found  []string // several, and none was named
+}
+
+func (e *NoInstallationError) Error() string {
+	switch {
+	case len(e.Found) > 0:
+		return "there are several installations on this computer: name one with --installation: " + strings.Join(e.Found, ", ")
+	case e.Name != "":
+		return fmt.Sprintf("there is no installation %q: looked for %s", e.Name, strings.Join(e.Looked, " and "))
+	}
+	return fmt.Sprintf("no installation is known on this computer: looked in %s; name its document with --installation FILE", strings.Join(e.Looked, " and "))
+}
+
+// Folders are where installation documents are looked for.
+func Folders() []string {
+	dirs := []string{"/etc/upkeep"}
+	if conf, err := os.UserConfigDir(); err == nil {
+		dirs = append(dirs, filepath.Join(conf, "upkeep"))
+	}
+	return dirs
+}
+
+// Locate finds the document of an installation by its name or path. Without
+// a name it finds the only one there is.
+func Locate(name string, folders []string) (string, error) {
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".yaml") {
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			return "", err
+		}
+		if info, err := os.Stat(abs); err == nil && info.IsDir() {
+			abs = filepath.Join(abs, "installation.yaml")
+		}
+		return abs, nil
+	}
+	e := &NoInstallationError{Name: name}
+	var found []string
+	for _, dir := range folders {
+		if name != "" {
+			at := filepath.Join(dir, name+".yaml")
+			e.Looked = append(e.Looked, at)
+			if _, err := os.Stat(at); err == nil {
+				return at, nil
+			}
+			continue
+		}
+		e.Looked = append(e.Looked, dir)
+		list, _ := filepath.Glob(filepath.Join(dir, "*.yaml"))
+		found = append(found, list...)
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	e.Found = found
+	return "", e
+}
+
+// Open reads the document and wires the installation to this computer. It
+// writes nothing.
+func Open(path, exe string) (*Installation, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &NoInstallationError{Name: path, Looked: []string{path}}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the installation document: %w", err)
+	}
+	nodes, err := yaml.Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := site.Decode(document.Source{Name: path, Text: text}, nodes)
+	if err != nil {
+		return nil, err
+	}
+	in := &Installation{Doc: doc, Path: path, Exe: exe, FS: durable.OS(), Node: local.Node()}
+	in.Account, in.Root = local.Account()
+	if in.State, err = in.place(doc.State, in.defaultState()); err != nil {
+		return nil, err
+	}
+	if in.Backup, err = in.place(doc.Backup.Dir, filepath.Join(in.State, "restore-points")); err != nil {
+		return nil, err
+	}
+	return in, in.wire()
+}
+
+// place resolves a folder of the document, which may be relative to it.
+func (in *Installation) place(given, otherwise string) (string, error) {
+	switch {
+	case given == "":
+		return otherwise, nil
+	case filepath.IsAbs(given):
+		return filepath.Clean(given), nil
+	}
+	return filepath.Join(filepath.Dir(in.Path), given), nil
+}
+
+func (in *Installation) defaultState() string {
+	if in.Root {
+		return filepath.Join("/var/lib/upkeep", in.Doc.ID)
+	}
+	base := os.Getenv("XDG_STATE_HOME")
+	if base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			home = os.TempDir()
+		}
+		base = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(base, "upkeep", in.Doc.ID)
+}
+
+// wire connects the installation to what touches the world.
+func (in *Installation) wire() error {
+	var err error
+	if in.runner, err = scope.New(scope.Options{}); err != nil {
+		return err
+	}
+	secrets := local.Secrets{FS: in.FS}
+	in.databases = local.Databases{FS: in.FS, Secrets: secrets}
+	in.gate = gate.New()
+	var mark uint32
+	if in.Root {
+		mark = gate.DefaultMark
+	}
+	serviceDir := filepath.Join(in.State, "services")
+	proc, err := process.New(process.Options{FS: in.FS, Dir: serviceDir, Installation: in.Doc.ID})
+	if err != nil {
+		return err
+	}
+	deps := probe.Deps{Files: in.FS, Database: in.databases.Open, Transport: gate.Transport(mark), Dial: gate.Dialer(mark).DialContext,
+		Commands: in.runner, Secrets: secrets.Resolve}
+	bare := probe.New(deps) // a service's own state probe asks for no service
+	in.services = local.Services{Process: proc, Command: func(s plan.Service) service.Manager {
+		m, err := command.New(command.Options{FS: in.FS, Dir: serviceDir, Installation: in.Doc.ID, Running: running(bare, s)})
+		if err != nil {
+			return broken{err}
+		}
+		return m
+	}}
+	deps.Services = in.services
+	in.probes = probe.New(deps)
+	return nil
+}
+
+// running tells by its state probe whether a service with commands runs.
+func running(e *probe.Evaluator, s plan.Service) func(context.Context, service.Spec) (bool, string, error) {
+	if s.State == nil {
+		return nil
+	}
+	return func(ctx context.Context, _ service.Spec) (bool, string, error) {
+		v, err := e.Check(ctx, *s.State)
+		return v.OK, v.Evidence, err
+	}
+}
+
+// broken is the manager of a service that cannot be managed.
+type broken struct{ err error }
+
+func (b broken) State(context.Context, service.Spec) (service.State, error) {
+	return service.State{}, b.err
+}
+func (b broken) Start(context.Context, service.Spec) error           { return b.err }
+func (b broken) Stop(context.Context, service.Spec) error            { return b.err }
+func (b broken) Inhibit(context.Context, service.Spec, string) error { return b.err }
+func (b broken) Allow(context.Context, service.Spec) error           { return b.err }
+func (b broken) Inhibited(context.Context, service.Spec) (string, bool, error) {
+	return "", false, b.err
+}
+
+// surveyor reads facts for a plan.
+func (in *Installation) surveyor() *survey.Surveyor {
+	return &survey.Surveyor{FS: in.FS, Probes: in.probes, Services: in.services, Databases: in.databases, Gate: in.gate.Supported,
+		Node: in.Node, Account: in.Account, Root: in.Root, State: in.State, Backup: in.Backup}
+}

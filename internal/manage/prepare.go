@@ -1,0 +1,320 @@
+package manage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+	"upkeep/internal/route"
+	"upkeep/internal/run"
+	"upkeep/internal/survey"
+)
+
+// Request says what upgrade is wanted.
+type Request struct {
+	From      string // folder or file of bundles
+	To        string // version; empty: the latest at hand
+	OnFailure string // origin, stay; empty: as the installation says
+	Waivers   map[string]string
+	Trigger   string
+	Prove     bool // compare in full on the way back
+}
+
+// Prepared is a plan with what it was made of.
+type Prepared struct {
+	Plan      *plan.Plan // nil when UpToDate
+	Input     plan.Input
+	Forecast  plan.Forecast
+	Releases  []Release // the hops' own, in order
+	UpToDate  bool
+	Installed string // version
+	To        string
+
+	temp string // where archives were unpacked to be read
+}
+
+// Close removes what reading the releases needed.
+func (p *Prepared) Close() {
+	if p != nil && p.temp != "" {
+		os.RemoveAll(p.temp)
+	}
+}
+
+// Prepare makes the plan, or refuses with a *plan.Refusal. It changes
+// nothing.
+func (in *Installation) Prepare(ctx context.Context, req Request) (*Prepared, error) {
+	temp, err := os.MkdirTemp("", "upkeep-plan-")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
+	}
+	p := &Prepared{temp: temp}
+	if err := in.prepare(ctx, req, p); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {
+	releases, err := in.OpenReleases(ctx, req.From, p.temp)
+	if err != nil {
+		return err
+	}
+	target, err := choose(releases, req.To)
+	if err != nil {
+		return err
+	}
+	s := in.surveyor()
+	facts, err := s.Basics(ctx, target.Product, in.Doc)
+	if err != nil {
+		return err
+	}
+	p.To = target.Release.Version
+	if p.Installed, err = installedVersion(target.Product, facts); err != nil {
+		return err
+	}
+	hops, err := in.hops(releases, target.Product, p.Installed, p.To)
+	if err != nil {
+		return err
+	}
+	if len(hops) == 0 {
+		p.UpToDate = true
+		return nil
+	}
+	input := plan.Input{Site: in.Doc, From: p.Installed, Trigger: req.Trigger, OnFailure: req.OnFailure, Waivers: req.Waivers}
+	if input.OnFailure == "" {
+		input.OnFailure = in.Doc.OnFailure
+	}
+	var surveyed []survey.Hop
+	for _, h := range hops {
+		r := h.release
+		b, err := planBundle(r)
+		if err != nil {
+			return err
+		}
+		input.Hops = append(input.Hops, plan.HopInput{Release: r.Release, Product: r.Product, Bundle: b, Why: h.why})
+		surveyed = append(surveyed, survey.Hop{Product: r.Product, Release: r.Release})
+		p.Releases = append(p.Releases, r)
+	}
+	first := hops[0].release
+	if input.Installed, err = installed(first.Bundle, p.Installed); err != nil {
+		return err
+	}
+	if input.Installed == nil {
+		input.Installed, input.Assumed = first.Product, true
+	}
+	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {
+		return err
+	}
+	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, installedSums(first.Bundle, p.Installed)); err != nil {
+		return err
+	}
+	if err := in.past(ctx, &facts); err != nil {
+		return err
+	}
+	input.Facts, input.Prove = facts, req.Prove
+	p.Input = input
+	if p.Plan, err = plan.Compile(input); err != nil {
+		return err
+	}
+	p.Forecast = plan.Estimate(p.Plan, input)
+	return nil
+}
+
+// choose picks the wanted release.
+func choose(releases []Release, to string) (Release, error) {
+	order, err := plan.OrderOf(releases[0].Product)
+	if err != nil {
+		return Release{}, err
+	}
+	if to == "" {
+		if to, err = latest(order, releases); err != nil {
+			return Release{}, err
+		}
+	}
+	var have []string
+	for _, r := range releases {
+		if c, err := order.Compare(r.Release.Version, to); err == nil && c == 0 {
+			return r, nil
+		}
+		have = append(have, r.Release.Version)
+	}
+	return Release{}, fmt.Errorf("release %s is not at hand: there are %v", to, have)
+}
+
+// installedVersion is the version of the product: that of its first component
+// which tells one.
+func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
+	for _, id := range p.Order {
+		c := p.Components[id]
+		if c.Version == nil || c.Database() {
+			continue
+		}
+		if v := f.Instances[id].Version; v != "" {
+			return v, nil
+		}
+		return "", fmt.Errorf("the installed version of %s cannot be read: its probe (%s) gave nothing; is the product where the installation document says?", id, c.Version.Source)
+	}
+	return "", errors.New("no component of the product tells its version: the product document needs version: PROBE on one")
+}
+
+type hop struct {
+	release Release
+	why     string
+}
+
+func (in *Installation) hops(releases []Release, p *manifest.Product, from, to string) ([]hop, error) {
+	order, err := plan.OrderOf(p)
+	if err != nil {
+		return nil, err
+	}
+	var docs []*manifest.Release
+	for _, r := range releases {
+		docs = append(docs, r.Release)
+	}
+	way, err := route.Find(order, docs, from, to)
+	if err != nil {
+		return nil, err
+	}
+	var out []hop
+	for _, h := range way {
+		for _, r := range releases {
+			if r.Release == h.Release {
+				out = append(out, hop{r, h.Why})
+			}
+		}
+	}
+	return out, nil
+}
+
+// past reads from the journal what earlier runs tell: how long steps took,
+// and which once-only steps were done.
+func (in *Installation) past(ctx context.Context, f *plan.Facts) error {
+	f.History = map[string]time.Duration{}
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if f.Once, err = j.Once(ctx); err != nil {
+		return err
+	}
+	rows, err := j.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if row.Result != run.ResultNew {
+			continue
+		}
+		r, err := in.load(ctx, j, row)
+		if err != nil {
+			return err
+		}
+		for id, st := range r.State.Steps {
+			if _, known := f.History[id]; !known && st.Status == run.Done && st.Last.Took > 0 {
+				f.History[id] = st.Last.Took
+			}
+		}
+	}
+	return nil
+}
+
+// Moved says that the world has moved since a plan was shown.
+type Moved struct {
+	Shown, Now string   // ids
+	Changes    []string // what differs; empty when the shown plan is not at hand
+}
+
+func (e *Moved) Error() string {
+	msg := fmt.Sprintf("the plan that was shown (%s) is not the plan that would be carried out now (%s)", e.Shown, e.Now)
+	for _, c := range e.Changes {
+		msg += "\n  - " + c
+	}
+	if len(e.Changes) == 0 {
+		msg += "; look at the new plan with upkeep plan"
+	}
+	return msg
+}
+
+// SavePlan keeps a plan that was shown, so that a later --plan DIGEST can say
+// what has moved since. It is kept with the account's caches, never with the
+// product.
+func SavePlan(p *plan.Plan) error {
+	dir, err := plansDir()
+	if err != nil {
+		return err
+	}
+	raw, err := json.MarshalIndent(p, "", " ")
+	if err != nil {
+		return err
+	}
+	fsys := durable.OS()
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return fsys.WriteFile(filepath.Join(dir, p.Digest+".json"), raw, 0o600)
+}
+
+func plansDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "upkeep", "plans"), nil
+}
+
+// SameAs refuses a plan that is not the one that was shown: wanted is a digest
+// (at least eight digits of it) or a plan's file.
+func SameAs(p *plan.Plan, wanted string) error {
+	shown := readPlan(wanted)
+	digest := wanted
+	if shown != nil {
+		digest = shown.Digest
+		if digest != shown.Sum() {
+			return fmt.Errorf("the plan in %s was changed: its digest does not fit its content", wanted)
+		}
+	}
+	if len(digest) < 8 {
+		return fmt.Errorf("%q is neither a plan's file nor at least eight digits of its digest", wanted)
+	}
+	if len(digest) <= len(p.Digest) && p.Digest[:len(digest)] == digest {
+		return nil
+	}
+	e := &Moved{Shown: digest[:min(12, len(digest))], Now: p.ID()}
+	if shown != nil {
+		e.Changes = plan.Differences(shown, p)
+	}
+	return e
+}
+
+// readPlan reads the plan's file, or the kept plan of that digest; nil when
+// there is none.
+func readPlan(wanted string) *plan.Plan {
+	candidates := []string{wanted}
+	if dir, err := plansDir(); err == nil && len(wanted) >= 8 {
+		kept, _ := filepath.Glob(filepath.Join(dir, wanted+"*.json"))
+		candidates = append(candidates, kept...)
+	}
+	for _, c := range candidates {
+		raw, err := os.ReadFile(c)
+		if err != nil {
+			continue
+		}
+		p := &plan.Plan{}
+		if json.Unmarshal(raw, p) == nil && p.Digest != "" {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,290 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"upkeep/internal/journal"
+	"upkeep/internal/journal/sqlite"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+)
+
+// Run is one run as people see it.
+type Run struct {
+	journal.Run
+	Plan    *plan.Plan
+	State   *run.State
+	Engine  int         // the process that carries it on; 0 when none does
+	Waiting *run.Action // set when a person must decide
+	Dir     string      // its log, events and memos
+}
+
+// Interrupted says that nobody carries the run on, though nobody has to
+// decide anything: its engine died.
+func (r *Run) Interrupted() bool {
+	return r.Closed.IsZero() && r.Engine == 0 && r.Waiting == nil
+}
+
+// ErrNoJournal says that nothing was ever run on the installation.
+var ErrNoJournal = errors.New("nothing was run on this installation yet")
+
+func (in *Installation) journalPath() string { return filepath.Join(in.State, "journal.db") }
+func (in *Installation) lockPath() string    { return filepath.Join(in.State, "lock") }
+func (in *Installation) reservePath() string { return filepath.Join(in.State, "reserve") }
+
+// RunDir is the folder of a run.
+func (in *Installation) RunDir(id string) string { return filepath.Join(in.State, "runs", id) }
+
+// journal opens the journal of record; ErrNoJournal when there is none yet,
+// since looking must not write.
+func (in *Installation) journal(ctx context.Context) (*sqlite.Journal, error) {
+	if _, err := os.Lstat(in.journalPath()); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoJournal
+	}
+	return sqlite.Open(ctx, in.journalPath(), time.Now)
+}
+
+// OpenRun gives the run that is open; nil when none is.
+func (in *Installation) OpenRun(ctx context.Context) (*Run, error) {
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	row, ok, err := j.OpenedRun(ctx)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return in.load(ctx, j, row)
+}
+
+// Runs lists the runs, latest first.
+func (in *Installation) Runs(ctx context.Context) ([]journal.Run, error) {
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return j.Runs(ctx)
+}
+
+// Run gives one run; the latest when id is empty. A part of an id will do
+// when it fits one run only.
+func (in *Installation) Run(ctx context.Context, id string) (*Run, error) {
+	j, err := in.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	rows, err := j.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := pick(rows, id)
+	if err != nil {
+		return nil, err
+	}
+	return in.load(ctx, j, row)
+}
+
+func pick(rows []journal.Run, id string) (journal.Run, error) {
+	var found []journal.Run
+	for _, r := range rows {
+		if r.ID == id || id == "" {
+			return r, nil
+		}
+		if len(id) >= 3 && len(r.ID) > len(id) && (r.ID[:len(id)] == id || r.ID[len(r.ID)-len(id):] == id) {
+			found = append(found, r)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		if id == "" {
+			return journal.Run{}, ErrNoJournal
+		}
+		return journal.Run{}, fmt.Errorf("there is no run %s: see upkeep runs list", id)
+	}
+	return journal.Run{}, fmt.Errorf("%s fits %d runs: give more of the id", id, len(found))
+}
+
+func (in *Installation) load(ctx context.Context, j *sqlite.Journal, row journal.Run) (*Run, error) {
+	r := &Run{Run: row, Dir: in.RunDir(row.ID)}
+	var err error
+	if r.Plan, err = j.Plan(ctx, row.Plan); err != nil {
+		return nil, err
+	}
+	entries, err := j.Entries(ctx, row.ID, 0)
+	if err != nil {
+		return nil, err
+	}
+	if r.State, err = run.Fold(r.Plan, entries); err != nil {
+		return nil, fmt.Errorf("%w: %w", journal.ErrDamaged, err)
+	}
+	if row.Closed.IsZero() {
+		r.Engine = holder(in.lockPath())
+		if a, wait := r.State.Waiting(); wait && r.Engine == 0 {
+			r.Waiting = &a
+		}
+	}
+	return r, nil
+}
+
+// NoRunError says that a command needs an open run and there is none.
+type NoRunError struct{ Want string }
+
+func (e *NoRunError) Error() string {
+	return fmt.Sprintf("there is no open run to %s: upkeep status shows where the installation is", e.Want)
+}
+
+// Decide records a person's decision on the open run and has the run carried
+// on. The choice must be one that the run offers; back is possible until the
+// barrier.
+func (in *Installation) Decide(ctx context.Context, d run.Decided) (*Run, error) {
+	r, err := in.OpenRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, &NoRunError{Want: "decide"}
+	}
+	if err := allowed(r, d); err != nil {
+		return nil, err
+	}
+	j, err := in.journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	// an engine that is running appends too: fold again until the decision fits
+	for tries := 0; ; tries++ {
+		_, err = j.Append(ctx, r.State.Seq, run.Entry{Run: r.ID, Kind: run.Decision}, d)
+		if !errors.Is(err, journal.ErrStale) || tries == 20 {
+			break
+		}
+		if r, err = in.load(ctx, j, r.Run); err != nil {
+			return nil, err
+		}
+		if err := allowed(r, d); err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot record the decision: %w", err)
+	}
+	return in.load(ctx, j, r.Run)
+}
+
+// allowed refuses a decision that the run cannot take.
+func allowed(r *Run, d run.Decided) error {
+	if r.State.Closed != nil {
+		return fmt.Errorf("run %s is closed already", r.ID)
+	}
+	if d.Choice == run.ChooseBack {
+		switch {
+		case r.State.Barrier:
+			return fmt.Errorf("run %s has crossed the barrier: users have worked on %s since, and going back would discard what they did; it can only go on", r.ID, r.To)
+		case r.State.Mode == run.Backing && d.To >= r.State.BackTo:
+			return fmt.Errorf("run %s is going back already", r.ID)
+		case d.To > r.State.Milestone:
+			return fmt.Errorf("run %s has not reached that milestone", r.ID)
+		}
+		return nil
+	}
+	if r.Waiting == nil {
+		return fmt.Errorf("run %s does not wait for a decision", r.ID)
+	}
+	if d.Step != r.Waiting.Step.ID {
+		return fmt.Errorf("run %s waits at step %s, not %s", r.ID, r.Waiting.Step.ID, d.Step)
+	}
+	for _, c := range r.Waiting.Choices {
+		if c == d.Choice {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no choice here: run %s offers %v", d.Choice, r.ID, r.Waiting.Choices)
+}
+
+// Launch starts the engine of the open run as a process of its own, which no
+// terminal takes down with it. It is no error when another engine already has
+// the run.
+func (in *Installation) Launch(ctx context.Context, id string) error {
+	if holder(in.lockPath()) != 0 {
+		return nil
+	}
+	dir := in.RunDir(id)
+	out, err := os.OpenFile(filepath.Join(dir, "engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot start the engine: %w", err)
+	}
+	defer out.Close()
+	cmd := exec.Command(in.Exe, "engine", "--installation", in.Path, "--run", id)
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr, cmd.Dir = out, out, detached(), "/"
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("cannot start the engine: %w", err)
+	}
+	gone := make(chan struct{})
+	go func() { cmd.Wait(); close(gone) }()
+	// the engine has the run when it has the lock
+	for i := 0; i < 500; i++ {
+		if holder(in.lockPath()) != 0 {
+			return nil
+		}
+		select {
+		case <-gone:
+			return nil // it has ended already: the journal says how
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("the engine (process %d) did not take the run within 2.5 s: see %s", cmd.Process.Pid, out.Name())
+}
+
+// Attach shows the events of a run from its beginning, until its engine has
+// ended. An engine that dies is started anew, at most a few times in a row
+// without getting on. Ending ctx leaves the run going.
+func (in *Installation) Attach(ctx context.Context, id string, sink func(Event)) (*Run, error) {
+	var offset int64
+	path := filepath.Join(in.RunDir(id), "events.jsonl")
+	last, futile := int64(-1), 0
+	for {
+		var err error
+		offset, err = follow(ctx, path, offset, func() bool { return holder(in.lockPath()) != 0 }, sink)
+		if err != nil {
+			return nil, err
+		}
+		r, err := in.Run(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !r.Interrupted() {
+			return r, nil
+		}
+		if r.State.Seq == last {
+			futile++
+		} else {
+			last, futile = r.State.Seq, 0
+		}
+		if futile >= 3 {
+			return r, fmt.Errorf("the engine of run %s ended %d times without getting on: see %s", id, futile, filepath.Join(r.Dir, "engine.log"))
+		}
+		if err := in.Launch(ctx, id); err != nil {
+			return r, err
+		}
+	}
+}
