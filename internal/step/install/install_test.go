@@ -1,0 +1,304 @@
+package install
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/files"
+	"upkeep/internal/plan"
+	"upkeep/internal/step"
+	"upkeep/internal/step/steptest"
+)
+
+// world is a product's tree with another one staged beside it.
+type world struct {
+	dir    string
+	params plan.InstallParams
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) at() string          { return filepath.Join(w.dir, "app") }
+func (w *world) staging() string     { return filepath.Join(w.dir, ".app.upkeep", "r1-h1") }
+func (w *world) Fingerprint() string { return steptest.Describe(w.dir) }
+
+func (w *world) step() plan.Step {
+	w.params.Component, w.params.At, w.params.Staging = "app", w.at(), w.dir+"/.app.upkeep/${run.id}-h1"
+	raw, err := json.Marshal(w.params)
+	if err != nil {
+		panic(err)
+	}
+	return plan.Step{ID: "h1.install.app", Verb: "install", Params: raw}
+}
+
+func (w *world) env(d step.Direction) step.Env {
+	return step.Env{Run: "r1", Direction: d, Log: &strings.Builder{}}
+}
+
+// plain is a tree without anything of the site's in it.
+func plain(t testing.TB) *world {
+	w := &world{dir: steptest.Dir(t)}
+	steptest.Plant(t, w.at(), map[string]string{"bin/app": "1.0", "lib/old": "x"})
+	steptest.Plant(t, w.staging(), map[string]string{"bin/app": "2.0", "lib/new": "y"})
+	return w
+}
+
+// lived is a tree that the site has made its own.
+func lived(t testing.TB) *world {
+	w := plain(t)
+	steptest.Plant(t, w.at(), map[string]string{"uploads/2024/cat.jpg": "cat", "uploads/dog.jpg": "dog", "conf/site.ini": "mine", "themes/own/style.css": "own",
+		"etc/hosts.conf": "edited", "etc/more.conf": "edited, too", "own/note.txt": "added", "own-link": "-> own/note.txt", "left.txt": "left behind"})
+	steptest.Plant(t, w.staging(), map[string]string{"uploads/.keep": "", "conf/site.ini": "sample", "etc/hosts.conf": "new", "etc/more.conf": "new",
+		"etc/more.conf.upkeep-old": "the vendor has a sense of humour"})
+	must(t, os.Chmod(filepath.Join(w.at(), "own"), 0o750))
+	w.params.Keep = []string{"uploads", "conf/*.ini", "themes/own", "missing"}
+	w.params.Edited = map[string]string{"etc/hosts.conf": "keep-aside", "etc/more.conf": "keep-aside", "own/note.txt": "keep-aside", "own-link": "keep-aside",
+		"left.txt": "discard", "uploads/dog.jpg": "keep-aside", "vanished": "keep-aside"}
+	return w
+}
+
+// linked is a tree that is reached through a symbolic link.
+func linked(t testing.TB) *world {
+	w := lived(t)
+	must(t, os.Mkdir(filepath.Join(w.dir, "releases"), 0o755))
+	must(t, os.Rename(w.at(), filepath.Join(w.dir, "releases", "1.0")))
+	must(t, os.Symlink("1.0", filepath.Join(w.dir, "releases", "latest")))
+	must(t, os.Symlink("releases/latest", w.at()))
+	return w
+}
+
+func fresh(t testing.TB) *world {
+	w := plain(t)
+	must(t, os.RemoveAll(w.at()))
+	return w
+}
+
+// noExchange is a volume that cannot exchange.
+type noExchange struct{ durable.FS }
+
+func (noExchange) Exchange(a, b string) error {
+	return fmt.Errorf("cannot exchange %s and %s: %w", a, b, durable.ErrExchangeUnsupported)
+}
+
+func TestContract(t *testing.T) {
+	for name, c := range map[string]struct {
+		world func(testing.TB) *world
+		fs    func(durable.FS) durable.FS
+		mixed map[string]func(*testing.T, *world)
+	}{
+		"plain": {world: plain},
+		"lived": {world: lived, mixed: map[string]func(*testing.T, *world){
+			"some carried": func(t *testing.T, w *world) {
+				must(t, os.WriteFile(filepath.Join(w.staging(), carriedMark), nil, 0o600))
+				must(t, os.Mkdir(w.staging()+".shipped", 0o700))
+				must(t, os.Rename(w.staging()+"/conf/site.ini", w.staging()+".shipped/0"))
+				must(t, os.Rename(w.at()+"/conf/site.ini", w.staging()+"/conf/site.ini"))
+			},
+			"half a copy": func(t *testing.T, w *world) {
+				must(t, os.WriteFile(w.staging()+"/etc/hosts.conf.upkeep-old", []byte("edi"), 0o600))
+			},
+		}},
+		"linked":         {world: linked},
+		"fresh":          {world: fresh},
+		"lived, renames": {world: lived, fs: func(f durable.FS) durable.FS { return noExchange{f} }},
+		"plain, renames": {world: plain, fs: func(f durable.FS) durable.FS { return noExchange{f} }, mixed: map[string]func(*testing.T, *world){
+			"old aside": func(t *testing.T, w *world) { must(t, os.Rename(w.at(), w.staging()+".aside")) },
+			"staging vacant": func(t *testing.T, w *world) {
+				must(t, os.Rename(w.at(), w.staging()+".aside"))
+				must(t, os.Rename(w.staging(), w.at()))
+			},
+			"new aside": func(t *testing.T, w *world) {
+				must(t, os.Rename(w.staging(), w.staging()+".aside"))
+				must(t, os.Rename(w.at(), w.staging()))
+			},
+			"new aside, old back": func(t *testing.T, w *world) { must(t, os.Rename(w.staging(), w.staging()+".aside")) },
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steptest.Run(t, steptest.Subject[*world]{Mixed: c.mixed, Moments: 14,
+				New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *world) {
+					w, fsys := c.world(t), k.FS()
+					if c.fs != nil {
+						fsys = c.fs(fsys)
+					}
+					return New(fsys), w.step(), w
+				}})
+		})
+	}
+}
+
+func (w *world) do(t testing.TB, h *Handler) step.Memo {
+	t.Helper()
+	m, err := h.Prepare(t.Context(), w.env(step.Forward), w.step())
+	must(t, err)
+	must(t, h.Do(t.Context(), w.env(step.Forward), w.step(), m))
+	return m
+}
+
+func (w *world) observe(t testing.TB, h *Handler, m step.Memo, d step.Direction, want step.State) {
+	t.Helper()
+	o, err := h.Observe(t.Context(), w.env(d), w.step(), m)
+	must(t, err)
+	if o.State != want {
+		t.Fatalf("Observe says %s (%s), want %s", o.State, o.Evidence, want)
+	}
+}
+
+func reads(t testing.TB, path, want string) {
+	t.Helper()
+	if b, err := os.ReadFile(path); err != nil || string(b) != want {
+		t.Errorf("%s holds %q, %v; want %q", path, b, err, want)
+	}
+}
+
+func TestWhatIsTheSitesIsInTheNewTree(t *testing.T) {
+	for name, make := range map[string]func(testing.TB) *world{"exchanged": lived, "linked": linked} {
+		t.Run(name, func(t *testing.T) {
+			w := make(t)
+			h := New(durable.OS())
+			w.do(t, h)
+			for path, want := range map[string]string{"bin/app": "2.0", "uploads/2024/cat.jpg": "cat", "uploads/dog.jpg": "dog", "conf/site.ini": "mine", "themes/own/style.css": "own",
+				"etc/hosts.conf": "new", "etc/hosts.conf.upkeep-old": "edited", "etc/more.conf.upkeep-old": "the vendor has a sense of humour", "etc/more.conf.upkeep-old.1": "edited, too",
+				"own/note.txt": "added", "own-link": "added"} {
+				reads(t, filepath.Join(w.at(), path), want)
+			}
+			for _, path := range []string{"left.txt", "lib/old", "vanished", carriedMark} {
+				if _, err := os.Lstat(filepath.Join(w.at(), path)); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s is in the new tree (%v)", path, err)
+				}
+			}
+			if i, err := os.Stat(filepath.Join(w.at(), "own")); err != nil || i.Mode().Perm() != 0o750 {
+				t.Errorf("own/ has mode %v, %v; want the site's 0750", i.Mode(), err)
+			}
+		})
+	}
+}
+
+// The new version has worked with the kept files before it failed: it saved
+// one by renaming, removed one, and added to a folder. All go back as they are.
+func TestKeptFilesChangedMeanwhileGoBack(t *testing.T) {
+	w := lived(t)
+	w.params.Keep = append(w.params.Keep, "etc/own.key")
+	steptest.Plant(t, w.at(), map[string]string{"etc/own.key": "key"})
+	h := New(durable.OS())
+	m := w.do(t, h)
+	must(t, os.WriteFile(w.at()+"/conf/site.ini~", []byte("mine, migrated"), 0o600))
+	must(t, os.Rename(w.at()+"/conf/site.ini~", w.at()+"/conf/site.ini"))
+	must(t, os.WriteFile(w.at()+"/uploads/new.jpg", []byte("new"), 0o600))
+	must(t, os.Remove(w.at()+"/etc/own.key"))
+	for range 2 {
+		must(t, h.Undo(t.Context(), w.env(step.Back), w.step(), m))
+		w.observe(t, h, m, step.Back, step.Old)
+		reads(t, w.at()+"/conf/site.ini", "mine, migrated")
+		reads(t, w.at()+"/uploads/new.jpg", "new")
+		reads(t, w.at()+"/uploads/dog.jpg", "dog")
+		reads(t, w.staging()+"/conf/site.ini", "sample")
+		reads(t, w.at()+"/bin/app", "1.0")
+	}
+}
+
+// Whatever a person decides after an Undo that failed half way: a tree with
+// the site's files in it is not thrown away.
+func TestATreeWithKeptFilesCannotBeDiscarded(t *testing.T) {
+	w := lived(t)
+	m := w.do(t, New(durable.OS()))
+	if err := New(stopsAfterExchange{durable.OS()}).Undo(t.Context(), w.env(step.Back), w.step(), m); err == nil {
+		t.Fatal("the fault did not strike")
+	}
+	reads(t, w.at()+"/bin/app", "1.0")
+	if err := files.Discard(durable.OS(), w.staging()); !errors.Is(err, files.ErrCarry) {
+		t.Errorf("Discard of the staged tree with the site's files: %v, want ErrCarry", err)
+	}
+	reads(t, w.staging()+"/uploads/dog.jpg", "dog")
+}
+
+// stopsAfterExchange is a machine that cannot rename.
+type stopsAfterExchange struct{ durable.FS }
+
+func (stopsAfterExchange) Rename(string, string) error { return errors.New("input/output error") }
+
+func TestForeign(t *testing.T) {
+	for name, c := range map[string]struct {
+		world func(testing.TB) *world
+		harm  func(w *world) error
+		dir   step.Direction
+	}{
+		"live tree moved away":     {plain, func(w *world) error { return os.Rename(w.at(), w.at()+"-away") }, step.Forward},
+		"another tree is live":     {plain, func(w *world) error { return errors.Join(os.Rename(w.at(), w.at()+"-away"), os.Mkdir(w.at(), 0o755)) }, step.Back},
+		"link bent":                {linked, func(w *world) error { return errors.Join(os.Remove(w.at()), os.Symlink("/nowhere", w.at())) }, step.Forward},
+		"kept path lost":           {lived, func(w *world) error { return os.RemoveAll(w.at() + "/uploads") }, step.Forward},
+		"old tree gone from aside": {lived, func(w *world) error { return os.RemoveAll(w.staging()) }, step.Forward},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := c.world(t)
+			h := New(durable.OS())
+			m := w.do(t, h)
+			must(t, c.harm(w))
+			before := w.Fingerprint()
+			w.observe(t, h, m, c.dir, step.Foreign)
+			if w.Fingerprint() != before {
+				t.Error("Observe changed something")
+			}
+		})
+	}
+}
+
+func TestPrepareRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm func(w *world) error
+		want string
+	}{
+		"nothing staged": {func(w *world) error { return os.RemoveAll(w.staging()) }, "nothing is staged"},
+		"a file staged": {func(w *world) error {
+			return errors.Join(os.RemoveAll(w.staging()), os.WriteFile(w.staging(), nil, 0o600))
+		}, "not a directory"},
+		"live is a file":   {func(w *world) error { return errors.Join(os.RemoveAll(w.at()), os.WriteFile(w.at(), nil, 0o600)) }, "not a directory"},
+		"link in a circle": {func(w *world) error { return errors.Join(os.RemoveAll(w.at()), os.Symlink("app", w.at())) }, "too many links"},
+		"keep climbs":      {func(w *world) error { w.params.Keep = []string{"../etc"}; return nil }, "climbs"},
+		"edited climbs": {func(w *world) error {
+			w.params.Edited = map[string]string{"../../etc/passwd": "keep-aside"}
+			return nil
+		}, "climbs"},
+		"no directory for the site's file": {func(w *world) error {
+			w.params.Edited = map[string]string{"lib/new/mine": "keep-aside"}
+			return errors.Join(os.Mkdir(w.at()+"/lib/new", 0o755), os.WriteFile(w.at()+"/lib/new/mine", nil, 0o644))
+		}, "no directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := plain(t)
+			must(t, c.harm(w))
+			_, err := New(durable.OS()).Prepare(t.Context(), w.env(step.Forward), w.step())
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Prepare: %v, want an error with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// Names are bytes, and the memo keeps them.
+func TestOddNamesAreKept(t *testing.T) {
+	w := plain(t)
+	odd := "uploads/not-utf8-\xff\n\\"
+	steptest.Plant(t, w.at(), map[string]string{odd: "odd"})
+	steptest.Plant(t, w.staging(), map[string]string{"uploads/x": "x"})
+	w.params.Keep = []string{"uploads/not*"}
+	h := New(durable.OS())
+	before := w.Fingerprint()
+	m := w.do(t, h)
+	reads(t, filepath.Join(w.at(), odd), "odd")
+	must(t, h.Undo(t.Context(), w.env(step.Back), w.step(), m))
+	if w.Fingerprint() != before {
+		t.Error("the tree is not as it was")
+	}
+}
