@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -296,6 +297,23 @@ func TestRemoveAll(t *testing.T) {
 	only(t, dir, "outside")
 	if content(t, outside) != "data" {
 		t.Error("a link was followed")
+	}
+}
+
+func TestRemoveAllNamesTheFileThatStays(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("making a file immutable needs root")
+	}
+	dir := t.TempDir()
+	f := put(t, filepath.Join(dir, "tree", "sub", "stays"), "x")
+	if out, err := exec.Command("chattr", "+i", f).CombinedOutput(); err != nil {
+		t.Skipf("cannot make a file immutable here: %v %s", err, out)
+	}
+	defer exec.Command("chattr", "-i", f).Run()
+	err := durable.OS().RemoveAll(filepath.Join(dir, "tree"))
+	wants(t, err, fs.ErrPermission)
+	if !strings.Contains(err.Error(), "stays") {
+		t.Error(err)
 	}
 }
 

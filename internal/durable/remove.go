@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,6 +46,10 @@ func (f osFS) RemoveAll(path string) error {
 	}
 	// On Linux os.RemoveAll walks by descriptors and does not follow links, whoever swaps them in meanwhile.
 	if err := os.RemoveAll(path); err != nil {
+		var p *fs.PathError
+		if errors.As(err, &p) && p.Path != path { // say which file in the tree
+			return &Error{Op: op, Path: path, Err: fmt.Errorf("%s: %w", p.Path, p.Err)}
+		}
 		return fail(op, path, err)
 	}
 	return f.parents(op, path)

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux
 
 package files
 
@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -237,6 +238,25 @@ func TestStageFaults(t *testing.T) {
 		if list, _ := os.ReadDir(base); len(list) > 0 {
 			t.Errorf("call %d left %v", n, list)
 		}
+	}
+}
+
+func TestStageOnAFullDisk(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounting a small volume needs root")
+	}
+	data, _ := payload(t, plant(t, t.TempDir(), map[string]string{"a": "1", "big": strings.Repeat("0123456789", 300_000)}))
+	dir := t.TempDir()
+	if err := mountSmall(dir); err != nil {
+		t.Skipf("cannot mount here: %v", err)
+	}
+	defer unmount(dir)
+	_, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), dir+"/.upkeep-x", StageOptions{})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "big: no space left") {
+		t.Error(err)
+	}
+	if list, _ := os.ReadDir(dir); len(list) > 0 {
+		t.Errorf("left %v", list)
 	}
 }
 
