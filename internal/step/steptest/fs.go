@@ -30,7 +30,9 @@ func (f *deadlyFS) write(op, path string, effect func() error, unsynced func(led
 		if err := effect(); err != nil {
 			return err
 		}
-		if !f.synced {
+		if f.synced {
+			f.k.note(func(l ledger) { l.syncedDir(filepath.Dir(path)) })
+		} else {
 			f.k.note(unsynced)
 		}
 		return nil
