@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -84,83 +83,6 @@ func TestWriteFile(t *testing.T) {
 			}
 			only(t, dir, "a")
 		})
-	}
-}
-
-func TestErrorsNameOperationAndPath(t *testing.T) {
-	fsys, dir := durable.OS(), t.TempDir()
-	file, full, sub := put(t, filepath.Join(dir, "file"), "x"), filepath.Join(dir, "full"), filepath.Join(dir, "full", "sub")
-	put(t, filepath.Join(sub, "y"), "y")
-	gone := filepath.Join(dir, "gone", "away")
-	must(t, os.Symlink("file", filepath.Join(dir, "link")))
-	must(t, syscall.Mkfifo(filepath.Join(dir, "fifo"), 0o600))
-	second := func(_ any, err error) error { return err }
-	for _, c := range []struct {
-		name string
-		err  error
-		is   error
-		text string
-	}{
-		{"write into missing", fsys.WriteFile(gone, nil, 0o600), fs.ErrNotExist, "cannot write " + gone + ": "},
-		{"write over directory", fsys.WriteFile(full, nil, 0o600), syscall.EEXIST, "cannot write " + full},
-		{"write relative", fsys.WriteFile("a", nil, 0o600), durable.ErrRefused, "not absolute"},
-		{"write nothing", fsys.WriteFile("", nil, 0o600), durable.ErrRefused, `cannot write ""`},
-		{"create twice", second(fsys.Create(file, 0o600)), fs.ErrExist, "cannot create " + file},
-		{"mkdir twice", fsys.Mkdir(full, 0o700), fs.ErrExist, full},
-		{"mkdirall on file", fsys.MkdirAll(file, 0o700), fs.ErrExist, file},
-		{"mkdirall through file", fsys.MkdirAll(filepath.Join(file, "d"), 0o700), syscall.ENOTDIR, file},
-		{"rename onto", fsys.Rename(file, full), fs.ErrExist, "cannot rename " + file + " and " + full},
-		{"rename missing", fsys.Rename(gone, file+"2"), fs.ErrNotExist, gone},
-		{"replace missing", fsys.Replace(gone, file), fs.ErrNotExist, gone},
-		{"exchange missing", fsys.Exchange(file, gone), fs.ErrNotExist, "cannot exchange"},
-		{"exchange with own child", fsys.Exchange(full, sub), durable.ErrRefused, "inside"},
-		{"swap a file", fsys.SwapLink(file, "x"), durable.ErrRefused, "not a symbolic link"},
-		{"swap relative", fsys.SwapLink("l", "x"), durable.ErrRefused, "absolute"},
-		{"symlink onto", fsys.Symlink("x", file), fs.ErrExist, "cannot make link " + file},
-		{"link onto", fsys.Link(file, full), fs.ErrExist, file},
-		{"remove missing", fsys.Remove(gone), fs.ErrNotExist, "cannot remove " + gone},
-		{"remove full", fsys.Remove(full), syscall.ENOTEMPTY, full},
-		{"remove root", fsys.RemoveAll("/"), durable.ErrRefused, "root"},
-		{"remove root again", fsys.RemoveAll("/.."), durable.ErrRefused, "root"},
-		{"remove relative", fsys.RemoveAll("x"), durable.ErrRefused, "absolute"},
-		{"remove nothing", fsys.RemoveAll(""), durable.ErrRefused, "absolute"},
-		{"remove mount", fsys.RemoveAll("/proc"), durable.ErrRefused, "mounted at /proc"},
-		{"chmod link", fsys.Chmod(filepath.Join(dir, "link"), 0o600), nil, "cannot change mode of"},
-		{"chmod missing", fsys.Chmod(gone, 0o600), fs.ErrNotExist, gone},
-		{"chown missing", fsys.Chown(gone, 0, 0), fs.ErrNotExist, "owner"},
-		{"chtimes missing", fsys.Chtimes(gone, time.Now()), fs.ErrNotExist, "time"},
-		{"xattr missing", fsys.SetXattr(gone, "user.a", nil), fs.ErrNotExist, "user.a"},
-		{"no xattr", fsys.RemoveXattr(file, "user.none"), syscall.ENODATA, "user.none"},
-		{"mknod of file", fsys.Mknod(file+"3", 0o600, 0), durable.ErrRefused, "cannot make node"},
-		{"sync missing", fsys.SyncFile(gone), durable.ErrNotDurable, "cannot sync " + gone},
-		{"sync missing dir", fsys.SyncDir(gone), fs.ErrNotExist, "sync directory"},
-		{"sync missing tree", fsys.SyncTree(gone), fs.ErrNotExist, "sync tree"},
-		{"reserve too much", fsys.Preallocate(filepath.Join(dir, "reserve"), 1<<60), nil, "cannot reserve space in"},
-		{"open fifo", second(fsys.Open(filepath.Join(dir, "fifo"))), nil, "neither a regular file"},
-		{"open link", second(fsys.OpenNoFollow(filepath.Join(dir, "link"))), syscall.ELOOP, "link"},
-		{"open missing", second(fsys.Open(gone)), fs.ErrNotExist, "cannot open"},
-		{"list file", second(fsys.ReadDir(file)), syscall.ENOTDIR, "cannot list"},
-		{"readlink file", second(fsys.Readlink(file)), syscall.EINVAL, "cannot read link"},
-		{"xattrs missing", second(fsys.Xattrs(gone)), fs.ErrNotExist, "attributes"},
-		{"stat missing", second(fsys.Stat(gone)), fs.ErrNotExist, "cannot stat"},
-		{"read missing", second(fsys.ReadFile(gone)), fs.ErrNotExist, "cannot read"},
-		{"free relative", second(fsys.Free("x")), durable.ErrRefused, "absolute"},
-	} {
-		var e *durable.Error
-		if !errors.As(c.err, &e) || e.Op == "" || e.Path == "" {
-			t.Errorf("%s: error %v is no *durable.Error with operation and path", c.name, c.err)
-			continue
-		}
-		if c.is != nil && !errors.Is(c.err, c.is) {
-			t.Errorf("%s: %v is not %v", c.name, c.err, c.is)
-		}
-		if !strings.Contains(c.err.Error(), c.text) || strings.Contains(c.err.Error(), ".upkeep-tmp-") {
-			t.Errorf("%s: %q does not say %q", c.name, c.err, c.text)
-		}
-	}
-	only(t, dir, "fifo", "file", "full", "link") // no refused call left anything
-	if content(t, file) != "x" || content(t, filepath.Join(sub, "y")) != "y" {
-		t.Error("a refused call changed a file")
 	}
 }
 
@@ -282,66 +204,6 @@ func TestExchangeUnsupported(t *testing.T) {
 	defer os.Remove(b)
 	wants(t, durable.OS().Exchange(a, b), durable.ErrExchangeUnsupported)
 	wants(t, durable.OS().Exchange(a, b), syscall.EXDEV)
-}
-
-func TestRemoveAll(t *testing.T) {
-	fsys, dir := durable.OS(), t.TempDir()
-	outside := put(t, filepath.Join(dir, "outside", "data"), "data")
-	tree := filepath.Join(dir, "tree")
-	put(t, filepath.Join(tree, "sub", "f"), "f")
-	must(t, os.Symlink(filepath.Dir(outside), filepath.Join(tree, "link")))
-	must(t, os.Symlink(filepath.Dir(outside), filepath.Join(dir, "itself")))
-	must(t, fsys.RemoveAll(tree))
-	must(t, fsys.RemoveAll(tree)) // nothing there: content
-	must(t, fsys.RemoveAll(filepath.Join(dir, "itself")))
-	only(t, dir, "outside")
-	if content(t, outside) != "data" {
-		t.Error("a link was followed")
-	}
-}
-
-func TestRemoveAllNamesTheFileThatStays(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("making a file immutable needs root")
-	}
-	dir := t.TempDir()
-	f := put(t, filepath.Join(dir, "tree", "sub", "stays"), "x")
-	if out, err := exec.Command("chattr", "+i", f).CombinedOutput(); err != nil {
-		t.Skipf("cannot make a file immutable here: %v %s", err, out)
-	}
-	defer exec.Command("chattr", "-i", f).Run()
-	err := durable.OS().RemoveAll(filepath.Join(dir, "tree"))
-	wants(t, err, fs.ErrPermission)
-	if !strings.Contains(err.Error(), "stays") {
-		t.Error(err)
-	}
-}
-
-func TestRemoveAllRefusesMounts(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("mounting needs root")
-	}
-	fsys, dir := durable.OS(), t.TempDir()
-	put(t, filepath.Join(dir, "uploads", "picture"), "data")
-	inside := filepath.Join(dir, "tree", "up loads")
-	put(t, filepath.Join(dir, "tree", "a"), "a")
-	must(t, os.Mkdir(inside, 0o755))
-	// A bind mount of the same volume: device numbers would not show it.
-	if err := syscall.Mount(filepath.Join(dir, "uploads"), inside, "", syscall.MS_BIND, ""); err != nil {
-		t.Skipf("cannot mount here: %v", err)
-	}
-	defer syscall.Unmount(inside, 0)
-	must(t, os.Symlink(dir, filepath.Join(dir, "other name")))
-	for _, p := range []string{filepath.Join(dir, "tree"), filepath.Join(dir, "other name", "tree"), inside} {
-		wants(t, fsys.RemoveAll(p), durable.ErrRefused)
-		m, err := fsys.Mounts(p)
-		if err != nil || len(m) != 1 || filepath.Base(m[0]) != "up loads" {
-			t.Errorf("mounts %q, %v", m, err)
-		}
-	}
-	if content(t, filepath.Join(inside, "picture")) != "data" || content(t, filepath.Join(dir, "tree", "a")) != "a" {
-		t.Error("something was removed")
-	}
 }
 
 func TestMetadata(t *testing.T) {

@@ -32,6 +32,9 @@ type Move struct {
 // gigabytes cost nothing. It is a plain value: keep it in the step's memo before the first Apply. Apply and Revert converge from every
 // state that a crash can leave, and refuse, with the evidence, what is neither.
 //
+// A kept file that a running version saves anew (write, rename) gets another inode, and counts as foreign then: whoever lets the new version
+// run between Apply and Revert must look again and bring the moves' identities up to date.
+//
 // While a tree holds carried files it has a marker, and Discard refuses to remove it: a staging directory is then no longer worthless.
 type Carry struct {
 	Into  string  // root of the new tree, which gets the marker
@@ -209,7 +212,7 @@ func (c Carry) Apply(fsys durable.FS) error {
 	if len(c.Moves) == 0 {
 		return nil
 	}
-	if err := fsys.WriteFile(join(c.Into, marker), []byte("This tree holds files that were moved here from the version before. Upkeep removes this note when the upgrade is through.\n"), 0o600); err != nil {
+	if err := Mark(fsys, c.Into); err != nil {
 		return err
 	}
 	for _, d := range c.Dirs {
@@ -273,6 +276,21 @@ func (m Move) astray(p Place) error {
 	return fmt.Errorf("%w: both %s and %s exist; move away the one that is not the kept one", ErrCarry, m.From, m.To)
 }
 
+// Mark notes that a tree holds files carried from another version, so that Discard refuses to remove it. Apply does so itself; it is for a tree that
+// was settled and leaves its place again.
+func Mark(fsys durable.FS, tree string) error {
+	return fsys.WriteFile(join(tree, marker), []byte("This tree holds files that were moved here from the version before. Upkeep removes this note when the upgrade is through.\n"), 0o600)
+}
+
+// Marked tells whether a tree has the marker. A tree that does not exist has none.
+func Marked(fsys durable.FS, tree string) (bool, error) {
+	_, err := fsys.Lstat(join(tree, marker))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Settle removes the marker of a tree: it is in place now, or has given back what it held.
 func Settle(fsys durable.FS, tree string) error {
 	err := fsys.Remove(join(tree, marker))
@@ -285,10 +303,12 @@ func Settle(fsys durable.FS, tree string) error {
 // Discard removes a tree that is no longer needed: staging that was interrupted, an old version after its retention. It refuses one
 // that holds carried files. Content when there is nothing.
 func Discard(fsys durable.FS, tree string) error {
-	if _, err := fsys.Lstat(join(tree, marker)); err == nil {
-		return fmt.Errorf("cannot remove %s: %w: it holds files carried from another version; put them back first (upkeep resume, upkeep back)", tree, ErrCarry)
-	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+	held, err := Marked(fsys, tree)
+	if err != nil {
 		return err
+	}
+	if held {
+		return fmt.Errorf("cannot remove %s: %w: it holds files carried from another version; put them back first (upkeep resume, upkeep back)", tree, ErrCarry)
 	}
 	return fsys.RemoveAll(tree)
 }

@@ -57,8 +57,12 @@ func TestCarry(t *testing.T) {
 		diffTrees(t, before, scan(t, base), Fingerprint())
 	}
 	must(t, plan.Apply(durable.OS()))
-	must(t, Settle(durable.OS(), base+"/.upkeep-app-1"))
-	must(t, Settle(durable.OS(), base+"/.upkeep-app-1"))
+	for _, want := range []bool{true, false} {
+		if held, err := Marked(durable.OS(), base+"/.upkeep-app-1"); err != nil || held != want {
+			t.Errorf("marked: %v, %v", held, err)
+		}
+		must(t, Settle(durable.OS(), base+"/.upkeep-app-1"))
+	}
 	must(t, Discard(durable.OS(), base+"/.upkeep-app-1-aside"))
 	must(t, Discard(durable.OS(), base+"/app"))
 }
