@@ -1,30 +1,36 @@
 package manifest
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"upkeep/internal/document"
 )
 
-// Verbs are the verbs of the grammar. Later versions carry out those that
-// this one refuses with "not yet".
+// Verbs lists the verbs of the grammar, in the order of the procedure.
 func Verbs() []string {
-	return []string{"access", "backup", "clean-up", "config", "drain", "hold", "hooks", "install", "migrate", "notify", "reboot", "record",
-		"restart", "rollout", "run", "start", "stop", "tell", "verify", "wait"}
+	return []string{"notify", "access", "hold", "drain", "record", "backup", "stop", "start", "restart", "install", "migrate", "run",
+		"hooks", "verify", "clean-up", "tell", "rollout", "reboot", "wait", "config"}
 }
 
-// Sources are the sources of probes of the grammar.
-func Sources() []string {
-	return []string{"access", "age", "ask", "command", "drift", "exists", "feed", "file", "free", "http", "inventory", "lock", "log", "newest",
-		"open-files", "package", "pending-restart", "port", "process", "registry", "service", "sql", "sum", "tls", "writable"}
+// withMethod are the verbs that a command (run) or a person (tell) can carry
+// out.
+var withMethod = [...]string{"notify", "backup", "stop", "start", "restart", "install", "migrate", "clean-up", "rollout", "reboot", "config"}
+
+// ownKeys are the keys that belong to some verbs only.
+func ownKeys() map[string][]string {
+	return map[string][]string{
+		"to": {"hold"}, "until": {"hold"}, "during": {"access", "hold"}, "or": {"drain"}, "outage": {"notify"}, "scripts": {"migrate"},
+		"outputs": {"run", "install", "migrate", "config"},
+	}
 }
 
-// modifiers are the keys that any step may have beside its verb.
-var modifiers = [...]string{"id", "role", "as", "when", "verify", "undo", "once", "repeatable", "within", "retry", "retry-from", "optional", "on-failure",
-	"after", "to", "until", "during", "or", "outage", "outputs", "reference", "title", "scripts"}
+// holdKinds are the things that a hold can change.
+var holdKinds = [...]string{"service", "setting", "start-type", "pools"}
 
-func (d *decoder) optionalStep(m *document.MapDecoder, key string) *Step {
+func (d decoder) stepIn(m *document.MapDecoder, key string) *Step {
 	n := m.Get(key)
 	if n == nil {
 		return nil
@@ -33,103 +39,139 @@ func (d *decoder) optionalStep(m *document.MapDecoder, key string) *Step {
 	return &s
 }
 
-func (d *decoder) step(n *document.Node) Step {
-	m := d.Map(n, "a step")
+func (d decoder) step(n *document.Node) Step {
 	s := Step{Pos: n.Pos}
+	m := d.Map(n, "a step")
 	if m.Bad() {
 		return s
 	}
-	s.Verb = d.verb(n)
-	d.argument(m, &s)
-	s.ID, s.Role, s.As = m.String("id"), m.OneOrMany("role"), m.String("as")
-	s.When, s.Undo = d.optionalWhen(m, "when"), d.undo(m)
+	s.Verb = d.verb(m, n)
+	d.verbArgs(&s, m)
+	s.ID = d.idKey(m, "id", "a step")
+	s.Role, s.As, s.When, s.Undo = m.OneOrMany("role"), d.text(m, "as"), d.when(m.Get("when")), d.undo(m.Get("undo"))
+	s.Once = d.idKey(m, "once", "a once-only step")
+	s.Repeatable, s.Within, s.Optional = m.Bool("repeatable"), m.Duration("within"), m.Bool("optional")
+	s.RetryFrom, s.After = d.text(m, "retry-from"), d.text(m, "after")
+	s.OnFailure = m.OneOf("on-failure", "back", "warn", "continue")
+	s.Reference, s.Title = m.String("reference"), m.String("title")
+	s.To, s.Until, s.Scripts = d.text(m, "to"), d.text(m, "until"), d.text(m, "scripts")
+	s.During, s.Or = each(m, "during", d.step), d.stepIn(m, "or")
+	s.Outage, s.Outputs = m.Duration("outage"), m.Strings("outputs")
 	if s.Verb != "verify" {
-		s.Verify = list(m, "verify", d.probe)
+		s.Verify = each(m, "verify", d.probe)
 	}
-	s.Once, s.Repeatable, s.Within = m.String("once"), m.Bool("repeatable"), m.Duration("within")
 	if r := m.Map("retry"); r != nil {
+		r.Required("times", "every")
 		s.Retry = &Retry{Times: r.Int("times", 1, 100), Every: r.Duration("every")}
-		r.Required("times")
 		r.Done()
 	}
-	s.RetryFrom, s.Optional, s.OnFailure = m.String("retry-from"), m.Bool("optional"), m.OneOf("on-failure", "back", "warn")
-	s.After, s.To, s.Until = m.String("after"), m.String("to"), m.String("until")
-	s.During, s.Or = list(m, "during", d.step), d.optionalStep(m, "or")
-	s.Outage, s.Outputs = m.Duration("outage"), m.Strings("outputs")
-	s.Reference, s.Title, s.Scripts = m.String("reference"), m.String("title"), m.String("scripts")
+	if s.Verb != "" {
+		d.belongs(s.Verb, m)
+	}
+	m.Known(Verbs()...)
 	m.Done()
 	return s
 }
 
-// verb finds the one verb of a step. Run and tell may be the method of
-// another verb, and verify may follow one.
-func (d *decoder) verb(n *document.Node) string {
-	var found []string
+// verb finds the one verb of a step. run and tell are methods beside another
+// one, and verify beside another one is what the step's effect is read by.
+func (d decoder) verb(m *document.MapDecoder, n *document.Node) string {
+	var verbs []string
 	for _, p := range n.Pairs {
-		if slices.Contains(Verbs(), p.Key.Value) {
-			found = append(found, p.Key.Value)
+		if key := p.Key.Value; slices.Contains(Verbs(), key) && key != "run" && key != "tell" && key != "verify" {
+			verbs = append(verbs, key)
 		}
 	}
-	for _, method := range []string{"verify", "tell", "run"} {
-		if len(found) > 1 {
-			found = slices.DeleteFunc(found, func(v string) bool { return v == method })
-		}
+	method := ""
+	switch {
+	case m.Has("run") && m.Has("tell"):
+		d.Errorf(n.Pos, "make two steps of it", "a step is done by a command (run) or a person (tell), not both")
+		return ""
+	case m.Has("run"):
+		method = "run"
+	case m.Has("tell"):
+		method = "tell"
 	}
-	switch len(found) {
-	case 1:
-		return found[0]
-	case 0:
-		hint := "name one: " + strings.Join(Verbs(), ", ")
-		for _, p := range n.Pairs {
-			if !slices.Contains(modifiers[:], p.Key.Value) {
-				d.Errorf(p.Key.Pos, hint, "unknown verb %q", p.Key.Value)
-				return ""
-			}
-		}
-		d.Errorf(n.Pos, hint, "a step without a verb")
-	default:
-		d.Errorf(n.Pos, "make a step of each", "a step with two verbs: %s and %s", found[0], found[1])
-		return found[0]
+	switch {
+	case len(verbs) > 1:
+		d.Errorf(n.Pos, "make a step of each", "a step has one verb, not %s", strings.Join(verbs, " and "))
+		return ""
+	case len(verbs) == 1 && method != "" && !slices.Contains(withMethod[:], verbs[0]):
+		d.Errorf(n.Pos, "make two steps of it", "%s is done by Upkeep itself: it takes no %s", verbs[0], method)
+		return verbs[0]
+	case len(verbs) == 1:
+		return verbs[0]
+	case method != "":
+		return method
+	case m.Has("verify"):
+		return "verify"
 	}
+	d.Errorf(n.Pos, "verbs: "+strings.Join(Verbs(), ", "), "a step needs a verb")
 	return ""
 }
 
-// argument reads what the verb acts on, and the method.
-func (d *decoder) argument(m *document.MapDecoder, s *Step) {
-	m.Known(s.Verb)
+// verbArgs reads what stands behind the verb.
+func (d decoder) verbArgs(s *Step, m *document.MapDecoder) {
 	n := m.Get(s.Verb)
-	switch {
-	case n == nil:
-	case s.Verb == "drain" && n.Kind == document.Map:
+	switch s.Verb {
+	case "":
+		return
+	case "run":
+		s.Args = d.args(n, "run")
+	case "tell":
+	case "access", "migrate", "reboot":
+		s.Args = []string{d.text(m, s.Verb)}
+	case "wait":
+		m.Duration("wait")
+		s.Args = []string{m.Scalar("wait")}
+	case "drain":
 		p := d.probe(n)
 		s.Probe = &p
-	case s.Verb == "verify" && n.Kind == document.Map:
-		p := d.probe(n)
-		s.Probe = &p
-	case s.Verb == "verify" && n.Kind == document.List:
-		for _, item := range n.Items {
-			s.Verify = append(s.Verify, d.probe(item))
+	case "hold":
+		s.Map = d.holdTarget(n)
+	case "verify":
+		if n.Kind == document.Map {
+			s.Verify = []Probe{d.probe(n)}
+		} else {
+			s.Verify = each(m, "verify", d.probe)
 		}
-	case n.Kind == document.Map:
-		s.Map = map[string]string{}
-		d.Map(n, s.Verb).Each(func(name string, _, value *document.Node) { s.Map[name] = d.Scalar(value, name) })
-	case s.Verb == "tell":
-		s.Tell = d.String(n, "tell")
-	case s.Verb == "wait":
-		s.Args = []string{d.Scalar(n, "wait")}
 	default:
-		s.Args = d.OneOrMany(n, s.Verb)
+		if s.Args = m.OneOrMany(s.Verb); len(s.Args) == 0 && n.Kind == document.List {
+			d.Errorf(n.Pos, "name them, or remove the step", "%q is an empty list", s.Verb)
+		}
 	}
 	if s.Verb != "run" {
-		s.Run = m.Strings("run")
+		s.Run = d.args(m.Get("run"), "run")
 	}
-	if s.Verb != "tell" {
-		s.Tell = m.String("tell")
+	s.Tell = d.text(m, "tell")
+}
+
+func (d decoder) holdTarget(n *document.Node) map[string]string {
+	m := d.Map(n, "hold")
+	out := map[string]string{}
+	for _, kind := range holdKinds {
+		if m.Has(kind) {
+			out[kind] = m.String(kind)
+		}
+	}
+	if len(out) != 1 && !m.Bad() {
+		d.Errorf(n.Pos, "", "hold changes exactly one thing: %s", strings.Join(holdKinds[:], ", "))
+	}
+	m.Done()
+	return out
+}
+
+// belongs refuses keys that mean nothing for this verb.
+func (d decoder) belongs(verb string, m *document.MapDecoder) {
+	table := ownKeys()
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		if n := m.Get(key); n != nil && !slices.Contains(table[key], verb) {
+			d.Errorf(n.Pos, "", "%q belongs to %s, not to %s", key, strings.Join(table[key], ", "), verb)
+		}
 	}
 }
 
-func (d *decoder) undo(m *document.MapDecoder) *Undo {
-	n := m.Get("undo")
+func (d decoder) undo(n *document.Node) *Undo {
 	switch {
 	case n == nil:
 		return nil
@@ -137,97 +179,9 @@ func (d *decoder) undo(m *document.MapDecoder) *Undo {
 		s := d.step(n)
 		return &Undo{How: "action", Step: &s}
 	}
-	return &Undo{How: d.OneOf(n, "undo", "restore", "none")}
-}
-
-func (d *decoder) optionalProbe(m *document.MapDecoder, key string) *Probe {
-	n := m.Get(key)
-	if n == nil {
-		return nil
+	how := d.String(n, `"undo"`)
+	if how != "" && how != "restore" && how != "none" {
+		d.Errorf(n.Pos, "write restore, none, or a step such as {run: [PROGRAM, …]}", "%s", fmt.Sprintf("%q cannot take a step back", how))
 	}
-	p := d.probe(n)
-	return &p
-}
-
-// extras are the further keys of single sources.
-var extras = [...]string{"method", "body", "status", "user", "password", "header", "timeout", "name", "cwd"}
-
-func (d *decoder) probe(n *document.Node) Probe {
-	m := d.Map(n, "a probe")
-	p := Probe{Pos: n.Pos}
-	if m.Bad() {
-		return p
-	}
-	for _, pair := range n.Pairs {
-		if !slices.Contains(Sources(), pair.Key.Value) {
-			continue
-		}
-		if p.Source != "" {
-			d.Errorf(pair.Key.Pos, "make a probe of each", "a probe with two sources: %s and %s", p.Source, pair.Key.Value)
-			continue
-		}
-		p.Source = pair.Key.Value
-		switch pair.Value.Kind {
-		case document.List:
-			p.Args = d.Strings(pair.Value, p.Source)
-		default:
-			p.Args = []string{d.Scalar(pair.Value, p.Source)}
-		}
-	}
-	m.Known(Sources()...)
-	if p.Source == "" {
-		d.Errorf(n.Pos, "name one: "+strings.Join(Sources(), ", "), "a probe without a source")
-	}
-	p.In, p.Select, p.As, p.Role = m.String("in"), m.String("select"), m.String("as"), m.OneOrMany("role")
-	if e := m.Get("expect"); e != nil {
-		if e.Kind == document.List {
-			for _, item := range e.Items {
-				p.Expect.AnyOf = append(p.Expect.AnyOf, d.Scalar(item, "expect"))
-			}
-		} else {
-			p.Expect.AnyOf = []string{d.Scalar(e, "expect")}
-		}
-	}
-	for _, key := range extras {
-		if m.Has(key) {
-			if p.Params == nil {
-				p.Params = map[string]string{}
-			}
-			p.Params[key] = m.Scalar(key)
-		}
-	}
-	m.Done()
-	return p
-}
-
-func (d *decoder) optionalWhen(m *document.MapDecoder, key string) *When {
-	n := m.Get(key)
-	if n == nil {
-		return nil
-	}
-	w := d.when(n)
-	return &w
-}
-
-func (d *decoder) when(n *document.Node) When {
-	m := d.Map(n, "a condition")
-	w := When{Pos: n.Pos}
-	if m.Bad() {
-		return w
-	}
-	w.Param, w.Fact, w.Crosses = m.String("param"), m.String("fact"), m.String("crosses")
-	w.Trigger, w.Present, w.Is = m.String("trigger"), m.String("present"), m.Scalar("is")
-	w.All, w.Any = list(m, "all", d.when), list(m, "any", d.when)
-	w.Not = d.optionalWhen(m, "not")
-	n2 := 0
-	for _, set := range []bool{w.Param != "", w.Fact != "", w.Crosses != "", w.Trigger != "", w.Present != "", w.All != nil, w.Any != nil, w.Not != nil} {
-		if set {
-			n2++
-		}
-	}
-	if n2 != 1 {
-		d.Errorf(n.Pos, "join several with all: […] or any: […]", "a condition needs exactly one of param, fact, crosses, trigger, present, all, any, not")
-	}
-	m.Done()
-	return w
+	return &Undo{How: how}
 }

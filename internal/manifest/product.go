@@ -25,6 +25,7 @@ type Product struct {
 	SameVersion []string             `json:"same-version,omitempty"` // roles that must agree
 	Components  map[string]Component `json:"components"`
 	Order       []string             `json:"-"` // component ids in document order
+	ParamOrder  []string             `json:"-"` // parameter ids in document order
 	Services    []Service            `json:"services,omitempty"`
 	Access      map[string]Access    `json:"access,omitempty"` // by mode: read-only, maintenance
 	Backups     map[string]Backup    `json:"backups,omitempty"`
@@ -200,15 +201,18 @@ type Group struct {
 	Group  string             `json:"group"`
 	Choose string             `json:"choose,omitempty"` // one, many
 	Of     map[string]Feature `json:"of,omitempty"`
+	Order  []string           `json:"-"` // feature ids in document order
 	Folder string             `json:"folder,omitempty"`
 }
 
 // Feature is what the operator chooses.
 type Feature struct {
+	Pos        document.Pos       `json:"-"`
 	Title      string             `json:"title,omitempty"`
 	Mandatory  bool               `json:"mandatory,omitempty"`
 	Components []string           `json:"components,omitempty"`
 	Of         map[string]Feature `json:"of,omitempty"`
+	Order      []string           `json:"-"` // feature ids below, in document order
 }
 
 // Remedy is a symptom with its probe and ordered fixes.

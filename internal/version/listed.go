@@ -45,6 +45,8 @@ func listable(v string) error {
 		return fmt.Errorf("version %q contains a character that cannot be printed", v)
 	case strings.TrimSpace(v) != v:
 		return fmt.Errorf("version %q begins or ends with a space", v)
+	case strings.ContainsAny(v, `/\`) || v[0] == '.':
+		return fmt.Errorf("version %q cannot be listed: it becomes a file name, so no slashes and no dot in front", v)
 	case strings.ContainsAny(v, ",<>*") || strings.ContainsAny(v[:1], "=!"):
 		return fmt.Errorf("version %q cannot be listed: commas, < > * and a leading = or ! belong to ranges", v)
 	}

@@ -133,6 +133,7 @@ func TestBadOrders(t *testing.T) {
 		{[]string{"1", ""}, "a listed version is empty"},
 		{[]string{"1", "2", "1"}, `version "1" is listed twice`},
 		{[]string{"1, 2"}, `version "1, 2" cannot be listed: commas, < > * and a leading = or ! belong to ranges`},
+		{[]string{"../1"}, `version "../1" cannot be listed: it becomes a file name, so no slashes and no dot in front`},
 		{[]string{" 1"}, `version " 1" begins or ends with a space`},
 		{[]string{"1\n"}, `version "1\n" contains a character that cannot be printed`},
 	} {

@@ -1,0 +1,102 @@
+package manifest
+
+import "upkeep/internal/document"
+
+func (d decoder) backup(id string, n *document.Node) Backup {
+	m := d.Map(n, "backup "+id)
+	m.Required("of")
+	b := Backup{Pos: n.Pos, Of: m.Strings("of"), Role: m.String("role"), Make: d.stepIn(m, "make"), Verify: each(m, "verify", d.probe),
+		Restore: d.stepIn(m, "restore"), Keep: m.OneOf("keep", "until-finished", "forever"), Place: m.OneOf("place", "local", "remote"),
+		Optional: m.Bool("optional")}
+	if m.Has("make") != m.Has("restore") {
+		d.Errorf(n.Pos, "", "backup %s needs both make and restore, or neither", id)
+	}
+	m.Done()
+	return b
+}
+
+func (d decoder) setting(id string, n *document.Node) Setting {
+	m := d.Map(n, "setting "+id)
+	m.Required("read", "write")
+	s := Setting{Pos: n.Pos, Type: m.OneOf("type", "string", "bool", "int"), Nodes: m.String("nodes")}
+	if read := d.probeIn(m, "read"); read != nil {
+		s.Read = *read
+	}
+	if write := d.stepIn(m, "write"); write != nil {
+		s.Write = *write
+	}
+	m.Done()
+	return s
+}
+
+func (d decoder) hookSet(n *document.Node) HookSet {
+	m := d.Map(n, "a hook folder")
+	m.Required("dir", "name", "phase")
+	h := HookSet{Pos: n.Pos, By: m.OneOf("by", "vendor", "site"), Dir: d.text(m, "dir"), Name: d.text(m, "name"),
+		Phase: m.OneOf("phase", append(phaseNames(), "any")...), As: m.String("as"), Env: m.StringMap("env"),
+		OnFailure: m.OneOf("on-failure", "back", "warn"), Within: m.Duration("within"), Undo: d.undo(m.Get("undo"))}
+	m.Done()
+	return h
+}
+
+func phaseNames() []string {
+	var all []string
+	for _, p := range Phases() {
+		all = append(all, string(p))
+	}
+	return all
+}
+
+func (d decoder) group(n *document.Node) Group {
+	m := d.Map(n, "a group of features")
+	m.Required("group")
+	g := Group{Pos: n.Pos, Group: d.text(m, "group"), Choose: m.OneOf("choose", "one", "many"), Folder: d.text(m, "folder")}
+	g.Of, g.Order = d.features(m, 1)
+	if m.Has("of") == m.Has("folder") && !m.Bad() {
+		d.Errorf(n.Pos, "", "group %q needs either features (of) or a folder where they are found", g.Group)
+	}
+	m.Done()
+	return g
+}
+
+// maxFeatures bounds how deep features lie in one another.
+const maxFeatures = 8
+
+func (d decoder) features(m *document.MapDecoder, depth int) (map[string]Feature, []string) {
+	return named(d, m, "of", "a feature", func(id string, n *document.Node) Feature {
+		f := d.Map(n, "feature "+id)
+		out := Feature{Pos: n.Pos, Title: f.String("title"), Mandatory: f.Bool("mandatory"), Components: f.Strings("components")}
+		if depth < maxFeatures {
+			out.Of, out.Order = d.features(f, depth+1)
+		} else if f.Has("of") {
+			d.Errorf(n.Pos, "", "features lie deeper in one another than %d", maxFeatures)
+		}
+		f.Done()
+		return out
+	})
+}
+
+func (d decoder) remedy(n *document.Node) Remedy {
+	m := d.Map(n, "a remedy")
+	m.Required("symptom", "probe")
+	r := Remedy{Pos: n.Pos, Symptom: d.text(m, "symptom"), Fix: each(m, "fix", d.step), Else: m.String("else")}
+	if probe := d.probeIn(m, "probe"); probe != nil {
+		r.Probe = *probe
+	}
+	m.Done()
+	return r
+}
+
+func (d decoder) feed(n *document.Node) *Feed {
+	if n == nil {
+		return nil
+	}
+	m := d.Map(n, "the feed")
+	f := &Feed{Command: d.args(m.Get("command"), "command"), HTTP: d.text(m, "http"), Select: m.String("select"),
+		Refresh: d.args(m.Get("refresh"), "refresh"), Every: m.Duration("every"), Cache: m.String("cache")}
+	if m.Has("command") == m.Has("http") && !m.Bad() {
+		d.Errorf(n.Pos, "", "the feed needs either a command or an http address")
+	}
+	m.Done()
+	return f
+}
