@@ -21,31 +21,31 @@ import (
 	"upkeep/internal/durable"
 )
 
-// site is an installed product for a test, without its trees.
-type site struct {
+// place is an installed product for a test, without its trees.
+type place struct {
 	t    *testing.T
 	data string
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T) *place {
 	t.Helper()
-	s := &site{t, t.TempDir()}
+	s := &place{t, t.TempDir()}
 	if err := Seed(t.Context(), s.db()); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func (s *site) db() string { return filepath.Join(s.data, DatabaseFile) }
+func (s *place) db() string { return filepath.Join(s.data, DatabaseFile) }
 
-func (s *site) mark(name, text string) {
+func (s *place) mark(name, text string) {
 	s.t.Helper()
 	if err := os.WriteFile(filepath.Join(s.data, name), []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s *site) unmark(name string) {
+func (s *place) unmark(name string) {
 	s.t.Helper()
 	if err := os.Remove(filepath.Join(s.data, name)); err != nil {
 		s.t.Fatal(err)
@@ -54,7 +54,7 @@ func (s *site) unmark(name string) {
 
 // migrate applies a release's scripts with Upkeep's own means: in order, each
 // in a transaction. It returns how many were committed.
-func (s *site) migrate(version string) (int, error) {
+func (s *place) migrate(version string) (int, error) {
 	s.t.Helper()
 	db := sqlite.New(sqlite.Config{Path: s.db(), FS: durable.OS(), Temp: s.t.TempDir(), OpID: "test/migrate/do"})
 	defer db.Close()
@@ -82,7 +82,7 @@ type server struct {
 	stop func() error
 }
 
-func (s *site) serve(version string) *server {
+func (s *place) serve(version string) *server {
 	s.t.Helper()
 	tree := filepath.Join(s.t.TempDir(), "app")
 	if err := writeTree(durable.OS().Unsynced(), tree, version); err != nil {

@@ -4,11 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"upkeep/internal/database"
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
 
@@ -111,4 +115,13 @@ func TestOrders(t *testing.T) {
 	p.Order, p.Versions = "latest", nil
 	row{p: p, err: `unknown version order "latest"`}.check(t, e)
 	row{p: probe("file", path, "compare=words"), err: `cannot compare as "words"`}.check(t, e)
+}
+
+// What the grammar lets a vendor write is read now or said to come later.
+func TestSourcesOfTheGrammar(t *testing.T) {
+	known := append(Sources(), Later()...)
+	slices.Sort(known)
+	if diff := cmp.Diff(manifest.Sources(), known); diff != "" {
+		t.Errorf("-the grammar's, +ours:\n%s", diff)
+	}
 }
