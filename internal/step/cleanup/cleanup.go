@@ -1,0 +1,238 @@
+// Package cleanup is the verb clean-up: once users work on the new version, it
+// removes what the run and earlier ones have left, by retention. The tree that
+// this run has replaced and its restore point always stay, for the next morning.
+//
+// What is removed is decided once, in Prepare, and noted in the memo; names
+// that Upkeep did not give are never touched.
+//
+// It imports the model, internal/step, internal/durable and internal/files.
+package cleanup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/files"
+	"upkeep/internal/plan"
+	"upkeep/internal/step"
+)
+
+// Point is a complete restore point.
+type Point struct {
+	ID   string
+	Run  string // that made it; empty: a person did
+	Made time.Time
+}
+
+// Points are the restore points of a place.
+type Points interface {
+	List(ctx context.Context, dir string) ([]Point, error)
+	// Remove removes one, and is content when there is none of that id.
+	Remove(ctx context.Context, dir, id string) error
+}
+
+// Handler carries out the verb.
+type Handler struct {
+	fs     durable.FS
+	points Points
+}
+
+// New makes a handler.
+func New(fsys durable.FS, points Points) *Handler { return &Handler{fs: fsys, points: points} }
+
+// memo is what will be removed.
+type memo struct {
+	Leftovers []leftover `json:"leftovers,omitempty"`
+	Dir       string     `json:"dir,omitempty"`
+	Points    []string   `json:"points,omitempty"`
+}
+
+// leftover is a file or tree in a folder of Upkeep's beside a product's tree.
+type leftover struct {
+	At     string `json:"at"`     // the product's tree
+	Parent string `json:"parent"` // Upkeep's folder beside it
+	Name   string `json:"name"`
+}
+
+func (l leftover) path() string { return filepath.Join(l.Parent, l.Name) }
+
+// trash is its name while it is being removed: half a tree must not look like
+// one that can be put back.
+func (l leftover) trash() string {
+	if isTrash(l.Name) {
+		return l.path()
+	}
+	return filepath.Join(l.Parent, files.StagingPrefix+l.Name)
+}
+
+// Prepare decides what is no longer needed.
+func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.Memo, error) {
+	p, err := step.Params[plan.CleanUpParams](s)
+	if err != nil {
+		return nil, err
+	}
+	m := memo{Dir: p.RestoreDir}
+	for _, at := range p.Trees {
+		found, err := h.leftovers(env.Run, at, p.KeepOld)
+		if err != nil {
+			return nil, fmt.Errorf("cannot see what is left beside %s: %w", at, err)
+		}
+		m.Leftovers = append(m.Leftovers, found...)
+	}
+	if p.RestoreDir == "" {
+		return json.Marshal(m)
+	}
+	points, err := h.points.List(ctx, p.RestoreDir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the restore points in %s: %w", p.RestoreDir, err)
+	}
+	m.Points = surplus(points, env.Run, p.KeepPoints)
+	return json.Marshal(m)
+}
+
+// surplus are the restore points beyond the newest keep that runs have made.
+// The origin of this run and what a person has made stay in any case.
+func surplus(points []Point, run string, keep int) []string {
+	points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.Run == "" })
+	slices.SortFunc(points, func(a, b Point) int { return b.Made.Compare(a.Made) })
+	var out []string
+	for i, p := range points {
+		if i >= keep && p.ID != run+"-origin" {
+			out = append(out, p.ID)
+		}
+	}
+	return out
+}
+
+func open(s plan.Step, b step.Memo) (*memo, error) {
+	m := &memo{}
+	if err := json.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("cannot read the memo of step %s: %w", s.ID, err)
+	}
+	return m, nil
+}
+
+// Do removes all that Prepare has listed. One thing that cannot be removed does
+// not keep the others.
+func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) error {
+	m, err := open(s, raw)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, l := range m.Leftovers {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := h.remove(l); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(env.Log, "removed %s\n", l.path())
+	}
+	for _, id := range m.Points {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := h.points.Remove(ctx, m.Dir, id); err != nil {
+			errs = append(errs, fmt.Errorf("cannot remove the restore point %s: %w", id, err))
+			continue
+		}
+		fmt.Fprintf(env.Log, "removed the restore point %s\n", id)
+	}
+	return errors.Join(errs...)
+}
+
+// remove removes one thing, never what is live by now.
+func (h *Handler) remove(l leftover) error {
+	i, err := h.fs.Lstat(l.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return files.Discard(h.fs, l.trash())
+	case err != nil:
+		return err
+	}
+	if live, err := h.fs.Stat(l.At); err == nil && same(live, i) {
+		return fmt.Errorf("cannot remove %s: it is the tree in use", l.path())
+	}
+	if l.path() == l.trash() {
+		return files.Discard(h.fs, l.trash())
+	}
+	if err := files.Discard(h.fs, l.trash()); err != nil {
+		return err
+	}
+	if err := h.fs.Rename(l.path(), l.trash()); err != nil {
+		return err
+	}
+	err = files.Discard(h.fs, l.trash())
+	if errors.Is(err, files.ErrCarry) { // it keeps its name: somebody will look for it
+		return errors.Join(err, h.fs.Rename(l.trash(), l.path()))
+	}
+	return err
+}
+
+func same(a, b durable.Info) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
+// Undo is refused: clean-up comes after the point of no return.
+func (h *Handler) Undo(context.Context, step.Env, plan.Step, step.Memo) error {
+	return errors.New("cannot undo clean-up: what it removed is gone")
+}
+
+// Observe says what of the listed is still there.
+func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step.Memo) (step.Observation, error) {
+	m, err := open(s, raw)
+	if err != nil {
+		return step.Observation{}, err
+	}
+	left, touched := 0, false
+	for _, l := range m.Leftovers {
+		here, err := h.exists(l.path())
+		if err != nil {
+			return step.Observation{}, err
+		}
+		trash, err := h.exists(l.trash())
+		if err != nil {
+			return step.Observation{}, err
+		}
+		if here || trash {
+			left++
+		}
+		touched = touched || !here
+	}
+	if len(m.Points) > 0 {
+		points, err := h.points.List(ctx, m.Dir)
+		if err != nil {
+			return step.Observation{}, fmt.Errorf("cannot list the restore points in %s: %w", m.Dir, err)
+		}
+		for _, id := range m.Points {
+			if slices.ContainsFunc(points, func(p Point) bool { return p.ID == id }) {
+				left++
+			} else {
+				touched = true
+			}
+		}
+	}
+	all := len(m.Leftovers) + len(m.Points)
+	switch {
+	case left == 0:
+		return step.Observation{State: step.New, Evidence: fmt.Sprintf("nothing is left of %d things that are no longer needed", all)}, nil
+	case touched:
+		return step.Observation{State: step.Mixed, Evidence: fmt.Sprintf("%d of %d things that are no longer needed are left", left, all)}, nil
+	}
+	return step.Observation{State: step.Old, Evidence: fmt.Sprintf("%d things that are no longer needed are there", left)}, nil
+}
+
+func (h *Handler) exists(path string) (bool, error) {
+	_, err := h.fs.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
