@@ -1,0 +1,192 @@
+// Package verify is the verb `verify`: the new version is proven by reading it
+// back. All versions, services and probes must hold at the same time, several
+// times in a row within the step's deadline, so that one blip is no verdict.
+//
+// It may import the model, internal/step, internal/probe and
+// internal/step/run/child.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"upkeep/internal/plan"
+	"upkeep/internal/probe"
+	"upkeep/internal/step"
+	"upkeep/internal/step/run/child"
+)
+
+// Handler carries out `verify` steps.
+type Handler struct{ probes *probe.Evaluator }
+
+var _ step.Handler = (*Handler)(nil)
+
+// New makes the handler.
+func New(p *probe.Evaluator) *Handler { return &Handler{p} }
+
+// Prepare implements step.Handler.
+func (h *Handler) Prepare(context.Context, step.Env, plan.Step) (step.Memo, error) {
+	return step.Memo("{}"), nil
+}
+
+// Do implements step.Handler: it waits until all reads as wanted.
+func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo) error {
+	p, err := step.Params[plan.VerifyParams](s)
+	if err != nil {
+		return err
+	}
+	reader := h.probes.For(env.OpID)
+	list := readings(p)
+	err = Steady(ctx, env, p.Consecutive, p.Every, func(ctx context.Context) ([]string, error) {
+		return together(ctx, len(list), func(ctx context.Context, i int) (string, error) { return list[i].check(ctx, reader) })
+	})
+	var not *Unsteady
+	if errors.As(err, &not) {
+		return &step.UserError{Msg: "cannot " + s.Title, Err: err, Now: "look into the product's own log for why"}
+	}
+	return err
+}
+
+// Undo implements step.Handler. Nothing was changed.
+func (h *Handler) Undo(context.Context, step.Env, plan.Step, step.Memo) error { return nil }
+
+// Observe implements step.Handler.
+func (h *Handler) Observe(_ context.Context, env step.Env, _ plan.Step, _ step.Memo) (step.Observation, error) {
+	return Unchanged(env), nil
+}
+
+// Unchanged is what is observed of a step that changes nothing.
+func Unchanged(env step.Env) step.Observation {
+	if env.Direction == step.Back {
+		return step.Observation{State: step.Old, Evidence: "it changes nothing"}
+	}
+	return step.Observation{State: step.New, Evidence: "it changes nothing"}
+}
+
+// reading is one thing to be read and what it must be.
+type reading struct {
+	name  string
+	probe plan.Probe
+}
+
+func readings(p *plan.VerifyParams) []reading {
+	var out []reading
+	for _, v := range p.Versions {
+		out = append(out, reading{"version of " + Name(v), Wanted(v)})
+	}
+	for _, s := range p.Services {
+		out = append(out, reading{"service " + s.ID, Running(s)})
+	}
+	for _, q := range p.Probes {
+		out = append(out, reading{strings.TrimSpace(q.Source + " " + strings.Join(q.Args, " ")), q})
+	}
+	return out
+}
+
+// Name names an instance.
+func Name(v plan.VersionCheck) string {
+	if v.Instance != "" {
+		return v.Component + " " + v.Instance
+	}
+	return v.Component
+}
+
+// Wanted is the probe of a version with what it must read.
+func Wanted(v plan.VersionCheck) plan.Probe {
+	p := v.Probe
+	p.Expect = []string{v.Want}
+	return p
+}
+
+// Running is the probe that a service runs.
+func Running(s plan.Service) plan.Probe {
+	return plan.Probe{Source: "service", Args: []string{s.ID}, Service: &s, Expect: []string{"running"}}
+}
+
+// check gives what is wrong; empty when nothing is.
+func (r reading) check(ctx context.Context, reader *probe.Evaluator) (string, error) {
+	v, err := reader.Check(ctx, r.probe)
+	switch {
+	case err != nil && probe.Permanent(err):
+		return "", fmt.Errorf("cannot read the %s: %w", r.name, err)
+	case err != nil:
+		return fmt.Sprintf("%s: %v", r.name, err), nil
+	case !v.OK:
+		return fmt.Sprintf("%s reads %s, wanted is %s (%s)", r.name, v.Got, v.Want, v.Evidence), nil
+	}
+	return "", nil
+}
+
+// together asks n questions side by side and gives the complaints in order.
+func together(ctx context.Context, n int, ask func(context.Context, int) (string, error)) ([]string, error) {
+	wrong, errs := make([]string, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { wrong[i], errs[i] = ask(ctx, i) })
+	}
+	wg.Wait()
+	var out []string
+	for _, w := range wrong {
+		if w != "" {
+			out = append(out, w)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// Unsteady says what was still wrong when the time had passed.
+type Unsteady struct {
+	Wrong  []string
+	Rounds int
+	Err    error // why it ended
+}
+
+func (e *Unsteady) Error() string {
+	if len(e.Wrong) == 0 {
+		return fmt.Sprintf("%v, before all was read often enough (%d times)", e.Err, e.Rounds)
+	}
+	return strings.Join(e.Wrong, "; ")
+}
+
+func (e *Unsteady) Unwrap() error { return e.Err }
+
+// Steady asks in rounds until nothing is wrong several times in a row. The
+// error is *Unsteady when ctx's deadline passes, ctx's cause when it is
+// cancelled, and that of a round when trying again cannot help.
+func Steady(ctx context.Context, env step.Env, inARow int, every time.Duration, round func(context.Context) ([]string, error)) error {
+	inARow, every = max(inARow, 1), max(every, time.Millisecond)
+	var last []string
+	for row, n := 0, 0; ; {
+		wrong, err := round(ctx)
+		if ctx.Err() == nil { // one that was cut off says less than the one before
+			if err != nil {
+				return err
+			}
+			n++
+			if row++; len(wrong) > 0 {
+				row, last = 0, wrong
+				child.Progress(env, step.Progress{Line: "waiting: " + wrong[0]})
+			}
+			if row >= inARow {
+				return nil
+			}
+		}
+		pause := time.NewTimer(every)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return context.Cause(ctx)
+			}
+			if len(last) == 0 {
+				last = wrong
+			}
+			return &Unsteady{Wrong: last, Rounds: n, Err: context.Cause(ctx)}
+		}
+	}
+}
