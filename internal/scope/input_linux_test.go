@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func runner(t *testing.T) *Runner {
@@ -143,6 +145,11 @@ func TestStreams(t *testing.T) {
 		}
 	})
 	t.Run("nothing is inherited", func(t *testing.T) {
+		fd, err := unix.Open("/dev/null", unix.O_RDONLY, 0) // as if this process had been started with it
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
 		cmd := sh(t, "ls /proc/self/fd; env | cut -d= -f1 | sort | tr '\\n' ' '")
 		res, err := r.Run(t.Context(), cmd)
 		if err != nil || res.Output != "0\n1\n2\n3\nLC_ALL PATH PWD UPKEEP_OP " { // 3 is ls's own

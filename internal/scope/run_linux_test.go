@@ -17,15 +17,17 @@ import (
 
 	"upkeep/internal/scope/kin"
 	"upkeep/internal/scope/proc"
+	"upkeep/internal/scope/proctest"
 )
 
-var testParent = fmt.Sprintf("upkeep-test-%d", os.Getpid())
+// Pids are no unique names here: tests run in PID namespaces.
+var testParent = fmt.Sprintf("upkeep-test-scope-%x", time.Now().UnixNano())
 
 func TestMain(m *testing.M) {
 	if os.Getenv("SCOPE_TEST_ENGINE") != "" {
 		engineMain()
 	}
-	code := m.Run()
+	code := proctest.Main(m)
 	for _, root := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/unified/"} {
 		_ = unix.Rmdir(root + testParent)
 	}
@@ -242,6 +244,32 @@ func TestShortChildMayFinish(t *testing.T) {
 			t.Errorf("left %d, output %q, error %v", res.LeftBehind, res.Output, err)
 		}
 	})
+}
+
+// What clears its environment, leaves the session and then loses its parent
+// was seen before, and is ended too.
+func TestWandererIsEnded(t *testing.T) {
+	mechanisms(t, func(t *testing.T, r *Runner) {
+		m := mark()
+		res, err := r.Run(t.Context(), sh(t, "(env -i setsid sleep "+m+" & sleep 0.15) & sleep 0.4"))
+		if err != nil || res.LeftBehind != 1 {
+			t.Errorf("left %d, error %v; want 1, none", res.LeftBehind, err)
+		}
+		nothingLeft(t, r, res.Scope, m)
+	})
+}
+
+// A stopped process hears TERM too, and may clean up.
+func TestStoppedProcessMayCleanUp(t *testing.T) {
+	r, err := New(Options{Cgroups: testParent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := sh(t, "trap 'echo cleaned up; exit' TERM; kill -STOP $$; sleep 60")
+	cmd.Deadline, cmd.Grace = 200*time.Millisecond, 2*time.Second
+	if res, err := r.Run(t.Context(), cmd); !errors.Is(err, ErrDeadline) || res.Output != "cleaned up\n" {
+		t.Errorf("output %q, %v", res.Output, err)
+	}
 }
 
 func TestFloodCostsBoundedMemory(t *testing.T) {

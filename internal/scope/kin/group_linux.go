@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func (g Group) among(all []proc.Proc) []proc.Proc {
 	spared := ancestry(byPID)
 	in := map[int]bool{}
 	add := func(p proc.Proc) bool {
-		if in[p.PID] || spared[p.PID] || p.PID <= 2 || p.Start < g.Since {
+		if in[p.PID] || spared[p.PID] || p.PID == 1 || p.Kernel || p.Start < g.Since {
 			return false
 		}
 		in[p.PID] = true
@@ -86,7 +87,7 @@ func (g Group) among(all []proc.Proc) []proc.Proc {
 	marked := map[int]bool{}
 	if g.Marker != "" {
 		for _, p := range all {
-			if p.Start < g.Since || spared[p.PID] || p.PPID == 2 {
+			if p.Start < g.Since || spared[p.PID] || p.Kernel {
 				continue
 			}
 			if env, err := proc.Environ(p.PID); err == nil && proc.HasEntry(env, g.Marker) {
@@ -108,6 +109,15 @@ func (g Group) among(all []proc.Proc) []proc.Proc {
 		_, alive := byPID[leader]
 		return !alive && orphan[leader]
 	}
+	// Nothing is older than the first of those that were found for certain:
+	// whatever else goes wrong here, the machine's own processes are not hit.
+	first := uint64(math.MaxUint64)
+	if g.Leader.PID > 0 {
+		first = g.Leader.Start
+	}
+	for pid := range in {
+		first = min(first, byPID[pid].Start)
+	}
 	sessions, pgids := map[int]bool{}, map[int]bool{}
 	for pid := range marked {
 		sessions[byPID[pid].Session], pgids[byPID[pid].PGID] = true, true
@@ -115,7 +125,7 @@ func (g Group) among(all []proc.Proc) []proc.Proc {
 	for grown := true; grown; {
 		grown = false
 		for _, p := range all {
-			if in[p.PID] {
+			if in[p.PID] || p.Start < first {
 				continue
 			}
 			if in[p.PPID] || own(p.Session, sessions) || own(p.PGID, pgids) {

@@ -13,7 +13,10 @@ import (
 	"time"
 
 	"upkeep/internal/scope/proc"
+	"upkeep/internal/scope/proctest"
 )
+
+func TestMain(m *testing.M) { os.Exit(proctest.Main(m)) }
 
 // shell starts a session leader that stays, with jobs in process groups of their own.
 func shell(t *testing.T, script string) (leader proc.Proc, printed []int) {
@@ -43,6 +46,20 @@ func shell(t *testing.T, script string) (leader proc.Proc, printed []int) {
 		t.Fatal(err)
 	}
 	return leader, printed
+}
+
+// As root these tests must not be able to reach the machine's processes.
+func TestRunsApart(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: only own processes can be reached anyway")
+	}
+	first, err := proc.Exe(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if me, err := proc.Exe(os.Getpid()); err != nil || first != me {
+		t.Fatalf("process 1 is %s, not this test: %v", first, err)
+	}
 }
 
 // A service that somebody started from a login shell is ended without the

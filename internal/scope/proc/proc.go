@@ -36,7 +36,11 @@ type Proc struct {
 	Session int    `json:"session"`
 	State   byte   `json:"-"` // R, S, D, T, Z …
 	Name    string `json:"name"`
+	Kernel  bool   `json:"-"` // a thread of the kernel
 }
+
+// kernelThread is PF_KTHREAD of linux/sched.h, the same since Linux 2.6.
+const kernelThread = 0x00200000
 
 // Dead tells whether the process has ended and only waits to be collected.
 func (p Proc) Dead() bool { return p.State == 'Z' || p.State == 'X' || p.State == 'x' }
@@ -67,6 +71,11 @@ func ParseStat(b []byte) (Proc, error) {
 			return Proc{}, fmt.Errorf("cannot read process state of %d: %w", p.PID, err)
 		}
 	}
+	fl, err := strconv.ParseUint(string(f[6]), 10, 64)
+	if err != nil {
+		return Proc{}, fmt.Errorf("cannot read process state of %d: %w", p.PID, err)
+	}
+	p.Kernel = fl&kernelThread != 0
 	if p.Start, err = strconv.ParseUint(string(f[19]), 10, 64); err != nil {
 		return Proc{}, fmt.Errorf("cannot read process state of %d: %w", p.PID, err)
 	}

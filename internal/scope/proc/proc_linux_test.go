@@ -59,7 +59,12 @@ func TestBegan(t *testing.T) {
 
 func TestEnvironAndArgs(t *testing.T) {
 	c := sleeper(t, "UPKEEP_OP=x y", "B=")
+	// In the first moment of a new program the kernel shows neither.
 	env, err := Environ(c.Process.Pid)
+	for i := 0; err == nil && len(env) == 0 && i < 1000; i++ {
+		time.Sleep(time.Millisecond)
+		env, err = Environ(c.Process.Pid)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

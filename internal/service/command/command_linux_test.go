@@ -13,14 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/scope/proctest"
 	"upkeep/internal/service"
 	"upkeep/internal/service/servicetest"
 )
 
-var testParent = fmt.Sprintf("upkeep-test-%d", os.Getpid())
+// Pids are no unique names here: tests run in PID namespaces.
+var testParent = fmt.Sprintf("upkeep-test-command-%x", time.Now().UnixNano())
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := proctest.Main(m)
 	for _, root := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/unified/"} {
 		_ = unix.Rmdir(root + testParent)
 	}

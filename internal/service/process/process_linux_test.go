@@ -17,17 +17,19 @@ import (
 
 	"upkeep/internal/durable"
 	"upkeep/internal/scope/proc"
+	"upkeep/internal/scope/proctest"
 	"upkeep/internal/service"
 	"upkeep/internal/service/servicetest"
 )
 
-var testParent = fmt.Sprintf("upkeep-test-%d", os.Getpid())
+// Pids are no unique names here: tests run in PID namespaces.
+var testParent = fmt.Sprintf("upkeep-test-process-%x", time.Now().UnixNano())
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("PROCESS_TEST_ENGINE"); dir != "" {
 		engineMain(dir)
 	}
-	code := m.Run()
+	code := proctest.Main(m)
 	for _, root := range []string{"/sys/fs/cgroup/", "/sys/fs/cgroup/unified/"} {
 		_ = unix.Rmdir(root + testParent)
 	}
@@ -214,6 +216,12 @@ func TestAdoptsByPIDFile(t *testing.T) {
 	other.Run = []string{"/bin/sleep", "another"} // the same program, another service
 	if st, err := m.State(t.Context(), other); err != nil || st.Running {
 		t.Errorf("taken for another service: %+v, %v", st, err)
+	}
+	if os.Geteuid() == 0 {
+		other.Run, other.As = s.Run, "nobody" // the same program, another's
+		if st, err := m.State(t.Context(), other); err != nil || st.Running {
+			t.Errorf("taken for another account's: %+v, %v", st, err)
+		}
 	}
 	if err := m.Stop(t.Context(), s); err != nil || proc.Running(p.ID) {
 		t.Errorf("stop: %v, running %v", err, proc.Running(p.ID))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -36,6 +37,7 @@ func Run(t *testing.T, make func(t *testing.T) Factory) {
 	}{
 		{"StartsOnceAndStops", startsOnceAndStops},
 		{"EachStartIsAnotherInvocation", eachStart},
+		{"StartsAtOnceMakeOneService", startsAtOnce},
 		{"StopEndsTheWholeService", stopsAll},
 		{"StopKillsWhatIgnoresTERM", kills},
 		{"KilledFromOutsideIsNotRunning", killedOutside},
@@ -156,6 +158,25 @@ func eachStart(t *testing.T, f Factory) {
 	b := start(t, m, s)
 	if a.Started == b.Started {
 		t.Errorf("two invocations have one identity %s", a.Started)
+	}
+}
+
+func startsAtOnce(t *testing.T, f Factory) {
+	m, k := f.New(t), mark()
+	s := f.Spec(t, "web", steady(k), time.Second)
+	t.Cleanup(func() { _ = m.Stop(context.Background(), s) })
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() {
+			if err := m.Start(context.Background(), s); err != nil {
+				t.Errorf("start: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	until(t, "it runs", func() bool { return len(Sleepers(t, k)) > 0 })
+	if n := len(Sleepers(t, k)); n != 1 {
+		t.Errorf("%d copies run", n)
 	}
 }
 
