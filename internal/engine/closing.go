@@ -22,10 +22,6 @@ func closing(s *run.State, a run.Action) journal.Closing {
 		c.Record = append(c.Record, journal.Installed{Component: in.Component, Instance: in.ID,
 			Version: in.Versions[hop-1], Release: s.Plan.Hops[hop-1].To, Bundle: s.Plan.Hops[hop-1].Bundle})
 	}
-	for _, st := range s.Plan.Steps {
-		if st.Once != "" && s.Step(st.ID).Status == run.Done {
-			c.Once = append(c.Once, st.Once)
-		}
-	}
+	c.Once = s.Once()
 	return c
 }

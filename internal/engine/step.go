@@ -84,6 +84,18 @@ func (e *Engine) undo(ctx context.Context, s plan.Step, again bool) error {
 	return e.effect(ctx, h, s, run.Undo, memo, began)
 }
 
+// skip passes a step whose undo does not matter for this way back; what may
+// still run of it is ended all the same.
+func (e *Engine) skip(ctx context.Context, s plan.Step) error {
+	if err := e.reap(ctx, s, run.Do); err != nil {
+		if stop := e.interrupted(ctx, err); stop != nil {
+			return stop
+		}
+		return e.commit(ctx, s, run.Undo, run.Ended{}, err)
+	}
+	return e.append(ctx, run.Outcome, s.ID, run.Undo, run.Ended{OK: true, Skipped: true, Evidence: "the way back goes past it"})
+}
+
 // effect makes or takes back the effect, reads it back, and commits the
 // Outcome.
 func (e *Engine) effect(ctx context.Context, h step.Handler, s plan.Step, dir run.Direction, memo step.Memo, began time.Time) error {

@@ -6,35 +6,39 @@ import (
 	"upkeep/internal/plan"
 )
 
-// Down and up: the outage is counted from the Intent of the first step that
-// takes the product from its users to the Outcome of the one that gives it
-// back.
-
-// Outage gives how long the product did not serve its users; while it still
-// does not, up to now. It is zero when it never was away.
+// Outage gives how long the product did not serve its users: from the Intent
+// of the first step that takes it from them to the Outcome of the one that
+// gives it back, or of the last undo that does. While it still does not serve
+// them it is counted up to now. It is zero when it never was away.
 func (s *State) Outage(now time.Time) time.Duration {
-	var from, to time.Time
+	var from, up, undone time.Time
+	down := false
 	for _, step := range s.all() {
-		st := s.Steps[step.ID]
-		if st == nil {
+		st := s.at(step.ID)
+		if step.Up && st.Status == Done && st.Ended.After(up) {
+			up = st.Ended
+		}
+		if !step.Down || !st.Touched {
 			continue
 		}
-		if step.Down && st.Touched && from.IsZero() {
+		if from.IsZero() || st.Began.Before(from) {
 			from = st.Began
 		}
-		if step.Down && st.Status == Undone || step.Up && st.Status == Done {
-			if st.Ended.After(to) {
-				to = st.Ended
-			}
+		if st.Status != Undone {
+			down = true
+		} else if st.Ended.After(undone) {
+			undone = st.Ended
 		}
 	}
 	switch {
 	case from.IsZero():
 		return 0
-	case to.IsZero():
-		to = now
+	case !up.IsZero():
+		return max(0, up.Sub(from))
+	case !down:
+		return max(0, undone.Sub(from))
 	}
-	return max(0, to.Sub(from))
+	return max(0, now.Sub(from))
 }
 
 func (s *State) all() []plan.Step {
@@ -49,8 +53,19 @@ func (s *State) all() []plan.Step {
 func (s *State) Work() []string {
 	var out []string
 	for _, step := range s.all() {
-		if st := s.Steps[step.ID]; st != nil && st.Status == Tolerated {
+		if s.at(step.ID).Status == Tolerated {
 			out = append(out, step.ID)
+		}
+	}
+	return out
+}
+
+// Once lists the markers of the once-only steps that were done.
+func (s *State) Once() []string {
+	var out []string
+	for _, step := range s.all() {
+		if step.Once != "" && s.at(step.ID).Status == Done {
+			out = append(out, step.Once)
 		}
 	}
 	return out

@@ -1,6 +1,10 @@
 package run
 
-import "upkeep/internal/plan"
+import (
+	"slices"
+
+	"upkeep/internal/plan"
+)
 
 // ActionKind is what the engine must do next.
 type ActionKind string
@@ -59,7 +63,7 @@ func (s *State) nextForward() Action {
 	}
 	milestone := 0
 	for _, step := range s.sequence() {
-		st := s.Step(step.ID)
+		st := s.at(step.ID)
 		if step.Verb == plan.VerbMilestone {
 			milestone++
 		}
@@ -106,7 +110,12 @@ func (s *State) landing() int {
 	if s.Mode == Landing || s.Plan.OnFailure != "stay" {
 		return 0
 	}
-	return s.Milestone
+	for k := s.Milestone; k > 0; k-- {
+		if s.lands(k) {
+			return k
+		}
+	}
+	return 0
 }
 
 // nextBack walks the steps that were begun, last first, down to the
@@ -115,23 +124,24 @@ func (s *State) nextBack() Action {
 	steps := s.undoable()
 	for i := len(steps) - 1; i >= 0; i-- {
 		step := steps[i]
-		st := s.Step(step.ID)
+		st := s.at(step.ID)
 		if !st.Intended {
 			continue
+		}
+		act := Action{Kind: ActUndo, Step: step}
+		if step.OnlyTo != 0 && s.BackTo < step.OnlyTo {
+			act.Kind = ActSkipUndo
 		}
 		switch st.Status {
 		case Undoing:
 			return Action{Kind: ActRecover, Step: step, Dir: Undo}
 		case UndoFailed:
-			if st.Tries < UndoTries && !st.Last.Unclear {
-				return Action{Kind: ActUndo, Step: step, Again: true}
+			if st.Tries >= UndoTries || st.Last.Unclear {
+				return Action{Kind: ActWait, Step: step, Choices: []Choice{ChooseRetry, ChooseAccept}}
 			}
-			return Action{Kind: ActWait, Step: step, Choices: []Choice{ChooseRetry, ChooseAccept}}
+			act.Again = true
 		}
-		if step.OnlyTo != 0 && s.BackTo < step.OnlyTo {
-			return Action{Kind: ActSkipUndo, Step: step}
-		}
-		return Action{Kind: ActUndo, Step: step}
+		return act
 	}
 	if s.BackTo > 0 {
 		return Action{Kind: ActLand, To: s.BackTo}
@@ -143,18 +153,18 @@ func (s *State) nextBack() Action {
 // way back has to consider: those after its milestone, and those of any
 // landing that was tried.
 func (s *State) undoable() []plan.Step {
-	var steps []plan.Step
-	reached := 0
-	for _, step := range s.Plan.Steps {
-		if reached >= s.BackTo {
-			steps = append(steps, step)
-		}
-		if step.Verb == plan.VerbMilestone {
+	after := 0
+	for i, reached := 0, 0; i < len(s.Plan.Steps) && reached < s.BackTo; i++ {
+		if s.Plan.Steps[i].Verb == plan.VerbMilestone {
 			reached++
 		}
+		after = i + 1
 	}
+	steps := s.Plan.Steps[after:]
 	for _, m := range s.Plan.Milestones {
-		steps = append(steps, m.Landing...)
+		if len(m.Landing) > 0 {
+			steps = slices.Concat(steps, m.Landing)
+		}
 	}
 	return steps
 }

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -47,8 +46,8 @@ const (
 	Over    Mode = "closed"
 )
 
-// State is the fold of a run's entries. It is a value: Apply returns a new
-// one only through its receiver, nothing else is read or written.
+// State is the fold of a run's entries. Apply changes it and nothing else;
+// nothing else changes it.
 type State struct {
 	Plan      *plan.Plan
 	Run       string
@@ -84,6 +83,14 @@ func Fold(p *plan.Plan, entries []Entry) (*State, error) {
 	return s, nil
 }
 
+// at reads the state of a step; pending when it has no entry.
+func (s *State) at(id string) StepState {
+	if st := s.Steps[id]; st != nil {
+		return *st
+	}
+	return StepState{}
+}
+
 // Step gives the state of a step; pending when it has no entry.
 func (s *State) Step(id string) *StepState {
 	st := s.Steps[id]
@@ -100,72 +107,42 @@ func (s *State) Touched(id string) bool {
 	return st != nil && st.Touched
 }
 
-// Apply adds one entry.
+// Apply adds one entry. It refuses, and leaves the state as it is, what Next
+// would not have led to: such a journal is not of a run of this plan.
 func (s *State) Apply(e Entry) error {
-	bad := func(format string, a ...any) error {
-		return fmt.Errorf("journal entry %d (%s %s): %s", e.Seq, e.Kind, e.Step, fmt.Sprintf(format, a...))
+	b, err := s.admit(e)
+	if err != nil {
+		return fmt.Errorf("journal entry %d (%s %s): %w", e.Seq, e.Kind, e.Step, err)
 	}
-	if s.Closed != nil {
-		return bad("the run is closed already")
-	}
-	if (s.Run == "") != (e.Kind == RunOpened) {
-		return bad("a run begins with RunOpened, once")
-	}
-	var err error
 	switch e.Kind {
 	case RunOpened:
-		s.Run, s.OpenedAt = e.Run, e.At
-		err = unmarshal(e.Body, &s.Opened)
-		if err == nil && s.Opened.Plan != s.Plan.Digest {
-			return bad("it was opened for plan %.12s, not %.12s", s.Opened.Plan, s.Plan.Digest)
-		}
-	case Intent, Outcome:
-		step, ok := s.Plan.Find(e.Step)
-		if !ok {
-			return bad("the plan has no such step")
-		}
-		if e.Kind == Intent {
-			err = s.intent(e, step)
-		} else {
-			err = s.outcome(e, step)
-		}
+		s.Run, s.OpenedAt, s.Opened = e.Run, e.At, b.opened
+	case Intent:
+		s.intent(e, b.intended)
+	case Outcome:
+		step, _ := s.Plan.Find(e.Step)
+		s.outcome(e, step, b.ended)
 	case Decision:
-		var d Decided
-		if err = unmarshal(e.Body, &d); err == nil {
-			err = s.decide(d)
-		}
+		s.decide(b.decided)
 	case Sealed:
-		if s.Mode == Backing {
-			return bad("sealed on the way back")
-		}
 		s.Sealed = true
 	case MilestoneReached:
-		var r Reached
-		if err = unmarshal(e.Body, &r); err == nil {
-			s.Milestone = r.Milestone
-			s.Step(e.Step).Status = Done
-			s.Step(e.Step).Ended = e.At
-		}
+		s.Milestone = b.reached.Milestone
+		s.reach(e)
 	case BarrierCrossed:
-		if !s.Sealed || s.Mode == Backing {
-			return bad("the barrier was crossed unsealed or on the way back")
-		}
 		s.Barrier = true
-		s.Step(e.Step).Status = Done
-		s.Step(e.Step).Ended = e.At
+		s.reach(e)
 	case RunClosed:
-		s.Closed = &Closed{}
-		s.ClosedAt = e.At
-		s.Mode = Over
-		err = unmarshal(e.Body, s.Closed)
-	default:
-		return bad("unknown kind; this journal is from a newer Upkeep")
-	}
-	if err != nil {
-		return bad("%v", err)
+		s.Closed, s.ClosedAt, s.Mode = &b.closed, e.At, Over
 	}
 	s.Seq = e.Seq
 	return nil
+}
+
+// reach marks a control step as passed.
+func (s *State) reach(e Entry) {
+	st := s.Step(e.Step)
+	st.Status, st.Ended = Done, e.At
 }
 
 // Waiting says that nothing goes on without a person, and at which step.
@@ -177,44 +154,28 @@ func (s *State) Waiting() (Action, bool) {
 	return a, a.Kind == ActWait
 }
 
-func (s *State) intent(e Entry, step plan.Step) error {
+func (s *State) intent(e Entry, b Intended) {
 	st := s.Step(e.Step)
-	var b Intended
-	if err := unmarshal(e.Body, &b); err != nil {
-		return err
-	}
-	switch {
-	case e.Dir == Do && s.Mode == Backing:
-		return fmt.Errorf("a forward step on the way back")
-	case e.Dir == Undo && s.Mode != Backing:
-		return fmt.Errorf("an undo without a decision to go back")
-	case e.Dir == Do && step.Class == plan.Irreversible && !s.Barrier:
-		return fmt.Errorf("an irreversible step before the barrier")
-	}
-	if e.Dir == Do {
-		st.Status, st.Memo, st.Began, st.Intended = InFlight, b.Memo, e.At, true
-	} else {
-		st.Status = Undoing
-	}
 	st.Touched = true
-	return nil
+	if e.Dir == Undo {
+		st.Status = Undoing
+		return
+	}
+	st.Status, st.Memo, st.Intended = InFlight, b.Memo, true
+	if st.Began.IsZero() {
+		st.Began = e.At
+	}
 }
 
-func (s *State) outcome(e Entry, step plan.Step) error {
+func (s *State) outcome(e Entry, step plan.Step, b Ended) {
 	st := s.Step(e.Step)
-	var b Ended
-	if err := unmarshal(e.Body, &b); err != nil {
-		return err
-	}
 	st.Last, st.Ended = b, e.At
 	if st.Began.IsZero() {
 		st.Began = e.At.Add(-b.Took)
 	}
 	forward := e.Dir == Do
 	switch {
-	case forward && s.Mode == Backing:
-		return fmt.Errorf("a forward outcome on the way back")
-	case b.Unclear && forward:
+	case forward && b.Unclear:
 		st.Status = Unclear
 	case forward && b.OK:
 		st.Status, st.Tries = Done, 0
@@ -228,69 +189,40 @@ func (s *State) outcome(e Entry, step plan.Step) error {
 	default:
 		st.Status, st.Tries = UndoFailed, st.Tries+1
 	}
-	return nil
 }
 
-func (s *State) decide(d Decided) error {
+func (s *State) decide(d Decided) {
+	st := s.Step(d.Step)
 	switch d.Choice {
 	case ChooseBack:
-		if s.Barrier {
-			return fmt.Errorf("back after the barrier")
-		}
-		if s.Mode == Backing && d.To > s.BackTo {
-			return fmt.Errorf("back to milestone %d after a decision for %d", d.To, s.BackTo)
-		}
-		if d.To > s.Milestone {
-			return fmt.Errorf("back to milestone %d, which was not reached", d.To)
-		}
 		s.Mode, s.BackTo, s.Why, s.Sealed = Backing, d.To, &d, false
+		// what lies behind is about to be undone: nobody can go back to it again
+		s.Milestone = d.To
 		if s.Failure == "" {
 			s.Failure = d.Step
 		}
 		for _, st := range s.Steps {
-			if st.Status == UndoFailed {
-				continue
+			if st.Status != UndoFailed {
+				st.Tries = 0
 			}
-			st.Tries = 0
 		}
 	case ChooseLand:
-		if s.Mode != Backing || d.To != s.BackTo || d.To == 0 {
-			return fmt.Errorf("landing at milestone %d without having gone back to it", d.To)
-		}
 		s.Mode = Landing
 	case ChooseRetry:
-		st := s.Step(d.Step)
 		st.Tries = 0
-		switch st.Status {
-		case UndoFailed:
+		if st.Status == UndoFailed {
 			st.Status = Undoing
-		case Failed, Unclear:
+		} else {
 			st.Status = Pending
-		default:
-			return fmt.Errorf("retry of step %s, which is %s", d.Step, st.Status)
 		}
 	case ChooseSkip:
-		if !s.Barrier {
-			return fmt.Errorf("skip before the barrier")
-		}
-		s.Step(d.Step).Status = Tolerated
+		st.Status = Tolerated
 	case ChooseAccept:
-		st := s.Step(d.Step)
-		switch {
-		case s.Mode == Backing:
+		st.Tries = 0
+		if s.Mode == Backing {
 			st.Status, st.Intended = Undone, false
-		default:
+		} else {
 			st.Status = Done
 		}
-	default:
-		return fmt.Errorf("unknown choice %q", d.Choice)
 	}
-	return nil
-}
-
-func unmarshal(body json.RawMessage, v any) error {
-	if len(body) == 0 {
-		return nil
-	}
-	return json.Unmarshal(body, v)
 }
