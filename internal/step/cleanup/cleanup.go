@@ -165,17 +165,19 @@ func (h *Handler) remove(l leftover) error {
 	if l.path() == l.trash() {
 		return files.Discard(h.fs, l.trash())
 	}
+	switch kept, err := files.Marked(h.fs, l.path()); {
+	case err != nil:
+		return err
+	case kept:
+		return fmt.Errorf("cannot remove %s: %w: it holds files carried from another version", l.path(), files.ErrCarry)
+	}
 	if err := files.Discard(h.fs, l.trash()); err != nil {
 		return err
 	}
 	if err := h.fs.Rename(l.path(), l.trash()); err != nil {
 		return err
 	}
-	err = files.Discard(h.fs, l.trash())
-	if errors.Is(err, files.ErrCarry) { // it keeps its name: somebody will look for it
-		return errors.Join(err, h.fs.Rename(l.trash(), l.path()))
-	}
-	return err
+	return files.Discard(h.fs, l.trash())
 }
 
 func same(a, b durable.Info) bool { return a.Dev == b.Dev && a.Ino == b.Ino }

@@ -179,8 +179,8 @@ func (h *Handler) Undo(_ context.Context, env step.Env, s plan.Step, raw step.Me
 	if err != nil {
 		return err
 	}
-	if at.live == newTree && len(m.Moves) > 0 {
-		if err := h.mark(m.newRoot(true)); err != nil {
+	if at.live == newTree && len(m.Moves) > 0 { // until all is given back nobody may throw it away
+		if err := files.Mark(h.fs, m.newRoot(true)); err != nil {
 			return err
 		}
 	}

@@ -100,7 +100,7 @@ func TestContract(t *testing.T) {
 		"plain": {world: plain},
 		"lived": {world: lived, mixed: map[string]func(*testing.T, *world){
 			"some carried": func(t *testing.T, w *world) {
-				must(t, os.WriteFile(filepath.Join(w.staging(), carriedMark), nil, 0o600))
+				must(t, files.Mark(durable.OS(), w.staging()))
 				must(t, os.Mkdir(w.staging()+".shipped", 0o700))
 				must(t, os.Rename(w.staging()+"/conf/site.ini", w.staging()+".shipped/0"))
 				must(t, os.Rename(w.at()+"/conf/site.ini", w.staging()+"/conf/site.ini"))
@@ -173,7 +173,7 @@ func TestWhatIsTheSitesIsInTheNewTree(t *testing.T) {
 				"own/note.txt": "added", "own-link": "added"} {
 				reads(t, filepath.Join(w.at(), path), want)
 			}
-			for _, path := range []string{"left.txt", "lib/old", "vanished", carriedMark} {
+			for _, path := range []string{"left.txt", "lib/old", "vanished", ".upkeep-carried"} {
 				if _, err := os.Lstat(filepath.Join(w.at(), path)); !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("%s is in the new tree (%v)", path, err)
 				}

@@ -11,23 +11,6 @@ import (
 	"upkeep/internal/step"
 )
 
-// carriedMark is the note by which files.Discard knows a tree that holds
-// carried files, and refuses to remove it. Files removes it when a tree is
-// settled; it is put back before a tree with the site's files leaves its place.
-const carriedMark = ".upkeep-carried"
-
-func (h *Handler) mark(root string) error {
-	return h.fs.WriteFile(filepath.Join(root, carriedMark), []byte("This tree holds files that were moved here from the version before. Upkeep moves them back.\n"), 0o600)
-}
-
-func (h *Handler) marked(root string) (bool, error) {
-	_, err := h.fs.Lstat(filepath.Join(root, carriedMark))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
 // carryOver moves the kept paths into the staged tree. The old tree is live.
 func (h *Handler) carryOver(m *memo) error {
 	c, _, err := h.now(m)
@@ -134,7 +117,7 @@ func (h *Handler) home(m *memo) (bool, error) {
 			return false, err
 		}
 	}
-	marked, err := h.marked(m.Staging.path())
+	marked, err := files.Marked(h.fs, m.Staging.path())
 	return !marked, err
 }
 

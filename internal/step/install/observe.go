@@ -56,7 +56,7 @@ func (h *Handler) seeNew(env step.Env, m *memo, see seer) (step.Observation, err
 	if len(m.Moves) == 0 {
 		return see(step.New, "")
 	}
-	marked, err := h.marked(m.newRoot(true))
+	marked, err := files.Marked(h.fs, m.newRoot(true))
 	if err != nil {
 		return step.Observation{}, err
 	}
