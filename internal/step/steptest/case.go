@@ -68,6 +68,13 @@ func (c *scene[W]) do() {
 	c.durable("Do")
 }
 
+// between lets the rest of the run happen.
+func (c *scene[W]) between() {
+	if c.s.Between != nil {
+		c.s.Between(c.t, c.w)
+	}
+}
+
 // undone undoes, reads that back, and compares with the world from before.
 func (c *scene[W]) undone() {
 	c.t.Helper()

@@ -43,6 +43,7 @@ func (s Subject[W]) killed(t *testing.T) {
 	if s.Irreversible {
 		return
 	}
+	c.between()
 	from = c.k.count()
 	c.undone()
 	undoing := c.k.since(from)
@@ -88,6 +89,7 @@ func (s Subject[W]) killedDo(t *testing.T, m manner, n int, done string) {
 	if s.Irreversible {
 		return
 	}
+	c.between()
 	c.undone()
 
 	c = s.begin(t)
@@ -101,6 +103,7 @@ func (s Subject[W]) killedDo(t *testing.T, m manner, n int, done string) {
 func (s Subject[W]) killedUndo(t *testing.T, m manner, n int) {
 	c := s.begin(t)
 	c.do()
+	c.between()
 	c.interrupt(step.Back, m, n)
 	if got := c.observeAny(step.Back); got.State == step.Old {
 		c.sameOld("an interrupted Undo that is observed as old")

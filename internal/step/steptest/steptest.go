@@ -48,6 +48,9 @@ type Subject[W World] struct {
 	// Mixed makes half-done states: each is called with a world in the old
 	// state, after Prepare.
 	Mixed map[string]func(t *testing.T, w W)
+	// Between is what the rest of the run does to the world after Do, before
+	// Undo: later steps that Undo must make good, or must leave alone. Nil: nothing.
+	Between func(t *testing.T, w W)
 	// Env completes what the suite puts into Env: Run "r1", OpID, Direction,
 	// folders of its own for Dir and State, Log, Progress, Opened; Touched says
 	// false and Recall nothing.
@@ -116,6 +119,7 @@ func (s Subject[W]) undo(t *testing.T) {
 	t.Run("from new", func(t *testing.T) {
 		c := s.begin(t)
 		c.do()
+		c.between()
 		c.undone()
 		c.undone() // once more, as after a crash before its Outcome
 	})
@@ -127,6 +131,7 @@ func (s Subject[W]) undo(t *testing.T) {
 		c := s.begin(t)
 		c.do()
 		done := c.w.Fingerprint()
+		c.between()
 		c.undone()
 		c.prepare() // a step that was undone is prepared anew
 		c.do()
