@@ -142,3 +142,41 @@ func TestCgroupParentRefusesOddNames(t *testing.T) {
 		}
 	}
 }
+
+// Processes that cleared their environment and lost their parent are members
+// by the session that a member leads, or that a marked process is left in.
+func TestSessionFindsOrphans(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		want   int
+	}{
+		"leader lives": {"(env -i sleep 81 &) ; exec sleep 81", 2},
+		"leader gone":  {"sleep 82 & env -i sleep 82 &", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := Group{Marker: "UPKEEP_OP=" + t.Name()}
+			p, _, err := g.Launch(Launch{Path: "/bin/sh", Args: []string{"sh", "-c", c.script}, Env: []string{"PATH=/usr/bin:/bin"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { _, _ = p.Wait() }()
+			t.Cleanup(func() { _, _ = g.End(context.Background(), 0) })
+			var m []proc.Proc
+			for range 1000 {
+				if m, err = g.Members(); err != nil {
+					t.Fatal(err)
+				}
+				if len(m) == c.want && m[0].Name == "sleep" && m[1].Name == "sleep" {
+					break
+				}
+				time.Sleep(2 * time.Millisecond)
+			}
+			if len(m) != c.want {
+				t.Errorf("members %v, want %d", m, c.want)
+			}
+			if n, err := g.End(t.Context(), time.Second); n != c.want || err != nil {
+				t.Errorf("ended %d, %v", n, err)
+			}
+		})
+	}
+}
