@@ -91,6 +91,22 @@ func named[T any](d decoder, m *document.MapDecoder, key, what string, f func(na
 	return all, order
 }
 
+// places notes where the entries of some maps stand.
+func places(n *document.Node, keys ...string) Places {
+	var all Places
+	for _, key := range keys {
+		if m := n.Get(key); m != nil {
+			for _, p := range m.Pairs {
+				if all == nil {
+					all = Places{}
+				}
+				all[key+"."+p.Key.Value] = p.Value.Pos
+			}
+		}
+	}
+	return all
+}
+
 // each reads the items of a list.
 func each[T any](m *document.MapDecoder, key string, f func(n *document.Node) T) []T {
 	var all []T

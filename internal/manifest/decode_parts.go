@@ -1,6 +1,11 @@
 package manifest
 
-import "upkeep/internal/document"
+import (
+	"fmt"
+	"strings"
+
+	"upkeep/internal/document"
+)
 
 func (d decoder) backup(id string, n *document.Node) Backup {
 	m := d.Map(n, "backup "+id)
@@ -33,10 +38,23 @@ func (d decoder) hookSet(n *document.Node) HookSet {
 	m := d.Map(n, "a hook folder")
 	m.Required("dir", "name", "phase")
 	h := HookSet{Pos: n.Pos, By: m.OneOf("by", "vendor", "site"), Dir: d.text(m, "dir"), Name: d.text(m, "name"),
-		Phase: m.OneOf("phase", append(phaseNames(), "any")...), As: m.String("as"), Env: m.StringMap("env"),
+		Phase: d.hookPhase(m.Get("phase")), As: m.String("as"), Env: m.StringMap("env"),
 		OnFailure: m.OneOf("on-failure", "back", "warn"), Within: m.Duration("within"), Undo: d.undo(m.Get("undo"))}
 	m.Done()
 	return h
+}
+
+// hookPhase reads a phase, or any. The names that hook files use for phases are
+// not those of the phases.
+func (d decoder) hookPhase(n *document.Node) string {
+	if n == nil {
+		return ""
+	}
+	if phase, ok := HookNames()[strings.ToUpper(n.Value)]; ok && n.Kind == document.Scalar {
+		d.Errorf(n.Pos, fmt.Sprintf("write %s", phase), `"phase" cannot be %q`, n.Value)
+		return ""
+	}
+	return d.OneOf(n, `"phase"`, append(phaseNames(), "any")...)
 }
 
 func phaseNames() []string {

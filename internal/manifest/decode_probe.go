@@ -52,10 +52,10 @@ func (d decoder) probe(n *document.Node) Probe {
 			found = append(found, pair.Key.Value)
 		}
 	}
+	before := d.Failed()
 	switch len(found) {
 	case 0:
 		m.Known(Sources()...)
-		d.Errorf(n.Pos, "known: "+strings.Join(Sources(), ", "), "a probe needs a source")
 	case 1:
 		p.Source = found[0]
 		d.probeArgs(&p, m)
@@ -72,6 +72,9 @@ func (d decoder) probe(n *document.Node) Probe {
 	}
 	d.probeParams(&p, m, n, table[p.Source])
 	m.Done()
+	if len(found) == 0 && d.Failed() == before { // an unknown key may be meant as the source
+		d.Errorf(n.Pos, "sources: "+strings.Join(Sources(), ", "), "a probe needs a source")
+	}
 	return p
 }
 

@@ -22,6 +22,7 @@ func (d decoder) release(n *document.Node) *Release {
 	r.Payloads, _ = named(d, m, "payloads", "a component", func(id string, n *document.Node) string { return d.String(n, "payload "+id) })
 	r.Versions, _ = named(d, m, "versions", "a component", func(id string, n *document.Node) string { return d.String(n, "version of "+id) })
 	r.Procedure = d.procedure(m)
+	r.Places = places(n, "payloads", "versions")
 	m.Done()
 	return r
 }
@@ -99,9 +100,9 @@ func (d decoder) phaseSteps(phase Phase, n *document.Node) PhaseSteps {
 		if n.Value != "none" {
 			d.Errorf(n.Pos, "", "%s must be a list of steps, or none, not %q", phase, n.Value)
 		}
-		return PhaseSteps{None: true}
+		return PhaseSteps{Pos: n.Pos, None: true}
 	}
-	var out PhaseSteps
+	out := PhaseSteps{Pos: n.Pos}
 	for _, item := range d.List(n, string(phase)) {
 		s := d.step(item)
 		if s.After != "" && phase != Back {

@@ -45,6 +45,7 @@ func (d decoder) step(n *document.Node) Step {
 	if m.Bad() {
 		return s
 	}
+	before := d.Failed()
 	s.Verb = d.verb(m, n)
 	d.verbArgs(&s, m)
 	s.ID = d.idKey(m, "id", "a step")
@@ -70,10 +71,13 @@ func (d decoder) step(n *document.Node) Step {
 	}
 	m.Known(Verbs()...)
 	m.Done()
+	if s.Verb == "" && d.Failed() == before { // an unknown key may be meant as the verb
+		d.Errorf(n.Pos, "verbs: "+strings.Join(Verbs(), ", "), "a step needs a verb")
+	}
 	return s
 }
 
-// verb finds the one verb of a step. run and tell are methods beside another
+// verb finds the one verb of a step, "" when there is none or several. run and tell are methods beside another
 // one, and verify beside another one is what the step's effect is read by.
 func (d decoder) verb(m *document.MapDecoder, n *document.Node) string {
 	var verbs []string
@@ -106,7 +110,6 @@ func (d decoder) verb(m *document.MapDecoder, n *document.Node) string {
 	case m.Has("verify"):
 		return "verify"
 	}
-	d.Errorf(n.Pos, "verbs: "+strings.Join(Verbs(), ", "), "a step needs a verb")
 	return ""
 }
 

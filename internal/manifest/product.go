@@ -26,6 +26,7 @@ type Product struct {
 	Components  map[string]Component `json:"components"`
 	Order       []string             `json:"-"` // component ids in document order
 	ParamOrder  []string             `json:"-"` // parameter ids in document order
+	Places      Places               `json:"-"` // of dirs and env
 	Services    []Service            `json:"services,omitempty"`
 	Access      map[string]Access    `json:"access,omitempty"` // by mode: read-only, maintenance
 	Backups     map[string]Backup    `json:"backups,omitempty"`
@@ -36,6 +37,18 @@ type Product struct {
 	Feed        *Feed                `json:"feed,omitempty"`
 	SelfUpgrade *Step                `json:"self-upgrade,omitempty"`
 	Support     string               `json:"support,omitempty"`
+}
+
+// Places says where single entries of maps stand, by "dirs.data" or
+// "payloads.app".
+type Places map[string]document.Pos
+
+// Of is the place of an entry, or else the given one.
+func (p Places) Of(key string, otherwise document.Pos) document.Pos {
+	if at, ok := p[key]; ok {
+		return at
+	}
+	return otherwise
 }
 
 // VersionOrder names how a product's versions compare: a named order, or the

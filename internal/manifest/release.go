@@ -19,6 +19,7 @@ type Release struct {
 	Payloads  map[string]string `json:"payloads,omitempty"` // component to file of the bundle
 	Versions  map[string]string `json:"versions,omitempty"` // component to the version that is read back after
 	Procedure Procedure         `json:"procedure,omitzero"`
+	Places    Places            `json:"-"` // of payloads and versions
 }
 
 // Route is a supported source of the release.
@@ -62,8 +63,9 @@ type Procedure struct {
 // PhaseSteps are the steps that a vendor adds to one phase. None is
 // "PHASE: none", which takes the default's own step of that phase away.
 type PhaseSteps struct {
-	None  bool   `json:"none,omitempty"`
-	Steps []Step `json:"steps,omitempty"`
+	Pos   document.Pos `json:"-"`
+	None  bool         `json:"none,omitempty"`
+	Steps []Step       `json:"steps,omitempty"`
 }
 
 // Phase is a named point of the procedure.

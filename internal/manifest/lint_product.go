@@ -1,0 +1,181 @@
+package manifest
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"upkeep/internal/document"
+	"upkeep/internal/version"
+)
+
+func (l *linter) product() {
+	l.roles(l.p.Pos, l.p.SameVersion...)
+	components := l.components()
+	for _, id := range l.p.Order {
+		l.component(id, l.p.Components[id], components)
+	}
+	l.dependsCycle()
+	l.servicesOnce()
+	for _, id := range sorted(l.p.Backups) {
+		b := l.p.Backups[id]
+		for _, of := range b.Of {
+			l.known(b.Pos, "unknown-component", "component", of, components)
+		}
+		l.roles(b.Pos, b.Role)
+	}
+	for _, h := range l.p.Hooks {
+		l.hooks(h)
+	}
+	for _, mode := range sorted(l.p.Access) {
+		if a := l.p.Access[mode]; a.Parked != "" && a.Marker == "" {
+			l.errorf(a.Pos, "contradiction", "", "access mode %s parks a marker that it does not have", mode)
+		}
+	}
+	groups := map[string]bool{}
+	for _, g := range l.p.Features {
+		if groups[g.Group] {
+			l.errorf(g.Pos, "duplicate-id", "", "two groups of features are called %q", g.Group)
+		}
+		groups[g.Group] = true
+		l.group(g)
+	}
+}
+
+func (l *linter) component(id string, c Component, components []string) {
+	l.roles(c.Pos, c.Role)
+	needed := map[string]bool{}
+	for _, text := range c.Depends {
+		other, spec := dependency(text)
+		needed[other] = true
+		if other == id {
+			l.errorf(c.Pos, "cyclic-depends", "", "component %s depends on itself", id)
+			continue
+		}
+		l.known(c.Pos, "unknown-component", "component", other, components)
+		if spec != "" && !l.readable(spec) {
+			l.errorf(c.Pos, "bad-range", `write NAME, or NAME >= VERSION`, "component %s depends on %q, which is no range", id, text)
+		}
+	}
+	for _, other := range c.Conflicts {
+		if other == id || needed[other] {
+			l.errorf(c.Pos, "contradiction", "", "component %s conflicts with %s and needs it", id, other)
+			continue
+		}
+		l.known(c.Pos, "unknown-component", "component", other, components)
+	}
+	for _, alias := range c.Aliases {
+		if _, taken := l.p.Components[alias]; taken {
+			l.errorf(c.Pos, "duplicate-id", "", "component %s has the alias %q, which is a component", id, alias)
+		}
+	}
+	if c.Kind == "tree" && c.At == (At{}) {
+		l.errorf(c.Pos, "tree-without-place", "say where it is: at: PATH", "component %s is a tree and has no place", id)
+	}
+	for _, keep := range c.Keep {
+		if path.IsAbs(keep) || path.Clean(keep) != strings.TrimSuffix(keep, "/") || keep == "." || strings.HasPrefix(keep, "..") {
+			l.errorf(c.Pos, "bad-path", "name a path inside the tree, such as local", "component %s keeps %q, which is not inside its tree", id, keep)
+		}
+	}
+}
+
+// dependency cuts "name >= 2.4.0" into the name and the range.
+func dependency(text string) (name, spec string) {
+	if i := strings.IndexAny(text, " <>=!"); i >= 0 {
+		return text[:i], strings.TrimSpace(text[i:])
+	}
+	return text, ""
+}
+
+// readable reports whether a text is a range over the product's versions, or,
+// since a component may have versions of its own, over dotted ones.
+func (l *linter) readable(spec string) bool {
+	if _, err := l.order.ParseRange(spec); err == nil {
+		return true
+	}
+	dotted, err := version.Parse("dotted")
+	if err != nil {
+		return false
+	}
+	_, err = dotted.ParseRange(spec)
+	return err == nil
+}
+
+// dependsCycle looks for a component that leads back to itself.
+func (l *linter) dependsCycle() {
+	const seen, open = 1, 2
+	state := map[string]int{}
+	var visit func(id string, path []string)
+	visit = func(id string, path []string) {
+		switch state[id] {
+		case open:
+			from := slices.Index(path, id)
+			if len(path)-from > 1 { // a component that needs itself is reported as such
+				l.errorf(l.p.Components[id].Pos, "cyclic-depends", "", "components depend on one another in a circle: %s", strings.Join(append(path[from:], id), " → "))
+			}
+			return
+		case seen:
+			return
+		}
+		state[id] = open
+		for _, text := range l.p.Components[id].Depends {
+			other, _ := dependency(text)
+			visit(other, append(path, id))
+		}
+		state[id] = seen
+	}
+	for _, id := range l.p.Order {
+		visit(id, nil)
+	}
+}
+
+func (l *linter) servicesOnce() {
+	seen := map[string]bool{}
+	for _, s := range l.p.Services {
+		if seen[s.ID] {
+			l.errorf(s.Pos, "duplicate-id", "", "two services are called %q", s.ID)
+		}
+		seen[s.ID] = true
+		l.roles(s.Pos, s.Role)
+	}
+}
+
+// roles checks names of roles; empty ones name none.
+func (l *linter) roles(at document.Pos, roles ...string) {
+	for _, role := range roles {
+		if role != "" && l.p != nil {
+			l.known(at, "unknown-role", "role", role, sorted(l.p.Roles))
+		}
+	}
+}
+
+func (l *linter) hooks(h HookSet) {
+	glob := strings.NewReplacer("${phase}", "p", "${component}", "c").Replace(h.Name)
+	if _, err := MatchName(glob, "x"); err != nil {
+		l.errorf(h.Pos, "bad-pattern", `write a pattern of file names, such as "[0-9][0-9]*"`, "%q is no pattern of file names", h.Name)
+	}
+	if h.Phase == "any" && !strings.Contains(h.Name, "${phase}") {
+		l.errorf(h.Pos, "hook-at-any-phase", "put ${phase} into the name, or name one phase", "the scripts in %s would run at every phase", h.Dir)
+	}
+	before := h.Phase != "any" && beforeBackup(Phase(h.Phase))
+	switch {
+	case before && h.Undo == nil:
+		l.errorf(h.Pos, "missing-undo", "add undo: {run: [PROGRAM, …]} or undo: none",
+			"the scripts in %s run before the backup and do not say what takes them back", h.Dir)
+	case before && h.Undo.How == "restore":
+		l.errorf(h.Pos, "undo-before-backup", "add undo: {run: [PROGRAM, …]} or undo: none",
+			"the scripts in %s run before the backup: restoring it does not take them back", h.Dir)
+	}
+}
+
+func (l *linter) group(g Group) {
+	mandatory := 0
+	for _, f := range g.Of {
+		if f.Mandatory {
+			mandatory++
+		}
+	}
+	if g.Choose == "one" && mandatory > 1 {
+		l.errorf(g.Pos, "contradiction", "", "group %q is a choice of one and has %d mandatory features", g.Group, mandatory)
+	}
+}
