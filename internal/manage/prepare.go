@@ -50,16 +50,22 @@ func (p *Prepared) Close() {
 // Prepare makes the plan, or refuses with a *plan.Refusal. It changes
 // nothing.
 func (in *Installation) Prepare(ctx context.Context, req Request) (*Prepared, error) {
+	p, err := in.survey(ctx, req)
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// survey prepares; on a refusal it gives what was found all the same.
+func (in *Installation) survey(ctx context.Context, req Request) (*Prepared, error) {
 	temp, err := os.MkdirTemp("", "upkeep-plan-")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
 	}
 	p := &Prepared{temp: temp}
-	if err := in.prepare(ctx, req, p); err != nil {
-		p.Close()
-		return nil, err
-	}
-	return p, nil
+	return p, in.prepare(ctx, req, p)
 }
 
 func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {

@@ -2,9 +2,9 @@ package plan
 
 import "encoding/json"
 
-// ends gives the step whose temporary change this step ends; empty when it
+// Ends gives the step whose temporary change this step ends; empty when it
 // begins one.
-func ends(s Step) string {
+func Ends(s Step) string {
 	var p struct{ Reopen, Release string }
 	if json.Unmarshal(s.Params, &p) != nil {
 		return ""

@@ -143,12 +143,12 @@ func (v *validator) one(s Step) {
 func (v *validator) spans(what string, steps []Step) {
 	ended := map[string]bool{}
 	for _, s := range steps {
-		if id := ends(s); id != "" {
+		if id := Ends(s); id != "" {
 			ended[id] = true
 		}
 	}
 	for _, s := range steps {
-		if (s.Verb == "hold" || s.Verb == "access") && ends(s) == "" && !ended[s.ID] {
+		if (s.Verb == "hold" || s.Verb == "access") && Ends(s) == "" && !ended[s.ID] {
 			v.fail("%s never ends %s", what, s.ID)
 		}
 	}

@@ -20,7 +20,8 @@ func Spec(s plan.Service) service.Spec {
 		PIDFile: s.PIDFile, Log: s.Log, StopTimeout: s.StopTimeout, StartTimeout: s.StartTimeout}
 }
 
-func (m Services) manager(s plan.Service) service.Manager {
+// Manager gives the manager of the kind of a service.
+func (m Services) Manager(s plan.Service) service.Manager {
 	if len(s.Run) > 0 {
 		return m.Process
 	}
@@ -29,7 +30,7 @@ func (m Services) manager(s plan.Service) service.Manager {
 
 // State reads only.
 func (m Services) State(ctx context.Context, s plan.Service) (service.State, error) {
-	return m.manager(s).State(ctx, Spec(s))
+	return m.Manager(s).State(ctx, Spec(s))
 }
 
 // Running reports the state with a line of evidence.
@@ -46,25 +47,25 @@ func (m Services) Running(ctx context.Context, s plan.Service) (bool, string, er
 
 // Start starts the service unless it runs.
 func (m Services) Start(ctx context.Context, s plan.Service) error {
-	return m.manager(s).Start(ctx, Spec(s))
+	return m.Manager(s).Start(ctx, Spec(s))
 }
 
 // Stop ends the service with all its processes.
 func (m Services) Stop(ctx context.Context, s plan.Service) error {
-	return m.manager(s).Stop(ctx, Spec(s))
+	return m.Manager(s).Stop(ctx, Spec(s))
 }
 
 // Inhibit keeps the service from starting, over a reboot too.
 func (m Services) Inhibit(ctx context.Context, s plan.Service, reason string) error {
-	return m.manager(s).Inhibit(ctx, Spec(s), reason)
+	return m.Manager(s).Inhibit(ctx, Spec(s), reason)
 }
 
 // Allow ends Inhibit.
 func (m Services) Allow(ctx context.Context, s plan.Service) error {
-	return m.manager(s).Allow(ctx, Spec(s))
+	return m.Manager(s).Allow(ctx, Spec(s))
 }
 
 // Inhibited returns why the service must not start.
 func (m Services) Inhibited(ctx context.Context, s plan.Service) (string, bool, error) {
-	return m.manager(s).Inhibited(ctx, Spec(s))
+	return m.Manager(s).Inhibited(ctx, Spec(s))
 }

@@ -1,0 +1,201 @@
+// Package cli is the terminal's face of Upkeep: it reads flags, calls package
+// manage, and shows what comes back. It decides nothing that the page would
+// have to decide again. It imports package manage and the model, cobra, and its
+// own packages show and live.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+
+	"github.com/charmbracelet/colorprofile"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"upkeep/internal/cli/show"
+	"upkeep/internal/document"
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+)
+
+// The exit codes.
+const (
+	ExitDone      = 0
+	ExitError     = 1
+	ExitUsage     = 2
+	ExitBlocked   = 3
+	ExitWarnings  = 4
+	ExitDeclined  = 5
+	ExitOld       = 6
+	ExitWaiting   = 7
+	ExitWork      = 8
+	ExitMilestone = 9
+)
+
+// App is the terminal's face with the streams that it talks through.
+type App struct {
+	In     io.Reader
+	Out    io.Writer
+	Err    io.Writer
+	Getenv func(string) string
+	Exe    string // this program
+
+	installation string
+	format       string
+	color        string
+}
+
+// exit ends a command with a code; what there is to say has been said.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usage is a mistake in how the command was called.
+type usage struct{ error }
+
+// Run carries out one command line and gives its exit code.
+func (a *App) Run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	err := root.ExecuteContext(ctx)
+	return a.report(err)
+}
+
+// report shows an error as its kind asks for, and gives the exit code.
+func (a *App) report(err error) int {
+	var code exit
+	var refusal *plan.Refusal
+	var wrong usage
+	var docs document.Errors
+	w := a.writer(a.Err)
+	switch {
+	case err == nil:
+		return ExitDone
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &wrong):
+		fmt.Fprintf(w, "upkeep: %v\n", wrong.error)
+		return ExitUsage
+	case errors.As(err, &refusal):
+		fmt.Fprint(w, show.Refusal(refusal, a.width()))
+		return ExitBlocked
+	case errors.As(err, &docs):
+		fmt.Fprintln(w, document.Pretty(err))
+		return ExitError
+	}
+	fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
+	return ExitError
+}
+
+// writer takes colours away where they are not wanted: not a terminal,
+// NO_COLOR, a dumb terminal.
+func (a *App) writer(out io.Writer) io.Writer {
+	return colorprofile.NewWriter(out, os.Environ())
+}
+
+// tty says whether people watch the output.
+func (a *App) tty() bool {
+	f, ok := a.Out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && a.Getenv("TERM") != "dumb"
+}
+
+func (a *App) width() int {
+	if f, ok := a.Out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
+			return min(w, 120)
+		}
+	}
+	return 100
+}
+
+// print writes a rendered text.
+func (a *App) print(text string) { fmt.Fprint(a.writer(a.Out), text) }
+
+// json writes a value for machines.
+func (a *App) json(v any) error {
+	e := json.NewEncoder(a.Out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// open opens the installation that the command is about.
+func (a *App) open() (*manage.Installation, error) {
+	path, err := manage.Locate(a.installation, manage.Folders())
+	if err != nil {
+		return nil, err
+	}
+	return manage.Open(path, a.Exe)
+}
+
+// command is how upkeep is called for this installation, for lines that say
+// what to type next.
+func (a *App) command() string {
+	if a.installation == "" {
+		return "upkeep"
+	}
+	return "upkeep --installation " + a.installation
+}
+
+// person is who gives the command: through sudo, the one who called it.
+func (a *App) person() string {
+	if name := a.Getenv("SUDO_USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprint(os.Getuid())
+}
+
+func (a *App) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "upkeep",
+		Short: "Upgrade self-hosted software, or have it exactly as it was",
+		Long: `Upkeep upgrades the software that people host themselves. Whatever happens in
+the middle, the product ends on the new version, verified, or exactly as it was,
+data included.`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if a.format != "text" && a.format != "json" {
+				return usage{fmt.Errorf("--format is text or json, not %q", a.format)}
+			}
+			return nil
+		},
+	}
+	root.PersistentFlags().StringVar(&a.installation, "installation", a.Getenv("UPKEEP_INSTALLATION"), "`NAME` or document of the installation")
+	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(),
+		a.vendor(), a.schema(), a.version(), a.engine(), a.demo())
+	return root
+}
+
+// noArgs and oneArg are cobra's checks, as mistakes of usage.
+func args(n, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, got []string) error {
+		if len(got) < n || len(got) > most {
+			return usage{fmt.Errorf("%s wants %s\nsee %s --help", cmd.CommandPath(), what, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+func (a *App) version() *cobra.Command {
+	return &cobra.Command{Use: "version", Short: "Show the version of Upkeep", Args: args(0, 0, "no argument"), RunE: func(*cobra.Command, []string) error {
+		if a.format == "json" {
+			return a.json(map[string]string{"version": manage.Version()})
+		}
+		a.print("upkeep " + manage.Version() + "\n")
+		return nil
+	}}
+}

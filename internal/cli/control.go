@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"upkeep/internal/cli/show"
+	"upkeep/internal/manage"
+	"upkeep/internal/run"
+)
+
+func (a *App) resume() *cobra.Command {
+	return &cobra.Command{Use: "resume", Short: "Go on with the open run, or watch it", Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			r, err := in.OpenRun(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				if a.format == "text" {
+					a.print("There is no open run: nothing to resume.\n")
+				}
+				return nil
+			}
+			if r.Waiting != nil {
+				return a.end(in, r, in.Forecast(r.ID).Outage)
+			}
+			if err := in.Launch(cmd.Context(), r.ID); err != nil {
+				return err
+			}
+			return a.watch(cmd.Context(), in, r.ID, in.Forecast(r.ID))
+		}}
+}
+
+// decided records a decision and watches what comes of it.
+func (a *App) decided(cmd *cobra.Command, d run.Decided) error {
+	in, err := a.open()
+	if err != nil {
+		return err
+	}
+	d.By = a.person()
+	r, err := in.Decide(cmd.Context(), d)
+	if err != nil {
+		return err
+	}
+	if err := in.Launch(cmd.Context(), r.ID); err != nil {
+		return err
+	}
+	return a.watch(cmd.Context(), in, r.ID, in.Forecast(r.ID))
+}
+
+func (a *App) back() *cobra.Command {
+	var yes bool
+	var why string
+	var to int
+	cmd := &cobra.Command{Use: "back", Aliases: []string{"rollback"}, Short: "Take the open run back: files, services and data as they were", Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			r, err := in.OpenRun(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				return &manage.NoRunError{Want: "take back"}
+			}
+			if !yes {
+				ok, err := a.ask(fmt.Sprintf("Take run %s back, so that %s is on %s exactly as before? [y/N] ", r.ID, r.Plan.Product, r.From))
+				if err != nil {
+					return err
+				}
+				if !ok {
+					a.print("Nothing was changed.\n")
+					return exit(ExitDeclined)
+				}
+			}
+			return a.decided(cmd, run.Decided{Choice: run.ChooseBack, To: to, Why: why})
+		}}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "say yes beforehand")
+	cmd.Flags().StringVar(&why, "why", "taken back by hand", "the reason, for the record")
+	cmd.Flags().IntVar(&to, "to-milestone", 0, "stay at the `NUMBER`-th verified version on the way, instead of the origin")
+	return cmd
+}
+
+func (a *App) cancel() *cobra.Command {
+	var why string
+	cmd := &cobra.Command{Use: "cancel", Short: "End the open run and undo what it did; refused after the barrier", Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.decided(cmd, run.Decided{Choice: run.ChooseBack, Why: why})
+		}}
+	cmd.Flags().StringVar(&why, "why", "cancelled", "the reason, for the record")
+	return cmd
+}
+
+func (a *App) decide() *cobra.Command {
+	var why string
+	cmd := &cobra.Command{Use: "decide RUN retry|skip|accept|back", Short: "Make the decision that a run waits for", Args: args(2, 2, "a run and a choice"),
+		RunE: func(cmd *cobra.Command, got []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			r, err := in.OpenRun(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				return &manage.NoRunError{Want: "decide"}
+			}
+			if got[0] != r.ID && !strings.HasSuffix(r.ID, got[0]) {
+				return fmt.Errorf("the open run is %s, not %s", r.ID, got[0])
+			}
+			d := run.Decided{Choice: run.Choice(got[1]), Why: why}
+			if r.Waiting != nil {
+				d.Step = r.Waiting.Step.ID
+			}
+			return a.decided(cmd, d)
+		}}
+	cmd.Flags().StringVar(&why, "why", "", "the reason, for the record")
+	return cmd
+}
+
+func (a *App) status() *cobra.Command {
+	return &cobra.Command{Use: "status", Short: "Show where the installation is", Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			s, err := in.Status(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.format == "json" {
+				return a.json(show.StatusJSON(s))
+			}
+			a.print(show.Status(s, a.command(), a.width()))
+			return nil
+		}}
+}

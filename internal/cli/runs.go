@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"upkeep/internal/cli/show"
+	"upkeep/internal/journal"
+	"upkeep/internal/manage"
+)
+
+func (a *App) runs() *cobra.Command {
+	cmd := &cobra.Command{Use: "runs", Short: "Show the runs of this installation, their steps and logs", Args: args(0, 0, "list, show or log")}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd) }
+	cmd.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the runs, latest first", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd) }},
+		&cobra.Command{Use: "show [RUN]", Short: "Show one run with its steps", Args: args(0, 1, "at most one run"), RunE: a.showRun},
+		&cobra.Command{Use: "log [RUN]", Short: "Print the log of a run", Args: args(0, 1, "at most one run"), RunE: a.logRun})
+	return cmd
+}
+
+func (a *App) listRuns(cmd *cobra.Command) error {
+	in, err := a.open()
+	if err != nil {
+		return err
+	}
+	rs, err := in.Runs(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if a.format == "json" {
+		if rs == nil {
+			rs = []journal.Run{}
+		}
+		return a.json(rs)
+	}
+	a.print(show.Runs(rs))
+	return nil
+}
+
+func (a *App) oneRun(cmd *cobra.Command, got []string) (*manage.Installation, *manage.Run, error) {
+	in, err := a.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	id := ""
+	if len(got) > 0 {
+		id = got[0]
+	}
+	r, err := in.Run(cmd.Context(), id)
+	return in, r, err
+}
+
+func (a *App) showRun(cmd *cobra.Command, got []string) error {
+	in, r, err := a.oneRun(cmd, got)
+	if err != nil {
+		return err
+	}
+	if a.format == "json" {
+		return a.json(show.OutcomeJSON(show.Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Now: time.Now(), Points: in.Points(r)}))
+	}
+	a.print(show.Run(r))
+	return nil
+}
+
+func (a *App) logRun(cmd *cobra.Command, got []string) error {
+	_, r, err := a.oneRun(cmd, got)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(filepath.Join(r.Dir, "log"))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("run %s has no log: its engine never began", r.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the log: %w", err)
+	}
+	defer f.Close()
+	_, err = io.Copy(a.Out, f)
+	return err
+}

@@ -1,0 +1,68 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"upkeep/internal/manage"
+)
+
+// Readiness renders the findings, what is wrong first. The line that waives
+// a check is printed with it.
+func Readiness(r manage.Readiness, command, from string, width int) string {
+	var b strings.Builder
+	if r.UpToDate {
+		return UpToDate("the product", r.Installed)
+	}
+	fmt.Fprintf(&b, "%s %s → %s\n\n", bold.Render("Readiness"), Clean(r.Installed), Clean(r.To))
+	for _, open := range []bool{true, false} {
+		for _, f := range r.Findings {
+			if (!f.OK && f.Waived == "") == open {
+				b.WriteString(finding(f, command, from, width))
+			}
+		}
+	}
+	switch {
+	case r.Blocked():
+		b.WriteString("\n" + Bad(bold.Render("the upgrade cannot start yet")) + "\n")
+	case r.Warned():
+		b.WriteString("\n" + Careful("the upgrade can start; look at the warnings first") + "\n")
+	default:
+		b.WriteString("\n" + Good("ready") + "\n")
+	}
+	return b.String()
+}
+
+func finding(f manage.Finding, command, from string, width int) string {
+	text := f.Evidence
+	if f.Error != "" {
+		text = "could not be checked: " + f.Error
+	}
+	var b strings.Builder
+	line := func(mark string) { b.WriteString(wrap(Clean(f.ID+": "+text), mark+" ", "  ", width)) }
+	switch {
+	case f.OK:
+		line(green.Render("✓"))
+		return b.String()
+	case f.Waived != "":
+		line(yellow.Render("!"))
+		b.WriteString(wrap(Clean("waived by "+f.Waived), "    ", "    ", width))
+		return b.String()
+	case f.Level == "blocker":
+		line(red.Render("✗"))
+	case f.Level == "warning":
+		line(yellow.Render("!"))
+	default:
+		line(blue.Render("i"))
+	}
+	if f.Effect != "" {
+		b.WriteString(wrap(Clean("otherwise: "+f.Effect), "    ", "    ", width))
+	}
+	if f.Fix != "" {
+		b.WriteString(wrap(Clean(f.Fix), "  → ", "    ", width))
+	}
+	if f.Waivable {
+		fmt.Fprintf(&b, "    to accept it: %s upgrade --from %s --waive '%s=REASON'\n", command, from, f.ID)
+	}
+	return b.String()
+}

@@ -1,0 +1,66 @@
+package show
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"upkeep/internal/manage"
+)
+
+// UserView is what a product's user saw during an upgrade.
+type UserView struct {
+	Asked int           // how often she asked
+	Out   time.Duration // how long she was not served
+	Page  string        // what she read meanwhile
+}
+
+// Users renders it.
+func Users(v UserView) string {
+	text := fmt.Sprintf("  a user who asked %d times was not served for %s", v.Asked, bold.Render(Duration(v.Out)))
+	if v.Page != "" {
+		text += fmt.Sprintf(", and read:\n  %s", Faint("“"+clipText(Clean(v.Page), 200)+"”"))
+	}
+	return text + "\n"
+}
+
+func clipText(text string, n int) string {
+	if r := []rune(text); len(r) > n {
+		return string(r[:n]) + "…"
+	}
+	return text
+}
+
+// Fingerprints renders two fingerprints side by side.
+func Fingerprints(a, b manage.Fingerprint) string {
+	rows := [][]string{{faint.Render("what"), faint.Render("before"), faint.Render("after"), ""}}
+	add := func(what string, x, y map[string]string) {
+		keys := slices.Sorted(maps.Keys(x))
+		for k := range y {
+			if _, ok := x[k]; !ok {
+				keys = append(keys, k)
+			}
+		}
+		for _, k := range keys {
+			same := Good("")
+			if x[k] != y[k] {
+				same = Bad("")
+			}
+			rows = append(rows, []string{what + " " + k, short(x[k]), short(y[k]), same})
+		}
+	}
+	add("version of", a.Versions, b.Versions)
+	add("files of", a.Files, b.Files)
+	add("data of", a.Data, b.Data)
+	add("service", a.Services, b.Services)
+	add("mode", a.Modes, b.Modes)
+	return columns("  ", rows)
+}
+
+func short(s string) string {
+	if len(s) == 64 {
+		return s[:16] + "…"
+	}
+	return s
+}

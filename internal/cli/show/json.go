@@ -1,0 +1,100 @@
+package show
+
+import (
+	"time"
+
+	"upkeep/internal/journal"
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+)
+
+// PlanDoc is the JSON of a plan. Its keys are stable.
+type PlanDoc struct {
+	UpToDate  bool           `json:"upToDate"`
+	Installed string         `json:"installed"`
+	Digest    string         `json:"digest,omitempty"`
+	Plan      *plan.Plan     `json:"plan,omitempty"`
+	Forecast  *plan.Forecast `json:"forecast,omitempty"`
+}
+
+// PlanJSON gives the JSON of a plan.
+func PlanJSON(p *plan.Plan, f plan.Forecast, upToDate bool, installed string) PlanDoc {
+	d := PlanDoc{UpToDate: upToDate, Installed: installed, Plan: p}
+	if p != nil {
+		d.Digest, d.Forecast = p.Digest, &f
+	}
+	return d
+}
+
+// StepDoc is the JSON of one step of a run.
+type StepDoc struct {
+	ID       string        `json:"id"`
+	Status   string        `json:"status"`
+	Took     time.Duration `json:"took,omitempty"` // nanoseconds
+	Error    string        `json:"error,omitempty"`
+	Evidence string        `json:"evidence,omitempty"`
+}
+
+// OutcomeDoc is the JSON of a run.
+type OutcomeDoc struct {
+	Run      string        `json:"run"`
+	Plan     string        `json:"plan"` // digest
+	From     string        `json:"from"`
+	To       string        `json:"to"`
+	Mode     run.Mode      `json:"mode"`
+	Result   run.Result    `json:"result,omitempty"`
+	Version  string        `json:"version,omitempty"`
+	Outage   time.Duration `json:"outage"` // nanoseconds
+	Forecast time.Duration `json:"forecast,omitempty"`
+	Reason   *run.Decided  `json:"reason,omitempty"`
+	Waiting  string        `json:"waiting,omitempty"` // step
+	Choices  []run.Choice  `json:"choices,omitempty"`
+	Work     []string      `json:"work,omitempty"`
+	Points   []string      `json:"restorePoints,omitempty"`
+	Steps    []StepDoc     `json:"steps"`
+}
+
+// OutcomeJSON gives the JSON of a run.
+func OutcomeJSON(o Outcome) OutcomeDoc {
+	s := o.State
+	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
+		Reason: s.Why, Work: s.Work(), Points: o.Points, Steps: []StepDoc{}}
+	if s.Closed != nil {
+		d.Result, d.Version = s.Closed.Result, s.Closed.Version
+	}
+	if o.Waiting != nil {
+		d.Waiting, d.Choices = o.Waiting.Step.ID, o.Waiting.Choices
+	}
+	for _, st := range o.Plan.Steps {
+		if x := s.Steps[st.ID]; x != nil && x.Status != run.Pending {
+			d.Steps = append(d.Steps, StepDoc{ID: st.ID, Status: string(x.Status), Took: x.Last.Took, Error: x.Last.Error, Evidence: x.Last.Evidence})
+		}
+	}
+	return d
+}
+
+// StatusDoc is the JSON of a status.
+type StatusDoc struct {
+	Installation string              `json:"installation"`
+	Product      string              `json:"product"`
+	Open         *OutcomeDoc         `json:"open,omitempty"`
+	Engine       int                 `json:"engine,omitempty"`
+	Interrupted  bool                `json:"interrupted,omitempty"`
+	Installed    []journal.Installed `json:"installed"`
+	Last         *journal.Run        `json:"last,omitempty"`
+	Modes        []string            `json:"modes,omitempty"`
+}
+
+// StatusJSON gives the JSON of a status.
+func StatusJSON(s manage.Status) StatusDoc {
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes}
+	if d.Installed == nil {
+		d.Installed = []journal.Installed{}
+	}
+	if s.Open != nil {
+		o := OutcomeJSON(Outcome{ID: s.Open.ID, Plan: s.Open.Plan, State: s.Open.State, Waiting: s.Open.Waiting, Now: time.Now()})
+		d.Open, d.Engine, d.Interrupted = &o, s.Open.Engine, s.Open.Interrupted()
+	}
+	return d
+}

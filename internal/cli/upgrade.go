@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"upkeep/internal/cli/live"
+	"upkeep/internal/cli/show"
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+)
+
+// wish is what the flags of plan and upgrade say.
+type wish struct {
+	req    manage.Request
+	waive  []string
+	plan   string
+	yes    bool
+	dryRun bool
+}
+
+func (w *wish) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&w.req.From, "from", "", "`DIR or FILE` of the release's bundle, or a folder of bundles")
+	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` to upgrade to; the latest at hand otherwise")
+	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
+	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
+	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
+}
+
+func (w *wish) request(person string) (manage.Request, error) {
+	if w.req.OnFailure != "" && w.req.OnFailure != "origin" && w.req.OnFailure != "stay" {
+		return w.req, usage{fmt.Errorf("--on-failure is origin or stay, not %q", w.req.OnFailure)}
+	}
+	w.req.Trigger = "command"
+	w.req.Waivers = map[string]string{}
+	for _, text := range w.waive {
+		id, why, ok := strings.Cut(text, "=")
+		if !ok || strings.TrimSpace(why) == "" {
+			return w.req, usage{fmt.Errorf("--waive wants CHECK=why, with a reason, not %q", text)}
+		}
+		w.req.Waivers[id] = person + ": " + why
+	}
+	return w.req, nil
+}
+
+func (a *App) plan() *cobra.Command {
+	w := &wish{}
+	cmd := &cobra.Command{Use: "plan", Short: "Show what an upgrade would do, step by step; change nothing", Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			if err := a.settle(cmd.Context(), in); err != nil {
+				return err
+			}
+			p, err := a.prepare(cmd.Context(), in, w)
+			if err != nil {
+				return err
+			}
+			defer p.Close()
+			if a.format == "json" {
+				return a.json(show.PlanJSON(p.Plan, p.Forecast, p.UpToDate, p.Installed))
+			}
+			if p.UpToDate {
+				a.print(show.UpToDate(in.Doc.Product, p.Installed))
+				return nil
+			}
+			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
+			if err := manage.SavePlan(p.Plan); err != nil {
+				fmt.Fprintf(a.Err, "upkeep: the plan could not be kept for --plan: %v\n", err)
+			}
+			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s --plan %s\n", a.command(), w.req.From, p.Plan.ID()))
+			return nil
+		}}
+	w.flags(cmd)
+	return cmd
+}
+
+func (a *App) prepare(ctx context.Context, in *manage.Installation, w *wish) (*manage.Prepared, error) {
+	req, err := w.request(a.person())
+	if err != nil {
+		return nil, err
+	}
+	return in.Prepare(ctx, req)
+}
+
+func (a *App) upgrade() *cobra.Command {
+	w := &wish{}
+	cmd := &cobra.Command{Use: "upgrade", Short: "Upgrade the product, or have it exactly as it was", Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doUpgrade(cmd.Context(), w) }}
+	w.flags(cmd)
+	cmd.Flags().StringVar(&w.plan, "plan", "", "`DIGEST or FILE` of the plan that was shown: refuse if it would be another one now")
+	cmd.Flags().BoolVarP(&w.yes, "yes", "y", false, "say yes to the plan beforehand")
+	cmd.Flags().BoolVar(&w.dryRun, "dry-run", false, "show the plan and end")
+	return cmd
+}
+
+func (a *App) doUpgrade(ctx context.Context, w *wish) error {
+	in, err := a.open()
+	if err != nil {
+		return err
+	}
+	if err := a.settle(ctx, in); err != nil {
+		return err
+	}
+	p, err := a.prepare(ctx, in, w)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if p.UpToDate {
+		if a.format == "json" {
+			return a.json(show.PlanJSON(nil, p.Forecast, true, p.Installed))
+		}
+		a.print(show.UpToDate(in.Doc.Product, p.Installed))
+		return nil
+	}
+	if w.plan != "" {
+		if err := manage.SameAs(p.Plan, w.plan); err != nil {
+			return err
+		}
+	}
+	if a.format == "text" {
+		a.print(show.Plan(p.Plan, p.Forecast, a.width()))
+	}
+	if w.dryRun {
+		if a.format == "json" {
+			return a.json(show.PlanJSON(p.Plan, p.Forecast, false, p.Installed))
+		}
+		return nil
+	}
+	if !w.yes {
+		ok, err := a.ask(fmt.Sprintf("Upgrade %s from %s to %s by this plan (%s)? [y/N] ", p.Plan.Product, p.Plan.From, p.Plan.To, p.Plan.ID()))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.print("Nothing was changed.\n")
+			return exit(ExitDeclined)
+		}
+	}
+	id, err := in.Start(ctx, p, a.person())
+	if err != nil {
+		return err
+	}
+	return a.watch(ctx, in, id, p.Forecast)
+}
+
+// ask asks a question of yes and no. Without a terminal there is nobody to
+// ask, and no answer is no yes.
+func (a *App) ask(question string) (bool, error) {
+	a.print(show.Bold(question))
+	line, err := bufio.NewReader(a.In).ReadString('\n')
+	if err != nil && line == "" {
+		a.print("\n")
+		return false, nil
+	}
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
+}
+
+// watch shows a run until it ends or the person has seen enough, and then
+// the one screen at the end.
+func (a *App) watch(ctx context.Context, in *manage.Installation, id string, f plan.Forecast) error {
+	first, err := in.Run(ctx, id)
+	if err != nil {
+		return err
+	}
+	t := live.NewTrack(first.Plan, f.Steps, first.Opened)
+	var r *manage.Run
+	out := a.writer(a.Out)
+	switch {
+	case a.format == "json":
+		r, err = in.Attach(ctx, id, func(manage.Event) {})
+	case a.tty():
+		r, err = live.Screen(ctx, a.In, os.Stdout, in, id, t)
+	default:
+		r, err = live.Plain(ctx, out, in, id, t)
+	}
+	if errors.Is(err, live.ErrDetached) || err != nil && ctx.Err() != nil {
+		a.print(show.Detached(id, a.command()))
+		return exit(ExitDone)
+	}
+	if err != nil {
+		return err
+	}
+	return a.end(in, r, f.Outage)
+}
+
+// end shows how a run stands, and gives the exit code for it.
+func (a *App) end(in *manage.Installation, r *manage.Run, forecast time.Duration) error {
+	o := show.Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Forecast: forecast, Command: a.command(), Now: time.Now(), Points: in.Points(r)}
+	if a.format == "json" {
+		if err := a.json(show.OutcomeJSON(o)); err != nil {
+			return err
+		}
+	} else {
+		a.print("\n" + show.Result(o, a.width()))
+	}
+	return code(r)
+}
+
+func code(r *manage.Run) error {
+	switch {
+	case r.Waiting != nil:
+		return exit(ExitWaiting)
+	case r.State.Closed == nil:
+		return nil
+	case r.State.Closed.Result == run.ResultOld:
+		return exit(ExitOld)
+	case r.State.Closed.Result == run.ResultMilestone:
+		return exit(ExitMilestone)
+	case len(r.State.Closed.Work) > 0:
+		return exit(ExitWork)
+	}
+	return nil
+}
+
+// settle makes sure that no run is open before a command that needs a quiet
+// installation: an interrupted one is carried on first, one that waits or is
+// under way is shown.
+func (a *App) settle(ctx context.Context, in *manage.Installation) error {
+	r, err := in.OpenRun(ctx)
+	if err != nil || r == nil {
+		return err
+	}
+	switch {
+	case r.Engine != 0:
+		return &manage.BusyError{Run: r.ID, PID: r.Engine, By: r.By}
+	case r.Waiting != nil:
+		return a.end(in, r, in.Forecast(r.ID).Outage)
+	}
+	a.print(show.Careful(fmt.Sprintf("run %s was interrupted; it is carried on first", r.ID)) + "\n")
+	if err := in.Launch(ctx, r.ID); err != nil {
+		return err
+	}
+	if err := a.watch(ctx, in, r.ID, in.Forecast(r.ID)); err != nil {
+		return err
+	}
+	a.print("\nThe interrupted run is over. Give the command again to go on from here.\n")
+	return exit(ExitDone)
+}

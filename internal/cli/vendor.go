@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"upkeep/internal/cli/show"
+	"upkeep/internal/manage"
+)
+
+func (a *App) vendor() *cobra.Command {
+	cmd := &cobra.Command{Use: "vendor", Short: "For those who publish releases: lint and build their bundles"}
+	lint := &cobra.Command{Use: "lint FILE|DIR...", Short: "Check product and release documents", Args: args(1, 1000, "at least one document or bundle"),
+		RunE: func(cmd *cobra.Command, got []string) error { return a.lint(got) }}
+	var dest string
+	build := &cobra.Command{Use: "build DIR", Short: "Build a bundle from its source folder", Args: args(1, 1, "one source folder"),
+		RunE: func(cmd *cobra.Command, got []string) error {
+			digest, err := manage.BuildBundle(cmd.Context(), got[0], dest)
+			if err != nil {
+				return err
+			}
+			if a.format == "json" {
+				return a.json(map[string]string{"bundle": dest, "digest": digest})
+			}
+			a.print(show.Good(fmt.Sprintf("%s  %s\n", dest, show.Faint(digest))))
+			return nil
+		}}
+	build.Flags().StringVarP(&dest, "output", "o", "", "the bundle: a folder, or one file `NAME.tar.zst`")
+	build.PreRunE = func(*cobra.Command, []string) error {
+		if dest == "" {
+			return usage{errors.New("say where the bundle goes with --output")}
+		}
+		return nil
+	}
+	cmd.AddCommand(lint, build)
+	return cmd
+}
+
+// lint reads each document with its mistakes, then applies the rules.
+func (a *App) lint(paths []string) error {
+	var all []manage.LintResult
+	bad := false
+	for _, p := range paths {
+		r := manage.Lint(p)
+		bad = bad || !r.Usable()
+		all = append(all, r)
+	}
+	if a.format == "json" {
+		if err := a.json(all); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range all {
+			a.print(show.Lint(r))
+		}
+	}
+	if bad {
+		return exit(ExitError)
+	}
+	return nil
+}
+
+func (a *App) schema() *cobra.Command {
+	return &cobra.Command{Use: "schema manifest|installation", Short: "Print the JSON Schema of a document", Args: args(1, 1, "manifest or installation"),
+		RunE: func(cmd *cobra.Command, got []string) error {
+			raw, err := manage.Schema(got[0])
+			if err != nil {
+				return usage{err}
+			}
+			_, err = a.Out.Write(raw)
+			return err
+		}}
+}
+
+func (a *App) mode() *cobra.Command {
+	cmd := &cobra.Command{Use: "mode", Short: "Show the access modes, or end a gate that was left up"}
+	cmd.AddCommand(
+		&cobra.Command{Use: "show", Short: "Show which access modes are on", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			modes, err := in.Modes(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.format == "json" {
+				return a.json(modes)
+			}
+			a.print(show.Modes(modes))
+			return nil
+		}},
+		&cobra.Command{Use: "normal", Short: "Take down a gate that no run needs", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			if err := in.LowerGate(cmd.Context()); err != nil {
+				return err
+			}
+			a.print(show.Good("the gate is down: users are in") + "\n")
+			return nil
+		}})
+	return cmd
+}
+
+// engine is the process that carries a run on. People do not call it.
+func (a *App) engine() *cobra.Command {
+	var id string
+	cmd := &cobra.Command{Use: "engine", Short: "Carry a run on (started by the other commands)", Hidden: true, Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			in, err := a.open()
+			if err != nil {
+				return err
+			}
+			return in.Engine(cmd.Context(), id)
+		}}
+	cmd.Flags().StringVar(&id, "run", "", "the run")
+	return cmd
+}

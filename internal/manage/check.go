@@ -1,0 +1,92 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"upkeep/internal/plan"
+)
+
+// Finding is one result of a readiness check.
+type Finding struct {
+	ID       string `json:"id"`
+	Level    string `json:"level"` // blocker, warning, info
+	OK       bool   `json:"ok"`
+	Waived   string `json:"waived,omitempty"` // by whom and why
+	Evidence string `json:"evidence,omitempty"`
+	Error    string `json:"error,omitempty"` // the check could not be made
+	Effect   string `json:"effect,omitempty"`
+	Fix      string `json:"fix,omitempty"`
+	Release  string `json:"release,omitempty"`
+	Waivable bool   `json:"waivable,omitempty"`
+}
+
+// Readiness is what stands between an installation and a release.
+type Readiness struct {
+	Installed string    `json:"installed"`
+	To        string    `json:"to"`
+	UpToDate  bool      `json:"upToDate"`
+	Findings  []Finding `json:"findings"`
+}
+
+// Blocked and Warned say whether anything must, or should, be mended first.
+func (r Readiness) Blocked() bool { return r.any("blocker") }
+
+// Warned says that a warning is open.
+func (r Readiness) Warned() bool { return r.any("warning") }
+
+func (r Readiness) any(level string) bool {
+	for _, f := range r.Findings {
+		if !f.OK && f.Level == level && f.Waived == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Check looks at everything that a plan would need, and at the checks of the
+// releases on the way. It changes nothing.
+func (in *Installation) Check(ctx context.Context, req Request) (Readiness, error) {
+	p, err := in.survey(ctx, req)
+	if p != nil {
+		defer os.RemoveAll(p.temp)
+	}
+	var refusal *plan.Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		return Readiness{}, err
+	}
+	r := Readiness{Installed: p.Installed, To: p.To, UpToDate: p.UpToDate, Findings: []Finding{}}
+	for _, h := range p.Input.Hops {
+		for _, c := range h.Release.Checks {
+			res, known := p.Input.Facts.Checks[c.ID]
+			if !known {
+				continue
+			}
+			f := Finding{ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Evidence, Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
+			if f.Level == "" {
+				f.Level = "blocker"
+			}
+			for _, s := range c.Fix {
+				if s.Tell != "" {
+					f.Fix = s.Tell
+				}
+			}
+			if w, ok := req.Waivers[c.ID]; ok && c.Waivable {
+				f.Waived = w
+			} else if w, ok := in.Doc.Waivers[c.ID]; ok && c.Waivable {
+				f.Waived = w.By + ": " + w.Why
+			}
+			r.Findings = append(r.Findings, f)
+		}
+	}
+	if refusal != nil {
+		for _, reason := range refusal.Reasons {
+			if !strings.HasPrefix(reason, "check ") {
+				r.Findings = append(r.Findings, Finding{ID: "plan", Level: "blocker", Evidence: reason})
+			}
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,216 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/engine"
+	"upkeep/internal/journal/sqlite"
+	"upkeep/internal/memo"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+	"upkeep/internal/step"
+	"upkeep/internal/step/access"
+)
+
+// engineTries is how often an engine that could not keep its journal is
+// started anew before a person is waited for; the variable counts them.
+const (
+	engineTries   = 3
+	engineTryName = "UPKEEP_ENGINE_TRY"
+)
+
+// Engine carries the open run on in this process, until it is closed or waits
+// for a person. It is the body of the engine's own process. When another
+// process has the run, it ends at once and without an error.
+func (in *Installation) Engine(ctx context.Context, id string) error {
+	l, held, err := takeLock(in.lockPath())
+	if err != nil {
+		return err
+	}
+	if held != 0 {
+		return nil
+	}
+	defer l.release()
+	in.easeFullDisk()
+	err = in.carryOn(ctx, id)
+	if errors.Is(err, engine.ErrJournal) {
+		// nothing may be retried in a process whose sync has failed
+		return errors.Join(err, in.startAnew(id))
+	}
+	return err
+}
+
+func (in *Installation) startAnew(id string) error {
+	tries, _ := strconv.Atoi(os.Getenv(engineTryName))
+	if tries >= engineTries {
+		return fmt.Errorf("the engine was started anew %d times and still cannot go on: mend the disk, then upkeep resume", tries)
+	}
+	time.Sleep(time.Duration(tries+1) * time.Second)
+	cmd := exec.Command(in.Exe, "engine", "--installation", in.Path, "--run", id)
+	cmd.Env = append(os.Environ(), engineTryName+"="+strconv.Itoa(tries+1))
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr, cmd.Dir = os.Stdout, os.Stderr, detached(), "/"
+	return cmd.Start()
+}
+
+// easeFullDisk gives the reserve free when there is hardly any room left, so
+// that journal and way back have some.
+func (in *Installation) easeFullDisk() {
+	v, err := in.FS.Free(in.State)
+	if err == nil && v.Free < plan.Reserve/2 {
+		if err := in.FS.Remove(in.reservePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(os.Stderr, "cannot give the reserve free: %v\n", err)
+		}
+	}
+}
+
+func (in *Installation) carryOn(ctx context.Context, id string) error {
+	j, err := sqlite.Open(ctx, in.journalPath(), time.Now)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	row, ok, err := j.OpenedRun(ctx)
+	if err != nil {
+		return err
+	}
+	if !ok || row.ID != id {
+		return nil // it was closed meanwhile
+	}
+	r, err := in.load(ctx, j, row)
+	if err != nil {
+		return err
+	}
+	dir := in.RunDir(id)
+	log, err := newEventLog(dir)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+	memos := memo.New(in.FS, dir)
+	handlers := in.handlers()
+	if err := in.resumeModes(ctx, r, memos, handlers["access"].(*access.Handler), log); err != nil {
+		log.Note(err.Error())
+	}
+	defer in.gate.Close()
+	e := engine.New(engine.Config{
+		Journal: j, Memos: memos, Observer: log, Handlers: handlers, Dir: dir, State: in.State,
+		Reaper: &reaper{in: in, plan: r.Plan},
+		Strait: in.easeFullDisk,
+		Fatal:  func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
+	})
+	log.Note(fmt.Sprintf("engine %d goes on with run %s", os.Getpid(), id))
+	v, err := e.Run(ctx, r.Plan, id)
+	switch {
+	case err != nil:
+		log.Note("the engine ends: " + err.Error())
+		return err
+	case v.Waiting != nil:
+		log.Note(fmt.Sprintf("the run waits for a decision at %s", v.Waiting.Step.ID))
+		return nil
+	}
+	log.Note(fmt.Sprintf("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version))
+	if err := in.FS.Remove(in.reservePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// resumeModes brings back what entered access modes need of this process: the
+// gate's listener, which died with the engine before.
+func (in *Installation) resumeModes(ctx context.Context, r *Run, memos *memo.Store, h *access.Handler, log *eventLog) error {
+	var errs []error
+	for _, s := range r.Plan.Steps {
+		st := r.State.Steps[s.ID]
+		if s.Verb != "access" || st == nil || st.Status != run.Done || in.reopened(r, s.ID) {
+			continue
+		}
+		m, err := memos.Read(s.ID, st.Memo)
+		if err == nil {
+			env := step.Env{Run: r.ID, OpID: r.ID + "/" + s.ID + "/do", Direction: step.Forward, Dir: r.Dir, State: in.State, Log: log.Log(), Opened: r.Opened}
+			err = h.Resume(ctx, env, s, m)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cannot bring the access mode of %s back: %w", s.ID, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reopened says whether a later step has ended the mode.
+func (in *Installation) reopened(r *Run, id string) bool {
+	for stepID, st := range r.State.Steps {
+		if st.Touched && st.Status == run.Done {
+			s, ok := r.Plan.Find(stepID)
+			if ok && plan.Ends(s) == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// accessModes gives the modes that a plan enters.
+func accessModes(p *plan.Plan) []plan.AccessParams {
+	var out []plan.AccessParams
+	for _, s := range p.Steps {
+		if s.Verb != "access" || plan.Ends(s) != "" {
+			continue
+		}
+		if params, err := step.Params[plan.AccessParams](s); err == nil {
+			out = append(out, *params)
+		}
+	}
+	return out
+}
+
+// reaper ends what an operation has left: children in its scope, sessions in
+// the product's databases.
+type reaper struct {
+	in   *Installation
+	plan *plan.Plan
+}
+
+// End implements engine.Reaper.
+func (r *reaper) End(ctx context.Context, opID string) (int, error) {
+	n, err := r.in.runner.End(ctx, r.in.runner.Plan(opID))
+	if err != nil {
+		return n, err
+	}
+	for _, d := range databasesOf(r.plan) {
+		if d.Kind == "sqlite" {
+			continue // it has no sessions beyond its processes
+		}
+		db, err := r.in.databases.Open(ctx, d, opID)
+		if err != nil {
+			return n, err
+		}
+		m, err := db.EndSessions(ctx, opID)
+		db.Close()
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// databasesOf lists the databases that a plan touches.
+func databasesOf(p *plan.Plan) []plan.Database {
+	for _, s := range p.Steps {
+		if s.Verb != "backup" {
+			continue
+		}
+		if params, err := step.Params[plan.BackupParams](s); err == nil {
+			return params.Databases
+		}
+	}
+	return nil
+}

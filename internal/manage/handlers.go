@@ -1,0 +1,166 @@
+package manage
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"upkeep/internal/backup"
+	"upkeep/internal/backup/archive"
+	"upkeep/internal/bundle"
+	"upkeep/internal/files"
+	"upkeep/internal/plan"
+	"upkeep/internal/service"
+	"upkeep/internal/step"
+	"upkeep/internal/step/access"
+	stepbackup "upkeep/internal/step/backup"
+	"upkeep/internal/step/check"
+	"upkeep/internal/step/cleanup"
+	"upkeep/internal/step/drain"
+	"upkeep/internal/step/hooks"
+	"upkeep/internal/step/install"
+	"upkeep/internal/step/notify"
+	"upkeep/internal/step/precopy"
+	"upkeep/internal/step/prove"
+	steprun "upkeep/internal/step/run"
+	"upkeep/internal/step/run/child"
+	stepservice "upkeep/internal/step/service"
+	"upkeep/internal/step/stage"
+	"upkeep/internal/step/verify"
+)
+
+// handlers gives the handler of every verb, wired to this computer.
+func (in *Installation) handlers() map[string]step.Handler {
+	runner := child.Runner{Commands: in.runner, FS: in.FS}
+	control := stepservice.Control{Managers: func(opID string, s plan.Service) (service.Manager, error) { return in.services.Manager(s), nil }, Probes: in.probes}
+	bundles := bundleStore{in}
+	points := map[string]*archive.Archive{}
+	engines := func(dir string) backup.Engine {
+		if points[dir] == nil {
+			points[dir] = archive.New(archive.Config{Dir: dir, FS: in.FS})
+		}
+		return points[dir]
+	}
+	return map[string]step.Handler{
+		"access":   access.New(runner, in.probes, in.gate),
+		"backup":   stepbackup.New(in.FS, engines, in.databases.Open),
+		"check":    check.New(in.probes),
+		"clean-up": cleanup.New(in.FS, pointStore{engines}),
+		"drain":    drain.New(runner, in.probes),
+		"hooks":    hooks.New(runner, in.probes),
+		"install":  install.New(in.FS),
+		"notify":   notify.New(runner, in.probes),
+		"precopy":  precopy.New(in.FS, engines, in.databases.Open),
+		"prove":    prove.New(in.probes),
+		"restart":  stepservice.NewRestart(control, runner.Records()),
+		"run":      steprun.New(runner, in.probes),
+		"stage":    stage.New(in.FS, bundles, ownership, in.Root),
+		"start":    stepservice.NewStart(control),
+		"stop":     stepservice.NewStop(control),
+		"verify":   verify.New(in.probes),
+	}
+}
+
+// bundleStore opens the copies of bundles that a run keeps, by digest.
+type bundleStore struct{ in *Installation }
+
+func (b bundleStore) open(ctx context.Context, digest string) (*bundle.Bundle, error) {
+	at := filepath.Join(b.in.bundlesDir(), digest)
+	opened, err := bundle.Open(ctx, b.in.FS, at, bundle.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("the run's copy of the bundle: %w", err)
+	}
+	if opened.Digest() != digest {
+		return nil, fmt.Errorf("the run's copy of the bundle in %s was changed", at)
+	}
+	return opened, nil
+}
+
+// Payload implements stage.Bundles.
+func (b bundleStore) Payload(ctx context.Context, digest, payload, sums string) (io.ReadCloser, files.Tree, error) {
+	opened, err := b.open(ctx, digest)
+	if err != nil {
+		return nil, files.Tree{}, err
+	}
+	f, err := opened.FS().Open(sums)
+	if err != nil {
+		return nil, files.Tree{}, err
+	}
+	defer f.Close()
+	t, err := files.ParseAny(f)
+	if err != nil {
+		return nil, files.Tree{}, fmt.Errorf("the sums of the payload %s: %w", payload, err)
+	}
+	r, err := opened.FS().Open(payload)
+	return r, t, err
+}
+
+// Script reads a script of a bundle, and checks that it is the one of the
+// plan.
+func (b bundleStore) Script(ctx context.Context, digest string, s plan.Script) ([]byte, error) {
+	opened, err := b.open(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	text, err := fs.ReadFile(opened.FS(), s.Name)
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != s.SHA256 {
+		return nil, fmt.Errorf("the script %s is not the one of the plan", s.Name)
+	}
+	return text, nil
+}
+
+// ownership resolves an account.
+func ownership(name string) (files.Ownership, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		if uid, perr := strconv.ParseUint(name, 10, 32); perr == nil {
+			u, err = user.LookupId(strconv.FormatUint(uid, 10))
+			if err != nil {
+				return files.Ownership{UID: uint32(uid), GID: uint32(uid)}, nil
+			}
+		} else {
+			return files.Ownership{}, fmt.Errorf("there is no account %s: %w", name, err)
+		}
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return files.Ownership{}, fmt.Errorf("account %s has the number %q: %w", name, u.Uid, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return files.Ownership{}, fmt.Errorf("account %s has the group %q: %w", name, u.Gid, err)
+	}
+	return files.Ownership{UID: uint32(uid), GID: uint32(gid)}, nil
+}
+
+// pointStore shows restore points to the verb that cleans up.
+type pointStore struct{ engines stepbackup.Engines }
+
+// List implements cleanup.Points.
+func (p pointStore) List(ctx context.Context, dir string) ([]cleanup.Point, error) {
+	list, err := p.engines(dir).List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []cleanup.Point
+	for _, pt := range list {
+		if pt.Broken == "" {
+			out = append(out, cleanup.Point{ID: pt.ID, Run: pt.About.Run, Made: pt.Made})
+		}
+	}
+	return out, nil
+}
+
+// Remove implements cleanup.Points.
+func (p pointStore) Remove(ctx context.Context, dir, id string) error {
+	return p.engines(dir).Remove(ctx, id)
+}

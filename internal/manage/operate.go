@@ -1,0 +1,68 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+)
+
+// StartServices starts the product's services in their order, and waits for
+// each until it is ready.
+func (in *Installation) StartServices(ctx context.Context, p *manifest.Product) error {
+	return in.eachService(ctx, p, func(s plan.Service) error {
+		if err := in.services.Start(ctx, s); err != nil {
+			return err
+		}
+		if s.Ready == nil {
+			return nil
+		}
+		_, err := in.probes.Until(ctx, *s.Ready, 2, probeEvery, s.StartTimeout)
+		return err
+	}, false)
+}
+
+// StopServices stops the product's services, last first.
+func (in *Installation) StopServices(ctx context.Context, p *manifest.Product) error {
+	return in.eachService(ctx, p, func(s plan.Service) error { return in.services.Stop(ctx, s) }, true)
+}
+
+func (in *Installation) eachService(ctx context.Context, p *manifest.Product, f func(plan.Service) error, reverse bool) error {
+	s := in.surveyor()
+	facts := plan.Facts{}
+	r, err := s.Resolver(p, in.Doc, facts)
+	if err != nil {
+		return err
+	}
+	for i := range p.Services {
+		sv := p.Services[i]
+		if reverse {
+			sv = p.Services[len(p.Services)-1-i]
+		}
+		spec, err := r.Service(sv)
+		if err != nil {
+			return err
+		}
+		if err := f(*spec); err != nil {
+			return fmt.Errorf("service %s: %w", sv.ID, err)
+		}
+	}
+	return nil
+}
+
+// LowerGate takes down a gate that no run needs any more.
+func (in *Installation) LowerGate(ctx context.Context) error {
+	r, err := in.OpenRun(ctx)
+	if err != nil {
+		return err
+	}
+	if r != nil {
+		return fmt.Errorf("run %s is open: it switches its modes off itself, on the new version or back on the old one", r.ID)
+	}
+	return in.gate.Down(ctx, in.Doc.ID)
+}
+
+// probeEvery is the pause between two looks at a service that starts.
+const probeEvery = 25 * time.Millisecond

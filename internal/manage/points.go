@@ -1,0 +1,199 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"upkeep/internal/backup"
+	"upkeep/internal/backup/archive"
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+	"upkeep/internal/step"
+)
+
+// Archive is the engine of this installation's restore points.
+func (in *Installation) archive() *archive.Archive {
+	return archive.New(archive.Config{Dir: in.Backup, FS: in.FS})
+}
+
+// Points names the restore points that a run made.
+func (in *Installation) Points(r *Run) []string {
+	var out []string
+	a := in.archive()
+	for _, s := range r.Plan.Steps {
+		if s.Verb != "backup" || r.State.Steps[s.ID] == nil || r.State.Steps[s.ID].Status == run.Pending {
+			continue
+		}
+		params, err := step.Params[plan.BackupParams](s)
+		if err != nil {
+			continue
+		}
+		id := r.ID + "-" + params.Key
+		if p, err := a.Find(context.Background(), id); err == nil {
+			out = append(out, fmt.Sprintf("%s (%s, %s)", id, p.About.Version, plan.Size(p.Size())))
+		}
+	}
+	return out
+}
+
+// ListPoints lists the restore points, oldest first.
+func (in *Installation) ListPoints(ctx context.Context) ([]backup.Point, error) {
+	return in.archive().List(ctx)
+}
+
+// VerifyPoint reads a restore point whole and compares it with its sums.
+func (in *Installation) VerifyPoint(ctx context.Context, id string) error {
+	return in.archive().Verify(ctx, id)
+}
+
+// product gives the product document of what is installed: that of the
+// release which the last run installed, or of the releases at from.
+func (in *Installation) product(ctx context.Context, from string) (*manifest.Product, error) {
+	if from != "" {
+		rs, err := in.OpenReleases(ctx, from, "")
+		if err != nil {
+			return nil, err
+		}
+		return rs[len(rs)-1].Product, nil
+	}
+	s, err := in.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range s.Record {
+		r, err := in.openRelease(ctx, filepath.Join(in.bundlesDir(), i.Bundle), "")
+		if err != nil {
+			return nil, err
+		}
+		return r.Product, nil
+	}
+	return nil, errors.New("Upkeep has not upgraded this installation yet, so it does not know the product's document: name a release's bundle with --from")
+}
+
+// CreatePoint makes a restore point of the product as it runs: each database
+// is of one moment, files and databases are not of the same one.
+func (in *Installation) CreatePoint(ctx context.Context, from, note string, progress func(done int64, part string)) (backup.Point, error) {
+	p, err := in.product(ctx, from)
+	if err != nil {
+		return backup.Point{}, err
+	}
+	s := in.surveyor()
+	facts, err := s.Basics(ctx, p, in.Doc)
+	if err != nil {
+		return backup.Point{}, err
+	}
+	r, err := s.Resolver(p, in.Doc, facts)
+	if err != nil {
+		return backup.Point{}, err
+	}
+	version, err := installedVersion(p, facts)
+	if err != nil {
+		return backup.Point{}, err
+	}
+	req := backup.Request{ID: time.Now().UTC().Format("20060102-150405") + "-hand", Live: true, Progress: progress,
+		About: backup.About{Product: p.ID, Version: version, Node: in.Node, Note: note}}
+	for _, id := range p.Order {
+		c := p.Components[id]
+		switch {
+		case c.Kind == "tree":
+			at, err := r.Scope.Expand(c.At.Path)
+			if err != nil {
+				return backup.Point{}, err
+			}
+			req.Files = append(req.Files, backup.FilePart{Name: id, Path: at})
+		case c.Database():
+			d, err := r.Database(id)
+			if err != nil {
+				return backup.Point{}, err
+			}
+			db, err := in.databases.Open(ctx, *d, "backup-"+req.ID)
+			if err != nil {
+				return backup.Point{}, err
+			}
+			defer db.Close()
+			req.Databases = append(req.Databases, backup.DatabasePart{Name: id, DB: db})
+		}
+	}
+	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
+		return backup.Point{}, err
+	}
+	l, held, err := takeLock(in.lockPath())
+	if err != nil {
+		return backup.Point{}, err
+	}
+	if held != 0 {
+		return backup.Point{}, &BusyError{PID: held, Run: "?", By: "?"}
+	}
+	defer l.release()
+	return in.archive().Finish(ctx, req)
+}
+
+// RestorePoint puts a restore point back in place: the services are stopped,
+// every part is restored and compared, and the services start again. It is
+// refused while a run is open.
+func (in *Installation) RestorePoint(ctx context.Context, id, from string, say func(string)) error {
+	if r, err := in.OpenRun(ctx); err != nil || r != nil {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("run %s is open: upkeep back puts the product back by its own restore point", r.ID)
+	}
+	a := in.archive()
+	pt, err := a.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	p, err := in.product(ctx, from)
+	if err != nil {
+		return err
+	}
+	say("verifying the restore point, all of it")
+	if err := a.Verify(ctx, id); err != nil {
+		return err
+	}
+	l, held, err := takeLock(in.lockPath())
+	if err != nil {
+		return err
+	}
+	if held != 0 {
+		return &BusyError{PID: held, Run: "?", By: "?"}
+	}
+	defer l.release()
+	say("stopping the services")
+	if err := in.StopServices(ctx, p); err != nil {
+		return err
+	}
+	for _, part := range pt.Parts {
+		say("restoring " + part.Name)
+		if err := in.restorePart(ctx, a, p, pt, part); err != nil {
+			return fmt.Errorf("%s could not be restored; the services stay stopped, give the same command again when it is mended: %w", part.Name, err)
+		}
+	}
+	say("starting the services")
+	return in.StartServices(ctx, p)
+}
+
+func (in *Installation) restorePart(ctx context.Context, a *archive.Archive, p *manifest.Product, pt backup.Point, part backup.Part) error {
+	if part.Kind == "files" {
+		_, err := a.RestoreFiles(ctx, pt.ID, part.Name, backup.Target{Path: part.Path, OpID: "restore-" + pt.ID})
+		return err
+	}
+	r, err := in.surveyor().Resolver(p, in.Doc, plan.Facts{})
+	if err != nil {
+		return err
+	}
+	d, err := r.Database(part.Name)
+	if err != nil {
+		return err
+	}
+	db, err := in.databases.Open(ctx, *d, "restore-"+pt.ID)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return a.RestoreDatabase(ctx, pt.ID, part.Name, db)
+}

@@ -1,0 +1,56 @@
+package manage
+
+import (
+	"context"
+	"errors"
+
+	"upkeep/internal/journal"
+)
+
+// Status is where an installation is, from its own state alone: it asks
+// neither the product nor its database.
+type Status struct {
+	Installation string
+	Product      string
+	Document     string
+	Open         *Run // the run that is open
+	Last         *journal.Run
+	Record       []journal.Installed
+	Modes        []string // gates that are up though no run is open
+}
+
+// Status reads where the installation is. It writes nothing.
+func (in *Installation) Status(ctx context.Context) (Status, error) {
+	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	defer j.Close()
+	if s.Record, err = j.Record(ctx); err != nil {
+		return s, err
+	}
+	rows, err := j.Runs(ctx)
+	if err != nil {
+		return s, err
+	}
+	for _, row := range rows {
+		if row.Closed.IsZero() {
+			if s.Open, err = in.load(ctx, j, row); err != nil {
+				return s, err
+			}
+			continue
+		}
+		s.Last = &row
+		break
+	}
+	if s.Open == nil && in.Root {
+		if st, err := in.gate.State(ctx, in.Doc.ID); err == nil && st.Up {
+			s.Modes = append(s.Modes, "maintenance (the gate)")
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,119 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"upkeep/internal/bundle"
+	"upkeep/internal/document"
+	"upkeep/internal/document/yaml"
+	"upkeep/internal/durable"
+	"upkeep/internal/manifest"
+	"upkeep/internal/site"
+)
+
+// LintResult is what lint says of one document.
+type LintResult struct {
+	Path     string             `json:"path"`
+	Error    string             `json:"error,omitempty"` // mistakes of form, with their places
+	Findings []manifest.Finding `json:"findings,omitempty"`
+}
+
+// Clean says that nothing was found.
+func (r LintResult) Clean() bool { return r.Error == "" && len(r.Findings) == 0 }
+
+// Usable says that a bundle can be built of it: there may be warnings.
+func (r LintResult) Usable() bool {
+	return r.Error == "" && !slices.ContainsFunc(r.Findings, func(f manifest.Finding) bool { return f.Level == manifest.LevelError })
+}
+
+// Lint checks a product and release document, an installation document, or
+// the manifest in a folder.
+func Lint(path string) LintResult {
+	r := LintResult{Path: path}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		r.Path = filepath.Join(path, bundle.ManifestName)
+	}
+	text, err := os.ReadFile(r.Path)
+	if err != nil {
+		r.Error = fmt.Sprintf("cannot read the document: %v", err)
+		return r
+	}
+	nodes, err := yaml.Parse(r.Path, text)
+	if err != nil {
+		r.Error = document.Pretty(err)
+		return r
+	}
+	src := document.Source{Name: r.Path, Text: text}
+	if len(nodes) == 1 && nodes[0].Get("installation") != nil {
+		if _, err := site.Decode(src, nodes); err != nil {
+			r.Error = document.Pretty(err)
+		}
+		return r
+	}
+	p, rel, err := manifest.Decode(src, nodes)
+	if err != nil {
+		r.Error = document.Pretty(err)
+		return r
+	}
+	r.Findings = manifest.Lint(p, rel)
+	return r
+}
+
+// BuildBundle lints the manifest of a source folder and builds its bundle.
+func BuildBundle(ctx context.Context, src, dest string) (digest string, err error) {
+	if r := Lint(src); !r.Usable() {
+		if r.Error != "" {
+			return "", fmt.Errorf("the manifest has mistakes:\n%s", r.Error)
+		}
+		return "", fmt.Errorf("the manifest has mistakes: see upkeep vendor lint %s", src)
+	}
+	from, err := filepath.Abs(src)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(dest)
+	if err != nil {
+		return "", err
+	}
+	return bundle.Build(ctx, durable.OS(), from, to, bundle.BuildOptions{Exclude: []string{".git"}})
+}
+
+// Schema gives the JSON Schema of a kind of document.
+func Schema(kind string) ([]byte, error) {
+	switch kind {
+	case "manifest":
+		return nil, fmt.Errorf("pending")
+	case "installation":
+		return nil, fmt.Errorf("pending")
+	}
+	return nil, fmt.Errorf("there is no schema of %q: say manifest or installation", kind)
+}
+
+// Modes reads which access modes are on: the gate, and those of the product
+// that the open or last plan knows.
+func (in *Installation) Modes(ctx context.Context) (map[string]bool, error) {
+	out := map[string]bool{}
+	if in.Root {
+		st, err := in.gate.State(ctx, in.Doc.ID)
+		if err != nil {
+			return nil, err
+		}
+		out["gate"] = st.Up
+	}
+	r, err := in.Run(ctx, "")
+	if err != nil {
+		return out, nil // nothing was run: only the gate could be on
+	}
+	for _, p := range accessModes(r.Plan) {
+		if p.Marker == "" {
+			continue
+		}
+		_, err := in.FS.Lstat(p.Marker)
+		out[p.Mode] = err == nil
+	}
+	return out, nil
+}
