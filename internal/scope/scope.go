@@ -91,7 +91,7 @@ type Command struct {
 
 	Output      io.Writer           // standard error and output, one whole line a Write; nil = only the tail is kept
 	OutputLimit int64               // bytes handed to Output; 0 = DefaultOutputLimit. The rest is counted and cut.
-	Redact      func([]byte) []byte // applied to each line before anybody sees it
+	Redact      func([]byte) []byte // applied to each line before anybody sees it; one longer than 8 KiB comes in parts
 }
 
 // Result is what became of a child. It is filled also when Run returns an error.
