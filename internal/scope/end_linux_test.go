@@ -5,16 +5,12 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"upkeep/internal/scope/kin"
 	"upkeep/internal/scope/proc"
-	"upkeep/internal/scope/proctest"
 )
 
 func TestWandererIsEnded(t *testing.T) {
