@@ -126,7 +126,7 @@ func TestContract(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			steptest.Run(t, steptest.Subject[*world]{Mixed: c.mixed, Moments: 14,
+			steptest.Run(t, steptest.Subject[*world]{Mixed: c.mixed, Moments: 8,
 				New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *world) {
 					w, fsys := c.world(t), k.FS()
 					if c.fs != nil {

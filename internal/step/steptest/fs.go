@@ -96,17 +96,29 @@ func (f *deadlyFS) SwapLink(link, target string) error {
 }
 
 func (f *deadlyFS) Remove(path string) error {
-	return f.write("remove", path, func() error { return f.gone(path, f.raw.Remove(path)) }, func(l ledger) { l.name(path) })
+	return f.k.moment("remove "+filepath.Base(path), func() error { return f.gone(path, f.raw.Remove(path)) }, nil)
 }
 
 func (f *deadlyFS) RemoveAll(path string) error {
-	return f.k.moment("removeall "+filepath.Base(path), func() error {
-		err := f.gone(path, f.raw.RemoveAll(path))
-		if err == nil && !f.synced {
-			f.k.note(func(l ledger) { l.name(path) })
-		}
-		return err
-	}, func() error { return f.half(path) })
+	return f.k.moment("removeall "+filepath.Base(path), func() error { return f.gone(path, f.raw.RemoveAll(path)) },
+		func() error { return f.half(path) })
+}
+
+// gone notes a removal. What had not even a durable name needs no sync.
+func (f *deadlyFS) gone(path string, err error) error {
+	if err == nil {
+		f.k.note(func(l ledger) {
+			fresh := l["name of "+path]
+			l.gone(path)
+			switch {
+			case f.synced:
+				l.syncedDir(filepath.Dir(path))
+			case !fresh:
+				l.name(path)
+			}
+		})
+	}
+	return err
 }
 
 // half removes the first half of what is in a directory, in the order in which
@@ -129,13 +141,6 @@ func (f *deadlyFS) half(path string) error {
 		}
 	}
 	return nil
-}
-
-func (f *deadlyFS) gone(path string, err error) error {
-	if err == nil {
-		f.k.note(func(l ledger) { l.gone(path) })
-	}
-	return err
 }
 
 func (f *deadlyFS) Symlink(target, link string) error {

@@ -67,7 +67,8 @@ type Subject[W World] struct {
 	// both fingerprints before they are compared. Nil: nothing.
 	Kept func(fingerprint string) string
 	// Moments bounds how many moments are tried in each direction and manner;
-	// they are spread evenly over all that there are. 0: 30.
+	// they are spread evenly over all that there are. 0: 30. All are tried when
+	// UPKEEP_SLOW=1 is set.
 	Moments int
 }
 
