@@ -138,7 +138,7 @@ func (a *App) open() (*manage.Installation, error) {
 // command is how upkeep is called for this installation, for lines that say
 // what to type next.
 func (a *App) command() string {
-	if a.installation == "" {
+	if a.installation == "" || a.installation == a.Getenv("UPKEEP_INSTALLATION") {
 		return "upkeep"
 	}
 	return "upkeep --installation " + a.installation

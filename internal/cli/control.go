@@ -31,10 +31,11 @@ func (a *App) resume() *cobra.Command {
 			if r.Waiting != nil {
 				return a.end(in, r, in.Forecast(r.ID).Outage)
 			}
+			at := in.Latest(r.ID)
 			if err := in.Launch(cmd.Context(), r.ID); err != nil {
 				return err
 			}
-			return a.watch(cmd.Context(), in, r.ID, in.Forecast(r.ID))
+			return a.watch(cmd.Context(), in, r.ID, at)
 		}}
 }
 
@@ -45,6 +46,10 @@ func (a *App) decided(cmd *cobra.Command, d run.Decided) error {
 		return err
 	}
 	d.By = a.person()
+	at := int64(0)
+	if open, err := in.OpenRun(cmd.Context()); err == nil && open != nil {
+		at = in.Latest(open.ID)
+	}
 	r, err := in.Decide(cmd.Context(), d)
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (a *App) decided(cmd *cobra.Command, d run.Decided) error {
 	if err := in.Launch(cmd.Context(), r.ID); err != nil {
 		return err
 	}
-	return a.watch(cmd.Context(), in, r.ID, in.Forecast(r.ID))
+	return a.watch(cmd.Context(), in, r.ID, at)
 }
 
 func (a *App) back() *cobra.Command {

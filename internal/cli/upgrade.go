@@ -14,7 +14,6 @@ import (
 	"upkeep/internal/cli/live"
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
-	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
@@ -152,7 +151,7 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 	if err != nil {
 		return err
 	}
-	return a.watch(ctx, in, id, p.Forecast)
+	return a.watch(ctx, in, id, 0)
 }
 
 // ask asks a question of yes and no. Without a terminal there is nobody to
@@ -173,21 +172,23 @@ func (a *App) ask(question string) (bool, error) {
 
 // watch shows a run until it ends or the person has seen enough, and then
 // the one screen at the end.
-func (a *App) watch(ctx context.Context, in *manage.Installation, id string, f plan.Forecast) error {
+func (a *App) watch(ctx context.Context, in *manage.Installation, id string, from int64) error {
 	first, err := in.Run(ctx, id)
 	if err != nil {
 		return err
 	}
+	f := in.Forecast(id)
 	t := live.NewTrack(first.Plan, f.Steps, first.Opened)
+	t.Seek(first.State)
 	var r *manage.Run
 	out := a.writer(a.Out)
 	switch {
 	case a.format == "json":
-		r, err = in.Attach(ctx, id, func(manage.Event) {})
+		r, err = in.Attach(ctx, id, from, func(manage.Event) {})
 	case a.tty():
-		r, err = live.Screen(ctx, a.In, os.Stdout, in, id, t)
+		r, err = live.Screen(ctx, a.In, os.Stdout, in, id, from, t)
 	default:
-		r, err = live.Plain(ctx, out, in, id, t)
+		r, err = live.Plain(ctx, out, in, id, from, t)
 	}
 	if errors.Is(err, live.ErrDetached) || err != nil && ctx.Err() != nil {
 		a.print(show.Detached(id, a.command()))
@@ -243,10 +244,11 @@ func (a *App) settle(ctx context.Context, in *manage.Installation) error {
 		return a.end(in, r, in.Forecast(r.ID).Outage)
 	}
 	a.print(show.Careful(fmt.Sprintf("run %s was interrupted; it is carried on first", r.ID)) + "\n")
+	at := in.Latest(r.ID)
 	if err := in.Launch(ctx, r.ID); err != nil {
 		return err
 	}
-	if err := a.watch(ctx, in, r.ID, in.Forecast(r.ID)); err != nil {
+	if err := a.watch(ctx, in, r.ID, at); err != nil {
 		return err
 	}
 	a.print("\nThe interrupted run is over. Give the command again to go on from here.\n")

@@ -23,11 +23,13 @@ import (
 	"upkeep/internal/step/check"
 	"upkeep/internal/step/cleanup"
 	"upkeep/internal/step/drain"
+	"upkeep/internal/step/hold"
 	"upkeep/internal/step/hooks"
 	"upkeep/internal/step/install"
 	"upkeep/internal/step/notify"
 	"upkeep/internal/step/precopy"
 	"upkeep/internal/step/prove"
+	"upkeep/internal/step/record"
 	steprun "upkeep/internal/step/run"
 	"upkeep/internal/step/run/child"
 	stepservice "upkeep/internal/step/service"
@@ -47,17 +49,21 @@ func (in *Installation) handlers() map[string]step.Handler {
 		}
 		return points[dir]
 	}
+	backups := stepbackup.New(in.FS, engines, in.databases.Open)
 	return map[string]step.Handler{
 		"access":   access.New(runner, in.probes, in.gate),
-		"backup":   stepbackup.New(in.FS, engines, in.databases.Open),
+		"backup":   backups,
 		"check":    check.New(in.probes),
 		"clean-up": cleanup.New(in.FS, pointStore{engines}),
 		"drain":    drain.New(runner, in.probes),
+		"hold":     hold.New(runner, control),
 		"hooks":    hooks.New(runner, in.probes),
 		"install":  install.New(in.FS),
 		"notify":   notify.New(runner, in.probes),
 		"precopy":  precopy.New(in.FS, engines, in.databases.Open),
 		"prove":    prove.New(in.probes),
+		"record":   record.New(runner, in.probes),
+		"restore":  stepbackup.NewAnchor(backups),
 		"restart":  stepservice.NewRestart(control, runner.Records()),
 		"run":      steprun.New(runner, in.probes),
 		"stage":    stage.New(in.FS, bundles, ownership, in.Root),

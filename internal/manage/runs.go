@@ -255,11 +255,20 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 	return fmt.Errorf("the engine (process %d) did not take the run within 2.5 s: see %s", cmd.Process.Pid, out.Name())
 }
 
-// Attach shows the events of a run from its beginning, until its engine has
-// ended. An engine that dies is started anew, at most a few times in a row
+// Latest is the place in a run's events behind what was told so far.
+func (in *Installation) Latest(id string) int64 {
+	info, err := os.Stat(filepath.Join(in.RunDir(id), "events.jsonl"))
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Attach shows the events of a run from a place on (0: its beginning), until
+// its engine has ended. An engine that dies is started anew, at most a few times in a row
 // without getting on. Ending ctx leaves the run going.
-func (in *Installation) Attach(ctx context.Context, id string, sink func(Event)) (*Run, error) {
-	var offset int64
+func (in *Installation) Attach(ctx context.Context, id string, from int64, sink func(Event)) (*Run, error) {
+	offset := from
 	path := filepath.Join(in.RunDir(id), "events.jsonl")
 	last, futile := int64(-1), 0
 	for {

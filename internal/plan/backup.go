@@ -20,6 +20,18 @@ func (b *builder) backupPhase(rel *manifest.Release) {
 	b.phase(manifest.AfterBackup, rel)
 }
 
+// anchor marks the point from which the way back restores, where the restore
+// point was made before the stop: data is put back only while nothing of the
+// product runs.
+func (b *builder) anchor() {
+	bp := b.backupParams("origin", b.in.From, b.first())
+	if bp == nil {
+		return
+	}
+	b.add(Step{ID: "restore", Verb: "restore", Phase: string(manifest.Stop), Class: Reversible,
+		Title: "from here on the way back restores the data"}, bp)
+}
+
 func (p *BackupParams) parts() []string {
 	var out []string
 	for _, f := range p.Files {
@@ -48,7 +60,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 			}
 		}
 	}
-	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup, Prove: b.in.Prove}
+	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
 	for _, id := range b.res.Product.Order {
 		if len(of) > 0 && !slices.Contains(of, id) {
 			continue
@@ -92,13 +104,15 @@ func listedArgs(steps []manifest.Step, verb string) []string {
 	return out
 }
 
-// covers tells each backup which steps change data after it.
+// covers tells each step that restores on the way back which steps change
+// data after it.
 func (b *builder) covers() {
 	for i, d := range b.drafts {
 		p, ok := d.params.(*BackupParams)
-		if !ok || d.Verb != "backup" {
+		if !ok || !b.restores(i) {
 			continue
 		}
+		p.Prove = b.in.Prove
 		for _, later := range b.drafts[i+1:] {
 			if later.Writes && later.Class != Irreversible {
 				p.Covers = append(p.Covers, later.ID)
@@ -115,6 +129,22 @@ func (b *builder) covers() {
 			}
 		}
 	}
+}
+
+// restores says whether the undo of step i is what restores: that of a
+// backup, unless an anchor of its restore point follows.
+func (b *builder) restores(i int) bool {
+	switch b.drafts[i].Verb {
+	case "restore":
+		return true
+	case "backup":
+		key := b.drafts[i].params.(*BackupParams).Key
+		return !slices.ContainsFunc(b.drafts[i+1:], func(d *draft) bool {
+			p, ok := d.params.(*BackupParams)
+			return ok && d.Verb == "restore" && p.Key == key
+		})
+	}
+	return false
 }
 
 // refuseUnsafe refuses a step that changes data with nothing to put it back.

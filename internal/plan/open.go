@@ -74,6 +74,7 @@ func (b *builder) open() {
 	if shown {
 		b.backupPhase(rel)
 		b.close(rel)
+		b.anchor()
 		return
 	}
 	b.close(rel)

@@ -13,13 +13,13 @@ import (
 
 // Attacher gives the events of a run until its engine has ended.
 type Attacher interface {
-	Attach(ctx context.Context, id string, sink func(manage.Event)) (*manage.Run, error)
+	Attach(ctx context.Context, id string, from int64, sink func(manage.Event)) (*manage.Run, error)
 }
 
 // Plain shows a run as lines: one when a step begins to matter, one when it
 // has ended.
-func Plain(ctx context.Context, out io.Writer, a Attacher, id string, t *Track) (*manage.Run, error) {
-	return a.Attach(ctx, id, func(e manage.Event) {
+func Plain(ctx context.Context, out io.Writer, a Attacher, id string, from int64, t *Track) (*manage.Run, error) {
+	return a.Attach(ctx, id, from, func(e manage.Event) {
 		line := t.Apply(e)
 		switch {
 		case e.Kind == manage.EventEnded:

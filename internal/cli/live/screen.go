@@ -72,12 +72,12 @@ func (s screen) View() tea.View {
 
 // Screen shows a run with a moving bar. ErrDetached says that the person
 // pressed Ctrl-C or q: the run goes on.
-func Screen(ctx context.Context, in io.Reader, out io.Writer, a Attacher, id string, t *Track) (*manage.Run, error) {
+func Screen(ctx context.Context, in io.Reader, out io.Writer, a Attacher, id string, from int64, t *Track) (*manage.Run, error) {
 	actx, stop := context.WithCancel(ctx)
 	defer stop()
 	p := tea.NewProgram(screen{track: t, width: 80}, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(os.Environ()))
 	go func() {
-		r, err := a.Attach(actx, id, func(e manage.Event) { p.Send(eventMsg(e)) })
+		r, err := a.Attach(actx, id, from, func(e manage.Event) { p.Send(eventMsg(e)) })
 		p.Send(endMsg{r, err})
 	}()
 	final, err := p.Run()

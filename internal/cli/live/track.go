@@ -47,6 +47,16 @@ func NewTrack(p *plan.Plan, forecast map[string]time.Duration, began time.Time) 
 	return t
 }
 
+// Seek takes up what has been done before the watching began.
+func (t *Track) Seek(s *run.State) {
+	for id, st := range s.Steps {
+		if st.Status == run.Done {
+			delete(t.left, id)
+			t.Done = max(t.Done, t.number[id])
+		}
+	}
+}
+
 // Apply takes in an event and gives the line that stays on the screen for
 // it; empty when it leaves none.
 func (t *Track) Apply(e manage.Event) string {
