@@ -173,3 +173,6 @@ func explain(err error) error {
 	}
 	return fmt.Errorf("%w: %w", kind, err)
 }
+
+// TempDir is where a dump needs room for one copy of the database.
+func (db *DB) TempDir() string { return db.config.Temp }

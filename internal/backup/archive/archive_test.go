@@ -1,0 +1,15 @@
+package archive
+
+import (
+	"testing"
+
+	"upkeep/internal/backup"
+	"upkeep/internal/backup/backuptest"
+	"upkeep/internal/durable"
+)
+
+func TestContract(t *testing.T) {
+	backuptest.Run(t, func(t *testing.T, dir string, fs durable.FS) backup.Engine {
+		return New(Config{Dir: dir, FS: fs})
+	})
+}

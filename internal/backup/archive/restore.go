@@ -1,0 +1,247 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"upkeep/internal/backup"
+	"upkeep/internal/database"
+	"upkeep/internal/durable"
+	"upkeep/internal/files"
+)
+
+// ready is added to the name of a staged tree that is whole and on the disk.
+const ready = ".ready"
+
+// RestoreFiles unpacks the part beside the target, compares it with the
+// manifest, makes it durable, and then exchanges the two, or carries over what
+// differs. Before that moment the target is untouched.
+func (a *Archive) RestoreFiles(ctx context.Context, id, part string, to backup.Target) (backup.Restored, error) {
+	r, err := a.restore(ctx, id, part, to)
+	if err != nil {
+		return r, fmt.Errorf("cannot restore %s of restore point %s to %s: %w", part, id, to.Path, err)
+	}
+	return r, nil
+}
+
+func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target) (backup.Restored, error) {
+	var done backup.Restored
+	_, part, tree, err := a.part(ctx, id, name)
+	if err != nil {
+		return done, err
+	}
+	w := &restoring{Archive: a, id: id, part: part, tree: tree, to: to, staging: files.StagingName(to.Path, to.OpID)}
+	now, err := w.scan(ctx, to.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		now = files.Tree{}
+	case err != nil:
+		return done, err
+	}
+	done.Changed = w.differences(now)
+	if len(done.Changed) == 0 {
+		// Nothing to do, or an earlier run died after the exchange.
+		done.Old, err = w.settle(ctx)
+		return done, err
+	}
+	if err := w.stage(ctx); err != nil {
+		return done, err
+	}
+	done.InPlace, err = w.inPlace(now)
+	if err != nil {
+		return done, err
+	}
+	if done.InPlace {
+		err = w.carry(ctx, now)
+	} else {
+		err = w.exchange(len(now.Entries) > 0)
+	}
+	if errors.Is(err, durable.ErrExchangeUnsupported) {
+		done.InPlace = true
+		err = w.carry(ctx, now)
+	}
+	if err != nil {
+		return done, err
+	}
+	if !done.InPlace {
+		if done.Old, err = w.settle(ctx); err != nil {
+			return done, err
+		}
+	} else if err := a.fs.RemoveAll(w.staging + ready); err != nil {
+		return done, err
+	}
+	return done, w.prove(ctx, done.InPlace)
+}
+
+// restoring is one restore of one part.
+type restoring struct {
+	*Archive
+	id      string
+	part    backup.Part
+	tree    files.Tree
+	to      backup.Target
+	staging string
+}
+
+func (w *restoring) scan(ctx context.Context, path string) (files.Tree, error) {
+	return files.Scan(ctx, w.fs, path, files.Options{Exclude: w.part.Exclude, Hash: true})
+}
+
+// stage unpacks beside the target. The name says when it is whole.
+func (w *restoring) stage(ctx context.Context) error {
+	if err := w.aside(ctx); err != nil {
+		return err
+	}
+	if err := w.fs.RemoveAll(w.staging); err != nil {
+		return err
+	}
+	if err := w.fs.MkdirAll(filepath.Dir(w.staging), 0o755); err != nil {
+		return err
+	}
+	if v, err := w.fs.Free(filepath.Dir(w.staging)); err != nil {
+		return err
+	} else if need := w.tree.Bytes(); need > v.Free {
+		return &backup.SpaceError{Need: backup.Need{Volume: v.ID, Path: filepath.Dir(w.to.Path), Bytes: need, Free: v.Free}}
+	}
+	err := w.unpack(ctx, w.id, w.part, w.tree, func(r io.Reader) (files.Tree, error) {
+		return files.Unpack(ctx, w.fs, r, w.staging, unlimited(w.tree))
+	})
+	if err != nil {
+		return errors.Join(err, w.fs.RemoveAll(w.staging))
+	}
+	// What is on the disk now is compared, not what went there.
+	got, err := files.Scan(ctx, w.fs, w.staging, files.Options{Hash: true})
+	if err == nil {
+		err = differ(w.part.Name, w.tree, got)
+	}
+	if err == nil {
+		err = w.fs.SyncTree(w.staging)
+	}
+	if err != nil {
+		return errors.Join(err, w.fs.RemoveAll(w.staging))
+	}
+	return w.fs.Rename(w.staging, w.staging+ready)
+}
+
+// aside looks at what lies under the name of a whole staged tree: of a run that
+// died. Our own copy is removed; anything else is the replaced tree of a run
+// after which the target was changed again, and is kept under another name.
+func (w *restoring) aside(ctx context.Context) error {
+	got, err := w.scan(ctx, w.staging+ready)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(files.Compare(w.tree, got, files.Ignore{})) == 0 {
+		return w.fs.RemoveAll(w.staging + ready)
+	}
+	for n := 1; ; n++ {
+		err := w.fs.Rename(w.staging+ready, fmt.Sprintf("%s.replaced-%d", w.to.Path, n))
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+}
+
+// exchange swaps the trees; a target that is missing is simply put there.
+func (w *restoring) exchange(exists bool) error {
+	if !exists {
+		if _, err := w.fs.Lstat(w.to.Path); errors.Is(err, fs.ErrNotExist) {
+			return w.fs.Rename(w.staging+ready, w.to.Path)
+		}
+	}
+	return w.fs.Exchange(w.staging+ready, w.to.Path)
+}
+
+// settle disposes of the replaced tree and of what else is staged.
+func (w *restoring) settle(ctx context.Context) (old string, err error) {
+	if err := w.fs.RemoveAll(w.staging); err != nil {
+		return "", err
+	}
+	if _, err := w.fs.Lstat(w.staging + ready); errors.Is(err, fs.ErrNotExist) {
+		return w.kept(), nil
+	} else if err != nil {
+		return "", err
+	}
+	if w.to.KeepOld == "" {
+		return "", w.fs.RemoveAll(w.staging + ready)
+	}
+	// The copy of a run that found nothing to do any more is not the old tree.
+	got, err := w.scan(ctx, w.staging+ready)
+	if err != nil {
+		return "", err
+	}
+	if len(files.Compare(w.tree, got, files.Ignore{})) == 0 {
+		return w.kept(), w.fs.RemoveAll(w.staging + ready)
+	}
+	if err := w.fs.Rename(w.staging+ready, w.to.KeepOld); err != nil {
+		return "", err
+	}
+	return w.to.KeepOld, nil
+}
+
+// kept is where an earlier run of this operation put the replaced tree.
+func (w *restoring) kept() string {
+	if w.to.KeepOld != "" {
+		if _, err := w.fs.Lstat(w.to.KeepOld); err == nil {
+			return w.to.KeepOld
+		}
+	}
+	return ""
+}
+
+// prove reads the target back. After an exchange it is the very tree that was
+// read before; after work in place it is read again.
+func (w *restoring) prove(ctx context.Context, all bool) error {
+	o := files.Options{Exclude: w.part.Exclude, Hash: all}
+	got, err := files.Scan(ctx, w.fs, w.to.Path, o)
+	if err != nil {
+		return err
+	}
+	if list := w.differences(got); len(list) > 0 {
+		return fmt.Errorf("%w: %s (%d differences)", backup.ErrNotProven, list[0], len(list))
+	}
+	return nil
+}
+
+// RestoreDatabase streams the dump: its sum is compared before the database
+// takes it over, since the reader ends in an error otherwise.
+func (a *Archive) RestoreDatabase(ctx context.Context, id, name string, db database.Database) error {
+	fail := func(err error) error {
+		return fmt.Errorf("cannot restore %s of restore point %s: %w", name, id, err)
+	}
+	p, err := a.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	part, err := p.Part(name)
+	if err != nil {
+		return err
+	}
+	stored, ok := part.File(backup.Dump)
+	if !ok || part.Dump == nil || part.Kind != db.Kind() {
+		return fail(fmt.Errorf("it is a part of kind %s, and the database is %s", part.Kind, db.Kind()))
+	}
+	r, err := a.unzip(ctx, id, stored)
+	if err != nil {
+		return fail(err)
+	}
+	err = db.Restore(ctx, plainReader{r})
+	if err := errors.Join(err, r.Close()); err != nil {
+		return fail(err)
+	}
+	got, err := db.Fingerprint(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if list := database.Compare(part.Dump.Fingerprint, got); len(list) > 0 {
+		return fail(fmt.Errorf("%w: %s", backup.ErrNotProven, database.Summary(list)))
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+
+	"github.com/klauspost/compress/zstd"
+
+	"upkeep/internal/backup"
+	"upkeep/internal/durable"
+)
+
+// Bounds that keep the memory of a backup of any size in the tens of megabytes:
+// two blocks at a time, and a window that every zstd reads without asking.
+const (
+	workers = 2
+	window  = 4 << 20
+)
+
+// sink is one file of a restore point being written: what is written to it is
+// compressed, counted and summed.
+type sink struct {
+	ctx  context.Context
+	name string
+	role backup.Role
+	file durable.File
+	sum  hash.Hash // of the file
+	size int64
+	zip  *zstd.Encoder
+	raw  hash.Hash // of the content
+	in   int64
+	tell func(int64)
+}
+
+// create begins a compressed file in the folder dir. tell hears of content
+// taken, in bytes.
+func (a *Archive) create(ctx context.Context, dir, name string, role backup.Role, tell func(int64)) (*sink, error) {
+	f, err := a.fs.Create(a.path(dir, name), 0o600)
+	if err != nil {
+		return nil, err
+	}
+	s := &sink{ctx: ctx, name: name, role: role, file: f, sum: sha256.New(), tell: tell}
+	if role == backup.Dump || role == backup.Globals {
+		s.raw = sha256.New() // the entries of a tar have sums of their own
+	}
+	s.zip, err = zstd.NewWriter(stored{s}, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return s, nil
+}
+
+// Write takes content.
+func (s *sink) Write(p []byte) (int, error) {
+	if err := context.Cause(s.ctx); err != nil {
+		return 0, err
+	}
+	if s.raw != nil {
+		s.raw.Write(p)
+	}
+	n, err := s.zip.Write(p)
+	s.in += int64(n)
+	s.tell(int64(n))
+	return n, err
+}
+
+// content is the sum of what was taken.
+func (s *sink) content() string { return hex.EncodeToString(s.raw.Sum(nil)) }
+
+// stored is the compressed side.
+type stored struct{ s *sink }
+
+func (w stored) Write(p []byte) (int, error) {
+	n, err := w.s.file.Write(p)
+	w.s.sum.Write(p[:n])
+	w.s.size += int64(n)
+	return n, err
+}
+
+// finish closes the file, synced, and describes it.
+func (s *sink) finish() (backup.Stored, error) {
+	err := s.zip.Close()
+	if err == nil {
+		err = s.file.Sync()
+	}
+	if err := errors.Join(err, s.file.Close()); err != nil {
+		return backup.Stored{}, err
+	}
+	return backup.Stored{Name: s.name, Role: s.role, Bytes: s.size, SHA256: hex.EncodeToString(s.sum.Sum(nil))}, nil
+}
+
+// drop closes what will not be finished: its folder is swept later.
+func (s *sink) drop() {
+	_ = s.zip.Close()  // waits for its goroutines; the content is worth nothing
+	_ = s.file.Close() // likewise
+}
+
+// plain writes a small file as it is.
+func (a *Archive) plain(dir, name string, role backup.Role, data []byte) (backup.Stored, error) {
+	f, err := a.fs.Create(a.path(dir, name), 0o600)
+	if err != nil {
+		return backup.Stored{}, err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return backup.Stored{}, err
+	}
+	sum := sha256.Sum256(data)
+	return backup.Stored{Name: name, Role: role, Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}, nil
+}

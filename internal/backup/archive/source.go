@@ -1,0 +1,108 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"upkeep/internal/backup"
+	"upkeep/internal/durable"
+)
+
+// source reads a stored file back, sum and size compared at its end: whoever
+// reads to the end has read what was written, or gets ErrDamaged.
+type source struct {
+	ctx  context.Context
+	file durable.ReadFile
+	want backup.Stored
+	sum  hash.Hash
+	size int64
+}
+
+func (a *Archive) open(ctx context.Context, dir string, want backup.Stored) (*source, error) {
+	f, err := a.fs.OpenNoFollow(a.path(dir, want.Name))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", backup.ErrDamaged, err)
+	}
+	return &source{ctx: ctx, file: f, want: want, sum: sha256.New()}, nil
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := context.Cause(s.ctx); err != nil {
+		return 0, err
+	}
+	n, err := s.file.Read(p)
+	s.sum.Write(p[:n])
+	s.size += int64(n)
+	switch {
+	case err == io.EOF:
+		if got := hex.EncodeToString(s.sum.Sum(nil)); s.size != s.want.Bytes || got != s.want.SHA256 {
+			return n, fmt.Errorf("%w: %s has %d bytes and the sum %s, expected %d and %s", backup.ErrDamaged, s.want.Name, s.size, got, s.want.Bytes, s.want.SHA256)
+		}
+	case err != nil:
+		err = fmt.Errorf("cannot read %s: %w", s.want.Name, err)
+	}
+	return n, err
+}
+
+func (s *source) Close() error { return s.file.Close() }
+
+// slurp reads a small stored file.
+func (a *Archive) slurp(ctx context.Context, dir string, want backup.Stored) ([]byte, error) {
+	s, err := a.open(ctx, dir, want)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(s)
+	return data, errors.Join(err, s.Close())
+}
+
+// unzipped is the content of a compressed stored file. Its end is reached only
+// if the file's end was, with the right sum.
+type unzipped struct {
+	src *source
+	zip *zstd.Decoder
+}
+
+func (a *Archive) unzip(ctx context.Context, dir string, want backup.Stored) (*unzipped, error) {
+	s, err := a.open(ctx, dir, want)
+	if err != nil {
+		return nil, err
+	}
+	z, err := zstd.NewReader(s, zstd.WithDecoderConcurrency(workers), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(2*window))
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &unzipped{s, z}, nil
+}
+
+func (u *unzipped) Read(p []byte) (int, error) {
+	n, err := u.zip.Read(p)
+	if err == io.EOF {
+		// What zstd has not asked for may still be there.
+		if _, rest := io.Copy(io.Discard, plainReader{u.src}); rest != nil {
+			return n, rest
+		}
+	}
+	if err == nil || err == io.EOF || errors.Is(err, backup.ErrDamaged) {
+		return n, err
+	}
+	if cause := context.Cause(u.src.ctx); cause != nil {
+		return n, cause
+	}
+	return n, fmt.Errorf("%w: %s: %w", backup.ErrDamaged, u.src.want.Name, err)
+}
+
+func (u *unzipped) Close() error {
+	u.zip.Close()
+	return u.src.Close()
+}
+
+// plainReader hides WriteTo and the like.
+type plainReader struct{ io.Reader }

@@ -1,0 +1,161 @@
+package backup
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"upkeep/internal/database"
+)
+
+// Format is the version of the record.
+const Format = 1
+
+// About is what the restore point is of; it is for people and for the journal.
+type About struct {
+	Product string `json:"product,omitempty"`
+	Version string `json:"version,omitempty"`
+	Run     string `json:"run,omitempty"`
+	Node    string `json:"node,omitempty"`
+	Note    string `json:"note,omitempty"`
+}
+
+// Consistency says what of the product was at rest.
+type Consistency string
+
+// AtRest: nothing wrote while the point was made, or it would have failed.
+// Live: each database is of one moment, files and databases are not of the same.
+const (
+	AtRest Consistency = "at rest"
+	Live   Consistency = "live"
+)
+
+// Point is the record of a restore point (restore-point.json).
+type Point struct {
+	Format      int         `json:"format"`
+	ID          string      `json:"id"`
+	Engine      string      `json:"engine"`
+	About       About       `json:"about"`
+	Began       time.Time   `json:"began"` // of Finish
+	Made        time.Time   `json:"made"`  // everything was read back
+	Consistency Consistency `json:"consistency"`
+	Parts       []Part      `json:"parts"`
+	// Seal is the SHA-256 of the record with an empty seal.
+	Seal string `json:"seal"`
+
+	// Broken says why the record cannot be read; List only.
+	Broken string `json:"-"`
+}
+
+// Part is a tree, a file or a database.
+type Part struct {
+	Name    string   `json:"name"`
+	Kind    string   `json:"kind"` // "files", or the kind of database
+	Path    string   `json:"path,omitempty"`
+	Exclude []string `json:"exclude,omitempty"`
+	Stored  []Stored `json:"stored"` // files of the restore point
+	Entries int      `json:"entries,omitempty"`
+	Bytes   int64    `json:"bytes"` // of content, uncompressed
+	// Digest is files.Digest of the tree.
+	Digest string `json:"digest,omitempty"`
+	// Content is the SHA-256 of the dump, uncompressed.
+	Content string           `json:"content,omitempty"`
+	Dump    *database.Report `json:"dump,omitempty"`
+	LeftOut []string         `json:"left_out,omitempty"`
+}
+
+// Stored is one file of the restore point.
+type Stored struct {
+	Name   string `json:"name"`
+	Role   Role   `json:"role"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Role is what a stored file is for.
+type Role string
+
+// The roles of stored files.
+const (
+	Base     Role = "base"     // tar.zst of the first pass
+	Delta    Role = "delta"    // tar.zst of what changed since
+	Removed  Role = "removed"  // names to remove between the two, each ended by a NUL
+	Manifest Role = "manifest" // description of the tree
+	Dump     Role = "dump"     // zst of the dump
+	Globals  Role = "globals"  // zst of roles and tablespaces, for people
+)
+
+// Part gives a part by name.
+func (p Point) Part(name string) (Part, error) {
+	for _, part := range p.Parts {
+		if part.Name == name {
+			return part, nil
+		}
+	}
+	return Part{}, fmt.Errorf("%w: restore point %s has no part %q", ErrNotFound, p.ID, name)
+}
+
+// File gives the stored file of a role.
+func (p Part) File(role Role) (Stored, bool) {
+	for _, s := range p.Stored {
+		if s.Role == role {
+			return s, true
+		}
+	}
+	return Stored{}, false
+}
+
+// Size is the room that the point takes.
+func (p Point) Size() int64 {
+	var n int64
+	for _, part := range p.Parts {
+		for _, s := range part.Stored {
+			n += s.Bytes
+		}
+	}
+	return n
+}
+
+// Encode seals the record and gives its text.
+func (p *Point) Encode() ([]byte, error) {
+	p.Seal = ""
+	text, err := p.marshal()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	p.Seal = hex.EncodeToString(sum[:])
+	return p.marshal()
+}
+
+func (p *Point) marshal() ([]byte, error) {
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the record of restore point %s: %w", p.ID, err)
+	}
+	return append(text, '\n'), nil
+}
+
+// Decode reads a record. Any changed byte is ErrDamaged; a newer format is
+// told apart.
+func Decode(text []byte) (Point, error) {
+	var p Point
+	if err := json.Unmarshal(bytes.TrimSpace(text), &p); err != nil {
+		return Point{}, fmt.Errorf("%w: its record cannot be read: %w", ErrDamaged, err)
+	}
+	if p.Format > Format {
+		return Point{}, fmt.Errorf("cannot read the record of restore point %s: it has format %d, and this Upkeep knows %d: use the Upkeep that made it", p.ID, p.Format, Format)
+	}
+	seal := p.Seal
+	again, err := p.Encode()
+	if err != nil {
+		return Point{}, err
+	}
+	if p.Seal != seal || !bytes.Equal(again, text) {
+		return Point{}, fmt.Errorf("%w: its record was changed", ErrDamaged)
+	}
+	return p, nil
+}
