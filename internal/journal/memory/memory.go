@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"upkeep/internal/journal"
+	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
@@ -32,19 +33,23 @@ type Journal struct {
 func (j *Journal) Append(_ context.Context, after int64, e run.Entry, body any) (run.Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.append(after, e, body)
+}
+
+func (j *Journal) append(after int64, e run.Entry, body any) (run.Entry, error) {
 	if j.Before != nil {
 		if err := j.Before(e.Kind, e.Step); err != nil {
 			return e, err
 		}
 	}
-	if j.last(e.Run) != after {
-		return e, journal.ErrStale
+	if err := j.fresh(e, after); err != nil {
+		return e, err
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return e, fmt.Errorf("cannot write the entry %s: %w", e.Kind, err)
 	}
-	e.Seq, e.At, e.Body = int64(len(j.entries)+1), time.Now().UTC(), raw
+	e.Seq, e.At, e.Body = int64(len(j.entries)+1), time.Now().UTC().Round(0), raw
 	if len(j.entries) > 0 {
 		e.Prev = j.entries[len(j.entries)-1].Hash
 	}
@@ -82,11 +87,40 @@ func (j *Journal) Entries(_ context.Context, id string, after int64) ([]run.Entr
 	return out, nil
 }
 
-func (j *Journal) last(id string) int64 {
+// fresh checks that the run is open and has no entry after the given one.
+func (j *Journal) fresh(e run.Entry, after int64) error {
 	for i := len(j.entries) - 1; i >= 0; i-- {
-		if j.entries[i].Run == id {
-			return j.entries[i].Seq
+		switch last := j.entries[i]; {
+		case last.Run != e.Run:
+		case last.Seq != after:
+			return journal.ErrStale
+		case last.Kind == run.RunClosed:
+			return fmt.Errorf("run %s is closed", e.Run)
+		default:
+			return nil
 		}
 	}
-	return 0
+	if after != 0 || e.Kind != run.RunOpened {
+		return fmt.Errorf("there is no run %s", e.Run)
+	}
+	return nil
+}
+
+// OpenRun opens a run of the plan, as the journal of record does.
+func (j *Journal) OpenRun(_ context.Context, id string, _ *plan.Plan, opened run.Opened) (run.Entry, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	open := ""
+	for _, e := range j.entries {
+		switch e.Kind {
+		case run.RunOpened:
+			open = e.Run
+		case run.RunClosed:
+			open = ""
+		}
+	}
+	if open != "" {
+		return run.Entry{}, &journal.OpenRunError{Run: open}
+	}
+	return j.append(0, run.Entry{Run: id, Kind: run.RunOpened}, opened)
 }

@@ -14,47 +14,111 @@ import (
 )
 
 // Entries gives the entries of a run (of all runs when id is empty) whose
-// Seq is greater than after, in order.
+// Seq is greater than after, in order. One run is open at a time, so that its
+// entries are gapless; what is missing, added or changed is ErrDamaged.
 func (j *Journal) Entries(ctx context.Context, id string, after int64) ([]run.Entry, error) {
-	rows, err := j.db.QueryContext(ctx, "SELECT seq, run, at, kind, step, dir, body, prev, hash FROM entries WHERE (run = ? OR ? = '') AND seq > ? ORDER BY seq", id, id, after)
+	// one statement, so that head and entries are of one moment
+	rows, err := j.db.QueryContext(ctx, `SELECT h.seq, (SELECT COALESCE(MAX(seq),0) FROM entries),
+		e.seq, e.run, e.at, e.kind, e.step, e.dir, e.body, e.prev, e.hash
+		FROM head h LEFT JOIN entries e ON (e.run = ?1 OR ?1 = '') AND e.seq > ?2 ORDER BY e.seq`, id, after)
 	if err != nil {
-		return nil, j.damaged(err)
+		return nil, j.fault("read", err)
 	}
 	defer rows.Close()
 	var out []run.Entry
+	heads := 0
 	for rows.Next() {
-		var e run.Entry
-		var at string
-		if err := rows.Scan(&e.Seq, &e.Run, &at, &e.Kind, &e.Step, &e.Dir, &e.Body, &e.Prev, &e.Hash); err != nil {
+		heads++
+		var head, last int64
+		var seq sql.NullInt64
+		var text [7]sql.NullString
+		var body []byte
+		if err := rows.Scan(&head, &last, &seq, &text[0], &text[1], &text[2], &text[3], &text[4], &body, &text[5], &text[6]); err != nil {
 			return nil, j.damaged(err)
 		}
-		if e.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+		if head != last {
+			return nil, j.damaged(fmt.Errorf("its last entry should be %d and is %d", head, last))
+		}
+		if !seq.Valid {
+			continue
+		}
+		e := run.Entry{Seq: seq.Int64, Run: text[0].String, Kind: run.Kind(text[2].String), Step: text[3].String, Dir: run.Direction(text[4].String),
+			Body: body, Prev: text[5].String, Hash: text[6].String}
+		if e.At, err = time.Parse(time.RFC3339Nano, text[1].String); err != nil {
 			return nil, j.damaged(fmt.Errorf("entry %d has no readable time: %w", e.Seq, err))
 		}
-		if e.Hash != e.Sum() {
-			return nil, j.damaged(fmt.Errorf("entry %d (%s of run %s) is not what was written: its hash does not fit", e.Seq, e.Kind, e.Run))
+		if err := follows(out, e, id, after); err != nil {
+			return nil, j.damaged(err)
 		}
 		out = append(out, e)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, j.damaged(err)
+		return nil, j.fault("read", err)
+	}
+	if heads == 0 {
+		return nil, j.damaged(errors.New("it does not say which entry is its last"))
 	}
 	return out, nil
 }
 
-// Verify reads the whole journal and checks that no entry was changed, added
-// or taken out.
+// follows checks one entry against those read before it.
+func follows(before []run.Entry, e run.Entry, id string, after int64) error {
+	if e.Hash != e.Sum() {
+		return fmt.Errorf("entry %d (%s of run %s) is not what was written: its hash does not fit", e.Seq, e.Kind, e.Run)
+	}
+	switch n := len(before); {
+	case n > 0 && (e.Seq != before[n-1].Seq+1 || e.Prev != before[n-1].Hash):
+		return fmt.Errorf("entry %d does not follow entry %d", e.Seq, before[n-1].Seq)
+	case n == 0 && (after > 0 || id == "") && e.Seq != after+1:
+		return fmt.Errorf("entry %d does not follow entry %d", e.Seq, after)
+	case n == 0 && e.Seq == 1 && e.Prev != "":
+		return errors.New("entry 1 follows one that is not there")
+	}
+	return nil
+}
+
+// Verify reads the whole file and checks that it is sound, that no entry was
+// changed, added or taken out, that the list of runs says what the entries
+// say, and that every plan is what was written.
 func (j *Journal) Verify(ctx context.Context) error {
+	var sound string
+	if err := j.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&sound); err != nil {
+		return j.fault("read", err)
+	}
+	if sound != "ok" {
+		return j.damaged(errors.New(sound))
+	}
 	all, err := j.Entries(ctx, "", 0)
 	if err != nil {
 		return err
 	}
-	prev, seq := "", int64(0)
-	for _, e := range all {
-		if e.Seq != seq+1 || e.Prev != prev {
-			return j.damaged(fmt.Errorf("entry %d does not follow entry %d", e.Seq, seq))
+	if n := len(all); n > 0 {
+		var hash string
+		if err := j.db.QueryRowContext(ctx, "SELECT hash FROM head WHERE seq = ?", all[n-1].Seq).Scan(&hash); err == nil && hash != all[n-1].Hash {
+			return j.damaged(fmt.Errorf("entry %d is not the one that was written last", all[n-1].Seq))
 		}
-		seq, prev = e.Seq, e.Hash
+	}
+	state := map[string]run.Kind{}
+	for _, e := range all {
+		if e.Kind == run.RunOpened || e.Kind == run.RunClosed {
+			state[e.Run] = e.Kind
+		}
+	}
+	rows, err := j.Runs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if kind, ok := state[r.ID]; ok && (kind == run.RunClosed) == r.Closed.IsZero() {
+			return j.damaged(fmt.Errorf("the list of runs does not say of run %s what its entries say", r.ID))
+		}
+		delete(state, r.ID)
+		if _, err := j.Plan(ctx, r.Plan); err != nil {
+			return err
+		}
+	}
+	if len(state) > 0 {
+		return j.damaged(fmt.Errorf("%d runs are missing from the list of runs", len(state)))
 	}
 	return nil
 }
@@ -67,7 +131,7 @@ func (j *Journal) Plan(ctx context.Context, digest string) (*plan.Plan, error) {
 		return nil, fmt.Errorf("the journal holds no plan %.12s", digest)
 	}
 	if err != nil {
-		return nil, j.damaged(err)
+		return nil, j.fault("read", err)
 	}
 	p := &plan.Plan{}
 	if err := json.Unmarshal(body, p); err != nil {
@@ -96,7 +160,7 @@ func (j *Journal) OpenedRun(ctx context.Context) (journal.Run, bool, error) {
 func (j *Journal) runs(ctx context.Context, where string) ([]journal.Run, error) {
 	rows, err := j.db.QueryContext(ctx, "SELECT id, plan, by, trig, from_version, to_version, opened, COALESCE(closed,''), result, version, outage, work FROM runs WHERE "+where+" ORDER BY rowid DESC")
 	if err != nil {
-		return nil, j.damaged(err)
+		return nil, j.fault("read", err)
 	}
 	defer rows.Close()
 	var out []journal.Run
@@ -116,7 +180,7 @@ func (j *Journal) runs(ctx context.Context, where string) ([]journal.Run, error)
 		}
 		out = append(out, r)
 	}
-	return out, rows.Err()
+	return out, j.fault("read", rows.Err())
 }
 
 // Record gives what is installed according to the last run; it is a cache of
@@ -124,7 +188,7 @@ func (j *Journal) runs(ctx context.Context, where string) ([]journal.Run, error)
 func (j *Journal) Record(ctx context.Context) ([]journal.Installed, error) {
 	rows, err := j.db.QueryContext(ctx, "SELECT component, instance, version, release, bundle FROM record ORDER BY component, instance")
 	if err != nil {
-		return nil, j.damaged(err)
+		return nil, j.fault("read", err)
 	}
 	defer rows.Close()
 	var out []journal.Installed
@@ -135,14 +199,14 @@ func (j *Journal) Record(ctx context.Context) ([]journal.Installed, error) {
 		}
 		out = append(out, r)
 	}
-	return out, rows.Err()
+	return out, j.fault("read", rows.Err())
 }
 
 // Once lists the markers of once-only steps that were done.
 func (j *Journal) Once(ctx context.Context) ([]string, error) {
 	rows, err := j.db.QueryContext(ctx, "SELECT marker FROM once ORDER BY marker")
 	if err != nil {
-		return nil, j.damaged(err)
+		return nil, j.fault("read", err)
 	}
 	defer rows.Close()
 	var out []string
@@ -153,5 +217,5 @@ func (j *Journal) Once(ctx context.Context) ([]string, error) {
 		}
 		out = append(out, m)
 	}
-	return out, rows.Err()
+	return out, j.fault("read", rows.Err())
 }

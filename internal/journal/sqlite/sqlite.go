@@ -39,6 +39,8 @@ CREATE TABLE record (
   component TEXT NOT NULL, instance TEXT NOT NULL, version TEXT NOT NULL, release TEXT NOT NULL, bundle TEXT NOT NULL,
   run TEXT NOT NULL, PRIMARY KEY (component, instance));
 CREATE TABLE once (marker TEXT PRIMARY KEY, run TEXT NOT NULL);
+CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL);
+INSERT INTO head VALUES (1, 0, '');
 `
 
 // Journal is an open journal. It is safe for concurrent use; several
@@ -88,7 +90,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 		j.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync),
 		j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
 	if err != nil {
-		return j.damaged(err)
+		return j.fault("read", err)
 	}
 	if mode != "wal" || sync != 2 {
 		return fmt.Errorf("cannot use the journal %s: journal_mode is %s and synchronous %d, but they must be wal and 2", j.path, mode, sync)
@@ -104,6 +106,13 @@ func (j *Journal) prepare(ctx context.Context) error {
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == Version {
 			return err
 		}
+		var tables int
+		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master").Scan(&tables); err != nil {
+			return err
+		}
+		if tables > 0 {
+			return j.damaged(errors.New("it is a database, but no journal"))
+		}
 		if _, err := tx.ExecContext(ctx, layout); err != nil {
 			return err
 		}
@@ -112,23 +121,17 @@ func (j *Journal) prepare(ctx context.Context) error {
 	})
 }
 
-func (j *Journal) damaged(err error) error {
-	return fmt.Errorf("%w: %s: %v; nothing was changed; restore this file from a backup of the computer, or see docs/explanation/recovery.md on going on without it", journal.ErrDamaged, j.path, err)
-}
-
+// transact calls f in a transaction that is committed when f gives no error.
 func (j *Journal) transact(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := j.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("cannot write to the journal %s: %w", j.path, err)
+		return j.fault("write to", err)
 	}
 	defer tx.Rollback()
 	if err := f(tx); err != nil {
-		return err
+		return j.fault("write to", err)
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("cannot write to the journal %s: %w", j.path, err)
-	}
-	return nil
+	return j.fault("write to", tx.Commit())
 }
 
 // OpenRun opens a run of the plan: its row, the plan itself and the entry
@@ -146,7 +149,7 @@ func (j *Journal) OpenRun(ctx context.Context, id string, p *plan.Plan, opened r
 		case err == nil:
 			return &journal.OpenRunError{Run: open}
 		case !errors.Is(err, sql.ErrNoRows):
-			return j.damaged(err)
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO plans(digest, body) VALUES (?, ?)", p.Digest, body); err != nil {
 			return err
@@ -167,12 +170,8 @@ func (j *Journal) OpenRun(ctx context.Context, id string, p *plan.Plan, opened r
 // to the run since, the error is journal.ErrStale and nothing is written.
 func (j *Journal) Append(ctx context.Context, after int64, e run.Entry, body any) (run.Entry, error) {
 	err := j.transact(ctx, func(tx *sql.Tx) error {
-		var last int64
-		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq),0) FROM entries WHERE run = ?", e.Run).Scan(&last); err != nil {
-			return j.damaged(err)
-		}
-		if last != after {
-			return journal.ErrStale
+		if err := fresh(ctx, tx, e.Run, after); err != nil {
+			return err
 		}
 		var err error
 		e, err = j.append(ctx, tx, e, body)
@@ -181,17 +180,31 @@ func (j *Journal) Append(ctx context.Context, after int64, e run.Entry, body any
 	return e, err
 }
 
+// fresh checks that the run is open and has no entry after the given one.
+func fresh(ctx context.Context, tx *sql.Tx, id string, after int64) error {
+	var last int64
+	var kind run.Kind
+	err := tx.QueryRowContext(ctx, "SELECT seq, kind FROM entries WHERE run = ? ORDER BY seq DESC LIMIT 1", id).Scan(&last, &kind)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("there is no run %s", id)
+	case err != nil:
+		return err
+	case last != after:
+		return journal.ErrStale
+	case kind == run.RunClosed:
+		return fmt.Errorf("run %s is closed", id)
+	}
+	return nil
+}
+
 // CloseRun appends RunClosed and brings the projection up to date, in one
 // transaction.
 func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journal.Closing) (run.Entry, error) {
 	e := run.Entry{Run: id, Kind: run.RunClosed}
 	err := j.transact(ctx, func(tx *sql.Tx) error {
-		var last int64
-		if err := tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq),0) FROM entries WHERE run = ?", id).Scan(&last); err != nil {
-			return j.damaged(err)
-		}
-		if last != after {
-			return journal.ErrStale
+		if err := fresh(ctx, tx, id, after); err != nil {
+			return err
 		}
 		var err error
 		if e, err = j.append(ctx, tx, e, c.Body); err != nil {
@@ -219,24 +232,31 @@ func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journa
 	return e, err
 }
 
+// append chains the entry to the last one. The head holds the last one's
+// place and hash once more, so that a journal that lost its end is noticed.
 func (j *Journal) append(ctx context.Context, tx *sql.Tx, e run.Entry, body any) (run.Entry, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return e, fmt.Errorf("cannot write the entry %s: %w", e.Kind, err)
 	}
-	err = tx.QueryRowContext(ctx, "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").Scan(&e.Seq, &e.Prev)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return e, j.damaged(err)
+	err = tx.QueryRowContext(ctx, "SELECT seq, hash FROM head").Scan(&e.Seq, &e.Prev)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, j.damaged(errors.New("it does not say which entry is its last"))
+	}
+	if err != nil {
+		return e, err
 	}
 	e.Seq++
-	e.At, e.Body = j.now().UTC(), raw
+	// without the monotonic clock, as it is read back
+	e.At, e.Body = j.now().UTC().Round(0), raw
 	e.Hash = e.Sum()
 	_, err = tx.ExecContext(ctx, "INSERT INTO entries(seq, run, at, kind, step, dir, body, prev, hash) VALUES (?,?,?,?,?,?,?,?,?)",
-		e.Seq, e.Run, e.At.Format(time.RFC3339Nano), e.Kind, e.Step, e.Dir, []byte(e.Body), e.Prev, e.Hash)
+		e.Seq, e.Run, stamp(e.At), e.Kind, e.Step, e.Dir, []byte(e.Body), e.Prev, e.Hash)
 	if err != nil {
-		return e, fmt.Errorf("cannot write to the journal %s: %w", j.path, err)
+		return e, err
 	}
-	return e, nil
+	_, err = tx.ExecContext(ctx, "UPDATE head SET seq = ?, hash = ?", e.Seq, e.Hash)
+	return e, err
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
