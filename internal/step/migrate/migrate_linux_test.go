@@ -1,0 +1,265 @@
+package migrate_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"upkeep/internal/database"
+	"upkeep/internal/database/sqlite"
+	"upkeep/internal/durable"
+	"upkeep/internal/plan"
+	"upkeep/internal/probe"
+	"upkeep/internal/step"
+	"upkeep/internal/step/migrate"
+	"upkeep/internal/step/run/child/childtest"
+	"upkeep/internal/step/steptest"
+)
+
+// bundle holds scripts by name.
+type bundle map[string]string
+
+func (b bundle) Open(_ context.Context, _, name string) ([]byte, error) {
+	text, ok := b[name]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return []byte(text), nil
+}
+
+func (b bundle) list(names ...string) []plan.Script {
+	var out []plan.Script
+	for _, n := range names {
+		sum := sha256.Sum256([]byte(b[n]))
+		out = append(out, plan.Script{Name: n, SHA256: hex.EncodeToString(sum[:])})
+	}
+	return out
+}
+
+// scripts change a shop's data; the second cannot be applied twice.
+func scripts() bundle {
+	return bundle{
+		"migrations/001.sql": "ALTER TABLE users ADD COLUMN mail TEXT;\nUPDATE users SET mail = name || '@example.org';\n",
+		"migrations/002.sql": "INSERT INTO users (name, mail) VALUES ('root', 'root@example.org');",
+		"migrations/003.sql": "CREATE TABLE orders (id INTEGER PRIMARY KEY);\n",
+	}
+}
+
+var all = []string{"migrations/001.sql", "migrations/002.sql", "migrations/003.sql"}
+
+// shop is a product with a SQLite database.
+type shop struct{ path string }
+
+func newShop(t testing.TB) *shop {
+	t.Helper()
+	s := &shop{filepath.Join(t.TempDir(), "shop.db")}
+	s.apply(t, "CREATE TABLE users (name TEXT); INSERT INTO users VALUES ('ada'), ('grace')")
+	return s
+}
+
+func (s *shop) open(context.Context, plan.Database, string) (database.Database, error) {
+	return sqlite.New(sqlite.Config{Path: s.path, FS: durable.OS()}), nil
+}
+
+func (s *shop) apply(t testing.TB, sql string) {
+	t.Helper()
+	db, _ := s.open(t.Context(), plan.Database{}, "")
+	if _, err := durable.OS().Lstat(s.path); err != nil {
+		if err := durable.OS().WriteFile(s.path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Apply(t.Context(), database.Script{Name: "test", SQL: sql}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Fingerprint implements steptest.World: all but when something was applied.
+func (s *shop) Fingerprint() string {
+	db, _ := s.open(context.Background(), plan.Database{}, "")
+	var out []string
+	for _, q := range []string{
+		"SELECT group_concat(sql, char(10)) FROM sqlite_master",
+		"SELECT group_concat(name, ' ') FROM users",
+		"SELECT group_concat(mail, ' ') FROM users",
+		"SELECT group_concat(name || ' ' || sha256, char(10)) FROM upkeep_migrations",
+	} {
+		v, err := db.Query(context.Background(), q)
+		if err != nil {
+			v = "none"
+		}
+		out = append(out, v)
+	}
+	return strings.Join(out, "\n")
+}
+
+// deadly is a database in which the process can die around a script.
+type deadly struct {
+	database.Database
+	k *steptest.Killer
+}
+
+func (d deadly) Apply(ctx context.Context, sc database.Script) error {
+	return d.k.Point("apply "+sc.Name, func() error { return d.Database.Apply(ctx, sc) })
+}
+
+func (s *shop) step(t testing.TB, p plan.MigrateParams) plan.Step {
+	p.Component, p.Bundle = "shop", "digest"
+	if p.DB == nil {
+		p.DB = &plan.Database{Component: "shop", Kind: "sqlite", Path: s.path}
+	}
+	return childtest.Step(t, plan.Step{Verb: "migrate", Undo: "restore", Redo: p.Version != nil}, p)
+}
+
+func (s *shop) version(want string) *plan.Probe {
+	return &plan.Probe{Source: "sql", Args: []string{"SELECT count(*) FROM users WHERE mail IS NOT NULL"}, Expect: []string{want},
+		DB: &plan.Database{Component: "shop", Kind: "sqlite", Path: s.path}}
+}
+
+func (s *shop) probes(t testing.TB) *probe.Evaluator {
+	return probe.New(probe.Deps{Commands: childtest.New(t, nil), Database: s.open})
+}
+
+func (s *shop) handler(t testing.TB, b bundle) *migrate.Handler {
+	return migrate.New(childtest.Runner(t, nil), s.probes(t), b, s.open)
+}
+
+func forget(string) string { return "" } // the restore point brings the data back
+
+func TestScriptsContract(t *testing.T) {
+	for _, version := range []bool{false, true} {
+		for _, before := range [][]string{nil, all[:1]} {
+			t.Run(fmt.Sprintf("version %v, %d applied before", version, len(before)), func(t *testing.T) {
+				b := scripts()
+				steptest.Run(t, steptest.Subject[*shop]{Kept: forget,
+					New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *shop) {
+						s := newShop(t)
+						if before != nil {
+							s.migrated(t, b, before...)
+						}
+						p := plan.MigrateParams{Scripts: b.list(all...)}
+						if version {
+							p.Version = s.version("3")
+						}
+						open := func(ctx context.Context, db plan.Database, op string) (database.Database, error) {
+							d, err := s.open(ctx, db, op)
+							return deadly{d, k}, err
+						}
+						return migrate.New(childtest.Runner(t, k), s.probes(t), b, open), s.step(t, p), s
+					},
+					Mixed: map[string]func(*testing.T, *shop){
+						"two of three": func(t *testing.T, s *shop) { s.migrated(t, b, all[:2]...) },
+					}})
+			})
+		}
+	}
+}
+
+// migrated applies scripts as an earlier step.
+func (s *shop) migrated(t *testing.T, b bundle, names ...string) {
+	t.Helper()
+	st := s.step(t, plan.MigrateParams{Scripts: b.list(names...)})
+	env, _ := childtest.Env(t, st, step.Forward)
+	if err := s.handler(t, b).Do(t.Context(), env, st, step.Memo(`{"before":[]}`)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A command that migrates is read back by the schema's version.
+func TestCommandContract(t *testing.T) {
+	steptest.Run(t, steptest.Subject[childtest.Folder]{Unsure: true, Kept: forget,
+		New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, childtest.Folder) {
+			w := childtest.Folder(t.TempDir())
+			w.Write(t, "schema", "1.0\n")
+			run := childtest.Sh("echo 2.0 > " + w.Path("schema.new") + " && mv " + w.Path("schema.new") + " " + w.Path("schema"))
+			version := childtest.FileReads(w.Path("schema"), "2.0")
+			s := childtest.Step(t, plan.Step{Verb: "migrate", Undo: "restore", Redo: true}, plan.MigrateParams{Component: "app", Run: &run, Version: &version})
+			return migrate.New(childtest.Runner(t, k), childtest.Probes(t), nil, nil), s, w
+		}})
+}
+
+func TestFailingScriptLeavesNothingBehind(t *testing.T) {
+	s, b := newShop(t), scripts()
+	b["migrations/002.sql"] = "INSERT INTO users (name) VALUES ('half');\nINSERT INTO nowhere VALUES (1);\n"
+	st := s.step(t, plan.MigrateParams{Scripts: b.list(all...)})
+	env, _ := childtest.Env(t, st, step.Forward)
+	h := s.handler(t, b)
+	m, err := h.Prepare(t.Context(), env, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = h.Do(t.Context(), env, st, m)
+	var user *step.UserError
+	if !errors.As(err, &user) || !strings.Contains(err.Error(), "script 2 of 3") || !strings.Contains(err.Error(), "migrations/002.sql") || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("Do gives %v", err)
+	}
+	if f := s.Fingerprint(); strings.Contains(f, "half") || strings.Contains(f, "migrations/002.sql") || !strings.Contains(f, "migrations/001.sql") {
+		t.Errorf("the data is\n%s", f)
+	}
+	obs, err := h.Observe(t.Context(), env, st, m)
+	if err != nil || obs.State != step.Mixed || obs.Evidence != "1 of 3 scripts are applied" {
+		t.Errorf("Observe gives %+v, %v", obs, err)
+	}
+}
+
+func TestRefusedBeforeAnythingHappens(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(t *testing.T, s *shop, b bundle, p *plan.MigrateParams)
+		want  string
+	}{
+		{"changed in the bundle", func(_ *testing.T, _ *shop, b bundle, _ *plan.MigrateParams) { b["migrations/003.sql"] += "-- more" }, "is not the one of the plan"},
+		{"missing in the bundle", func(_ *testing.T, _ *shop, b bundle, _ *plan.MigrateParams) { delete(b, "migrations/003.sql") }, "cannot read the script migrations/003.sql"},
+		{"changed since it was applied", func(t *testing.T, s *shop, b bundle, p *plan.MigrateParams) {
+			s.migrated(t, b, all[0])
+			b[all[0]] += "-- more"
+			p.Scripts = b.list(all...)
+		}, "was applied before with another content"},
+		{"ends the transaction", func(_ *testing.T, _ *shop, b bundle, p *plan.MigrateParams) {
+			b[all[2]] = "COMMIT; DROP TABLE users"
+			p.Scripts = b.list(all...)
+		}, "migrations/003.sql, line 1: "},
+		{"odd name", func(_ *testing.T, _ *shop, b bundle, p *plan.MigrateParams) {
+			b["x'); DROP TABLE users; --"] = "SELECT 1"
+			p.Scripts = b.list("x'); DROP TABLE users; --")
+		}, "with the name"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, b := newShop(t), scripts()
+			p := plan.MigrateParams{Scripts: b.list(all...)}
+			c.spoil(t, s, b, &p)
+			before := s.Fingerprint()
+			st := s.step(t, p)
+			env, _ := childtest.Env(t, st, step.Forward)
+			if _, err := s.handler(t, b).Prepare(t.Context(), env, st); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Prepare gives %v, want %q", err, c.want)
+			}
+			if s.Fingerprint() != before {
+				t.Error("the data has changed")
+			}
+		})
+	}
+}
+
+func TestAllAppliedAndTheVersionWrong(t *testing.T) {
+	s, b := newShop(t), scripts()
+	st := s.step(t, plan.MigrateParams{Scripts: b.list(all...), Version: s.version("17")})
+	env, _ := childtest.Env(t, st, step.Forward)
+	h := s.handler(t, b)
+	m, err := h.Prepare(t.Context(), env, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Do(t.Context(), env, st, m); err == nil || !strings.Contains(err.Error(), "it reads 3, wanted is 17") {
+		t.Errorf("Do gives %v", err)
+	}
+	if obs, err := h.Observe(t.Context(), env, st, m); err != nil || obs.State != step.Mixed {
+		t.Errorf("Observe gives %+v, %v", obs, err)
+	}
+}
