@@ -91,8 +91,8 @@ func named[T any](d decoder, m *document.MapDecoder, key, what string, f func(na
 	return all, order
 }
 
-// places notes where the entries of some maps stand.
-func places(n *document.Node, keys ...string) Places {
+// PlacesOf notes where the entries of some maps of a document stand.
+func PlacesOf(n *document.Node, keys ...string) Places {
 	var all Places
 	for _, key := range keys {
 		if m := n.Get(key); m != nil {
@@ -116,15 +116,17 @@ func each[T any](m *document.MapDecoder, key string, f func(n *document.Node) T)
 	return all
 }
 
-// literal reads a value that may be a text, a whole number, true or false, and
+// Literal reads a value that may be a text, a whole number, true or false, and
 // keeps it as it was written. A number with a point or leading zeros is an
 // error: it may be a version or a mode.
-func (d decoder) literal(n *document.Node, what string) string {
+func Literal(d *document.Decoder, n *document.Node, what string) string {
 	if n.Kind == document.Scalar && n.Style == document.Plain && (n.Value == "true" || n.Value == "false" || wholeNumber(n.Value)) {
 		return n.Value
 	}
 	return d.String(n, what)
 }
+
+func (d decoder) literal(n *document.Node, what string) string { return Literal(d.Decoder, n, what) }
 
 func wholeNumber(s string) bool {
 	s = strings.TrimPrefix(s, "-")

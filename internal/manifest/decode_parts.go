@@ -38,15 +38,15 @@ func (d decoder) hookSet(n *document.Node) HookSet {
 	m := d.Map(n, "a hook folder")
 	m.Required("dir", "name", "phase")
 	h := HookSet{Pos: n.Pos, By: m.OneOf("by", "vendor", "site"), Dir: d.text(m, "dir"), Name: d.text(m, "name"),
-		Phase: d.hookPhase(m.Get("phase")), As: m.String("as"), Env: m.StringMap("env"),
+		Phase: HookPhase(d.Decoder, m.Get("phase")), As: m.String("as"), Env: m.StringMap("env"),
 		OnFailure: m.OneOf("on-failure", "back", "warn"), Within: m.Duration("within"), Undo: d.undo(m.Get("undo"))}
 	m.Done()
 	return h
 }
 
-// hookPhase reads a phase, or any. The names that hook files use for phases are
-// not those of the phases.
-func (d decoder) hookPhase(n *document.Node) string {
+// HookPhase reads the phase of a hook folder: a phase, or any. The names that
+// hook files use for phases are not those of the phases.
+func HookPhase(d *document.Decoder, n *document.Node) string {
 	if n == nil {
 		return ""
 	}

@@ -36,7 +36,7 @@ func (d decoder) product(n *document.Node) *Product {
 	p.Feed = d.feed(m.Get("feed"))
 	p.SelfUpgrade = d.stepIn(m, "self-upgrade")
 	p.Support = m.String("support")
-	p.Places = places(n, "dirs", "env")
+	p.Places = PlacesOf(n, "dirs", "env")
 	m.Done()
 	return p
 }

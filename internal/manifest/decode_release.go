@@ -22,7 +22,7 @@ func (d decoder) release(n *document.Node) *Release {
 	r.Payloads, _ = named(d, m, "payloads", "a component", func(id string, n *document.Node) string { return d.String(n, "payload "+id) })
 	r.Versions, _ = named(d, m, "versions", "a component", func(id string, n *document.Node) string { return d.String(n, "version of "+id) })
 	r.Procedure = d.procedure(m)
-	r.Places = places(n, "payloads", "versions")
+	r.Places = PlacesOf(n, "payloads", "versions")
 	m.Done()
 	return r
 }

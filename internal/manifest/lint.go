@@ -17,6 +17,9 @@ type Finding struct {
 	Level string       `json:"level"` // error, or warning
 	Msg   string       `json:"message"`
 	Hint  string       `json:"hint,omitempty"`
+
+	// Hidden: the line of the document holds a secret and must not be shown.
+	Hidden bool `json:"-"`
 }
 
 // The levels of findings. A manifest with an error cannot be upgraded with.
@@ -30,6 +33,9 @@ func (f Finding) Error() string { return fmt.Sprintf("%s (%s)", f.In(document.So
 
 // In gives the finding as an error of its source, which can show the line.
 func (f Finding) In(src document.Source) *document.Error {
+	if f.Hidden {
+		src.Text = nil
+	}
 	d := document.NewDecoder(src)
 	d.Errorf(f.Pos, f.Hint, "%s", f.Msg)
 	if all, ok := d.Err().(document.Errors); ok && len(all) == 1 {
@@ -66,11 +72,11 @@ type linter struct {
 }
 
 func (l *linter) errorf(at document.Pos, id, hint, format string, args ...any) {
-	l.found = append(l.found, Finding{at, id, LevelError, fmt.Sprintf(format, args...), hint})
+	l.found = append(l.found, Finding{Pos: at, ID: id, Level: LevelError, Msg: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 func (l *linter) warnf(at document.Pos, id, hint, format string, args ...any) {
-	l.found = append(l.found, Finding{at, id, LevelWarning, fmt.Sprintf(format, args...), hint})
+	l.found = append(l.found, Finding{Pos: at, ID: id, Level: LevelWarning, Msg: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // known reports an error unless name is one of those known.
@@ -78,12 +84,12 @@ func (l *linter) known(at document.Pos, id, what, name string, names []string) b
 	if slices.Contains(names, name) {
 		return true
 	}
-	l.errorf(at, id, meant(name, names), "there is no %s %q", what, name)
+	l.errorf(at, id, Meant(name, names), "there is no %s %q", what, name)
 	return false
 }
 
-// meant is the hint for an unknown name.
-func meant(name string, names []string) string {
+// Meant is the hint for a name that is not among those known.
+func Meant(name string, names []string) string {
 	if near := nearest.Word(name, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}

@@ -60,7 +60,7 @@ func (l *linter) ref(at document.Pos, ref string, whole bool, u use) {
 	switch {
 	case !slices.Contains([]string{"param", "dir", "fact"}, ns):
 		known := append(fixedRefs(), "param.NAME", "dir.NAME", "fact.NAME")
-		l.errorf(at, "unknown-reference", meant(ref, known), "there is no ${%s}", ref)
+		l.errorf(at, "unknown-reference", Meant(ref, known), "there is no ${%s}", ref)
 		return
 	case l.p == nil:
 		return
@@ -78,7 +78,7 @@ func (l *linter) ref(at document.Pos, ref string, whole bool, u use) {
 		return
 	}
 	if near := nearest.Word(name, names); near != "" || ns == "fact" {
-		l.errorf(at, "unknown-reference", meant(name, names), "there is no ${%s}", ref)
+		l.errorf(at, "unknown-reference", Meant(name, names), "there is no ${%s}", ref)
 		return
 	}
 	// Nothing like it is declared: not a typing error, but a declaration that

@@ -121,7 +121,7 @@ func (l *linter) hold(s Step, where place) {
 		// A service of the system, such as a supervisor, need not be declared.
 		if id := s.Map[kind]; id != "" && !slices.Contains(l.services(), id) {
 			if near := nearest.Word(id, l.services()); near != "" {
-				l.warnf(s.Pos, "unknown-service", meant(id, l.services()), "the hold is on service %q, which the product does not have", id)
+				l.warnf(s.Pos, "unknown-service", Meant(id, l.services()), "the hold is on service %q, which the product does not have", id)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"upkeep/internal/document"
+	"upkeep/internal/manifest"
 )
 
 // Installation is the installation document.
@@ -30,6 +31,7 @@ type Installation struct {
 	Gate      Gate                `json:"gate,omitzero"`
 	OnFailure string              `json:"on-failure,omitempty"` // origin (default), stay
 	Limits    map[string]Duration `json:"limits,omitempty"`     // deadline of a verb or a step id
+	Places    manifest.Places     `json:"-"`                    // of instances, edited and limits
 }
 
 // Duration is a span of time as written, such as 90s or 10m.
@@ -37,14 +39,16 @@ type Duration = time.Duration
 
 // Node is a computer.
 type Node struct {
-	Address string   `json:"address,omitempty"`
-	Roles   []string `json:"roles,omitempty"`
+	Pos     document.Pos `json:"-"`
+	Address string       `json:"address,omitempty"`
+	Roles   []string     `json:"roles,omitempty"`
 }
 
 // Place is one instance of a component.
 type Place struct {
-	ID string `json:"id,omitempty"`
-	At string `json:"at,omitempty"`
+	Pos document.Pos `json:"-"`
+	ID  string       `json:"id,omitempty"`
+	At  string       `json:"at,omitempty"`
 }
 
 // Value is a parameter's value: a literal, or, for a secret, a reference.
@@ -68,24 +72,27 @@ type BackupPlace struct {
 
 // Waiver accepts a check.
 type Waiver struct {
-	By    string `json:"by"`
-	Why   string `json:"why"`
-	Until string `json:"until,omitempty"` // ISO date
+	Pos   document.Pos `json:"-"`
+	By    string       `json:"by"`
+	Why   string       `json:"why"`
+	Until string       `json:"until,omitempty"` // ISO date
 }
 
 // Hook is a site hook folder beyond what the product declares.
 type Hook struct {
-	Dir   string `json:"dir"`
-	Name  string `json:"name"`
-	Phase string `json:"phase"`
-	As    string `json:"as,omitempty"`
+	Pos   document.Pos `json:"-"`
+	Dir   string       `json:"dir"`
+	Name  string       `json:"name"`
+	Phase string       `json:"phase"`
+	As    string       `json:"as,omitempty"`
 }
 
 // Window is an allowed time for runs.
 type Window struct {
-	Days string `json:"days,omitempty"`
-	From string `json:"from,omitempty"`
-	To   string `json:"to,omitempty"`
+	Pos  document.Pos `json:"-"`
+	Days string       `json:"days,omitempty"` // mon-fri, sat, or several with commas; empty: every day
+	From string       `json:"from,omitempty"` // HH:MM, local time
+	To   string       `json:"to,omitempty"`   // HH:MM; before From: on the next day
 }
 
 // Gate is the site's word on the gate.
