@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -58,11 +60,11 @@ func (a *App) runDemo(ctx context.Context, dir string, keep bool) (err error) {
 			err = stop
 		}
 	}()
-	before, err := s.fingerprint(ctx, "1.0")
+	notes, err := s.notes()
 	if err != nil {
 		return err
 	}
-	s.title("1. An upgrade over a required stop", fmt.Sprintf("Notes 1.0 with %d rows of its users' data; 3.0 is wanted, and can be reached only from 2.0", before.Rows["database"]))
+	s.title("1. An upgrade over a required stop", fmt.Sprintf("Notes 1.0 with %d notes of its users; 3.0 is wanted, and can be reached only from 2.0", notes))
 	if err := s.upgrade(ctx, s.releases, ExitDone); err != nil {
 		return err
 	}
@@ -70,7 +72,14 @@ func (a *App) runDemo(ctx context.Context, dir string, keep bool) (err error) {
 	if err != nil {
 		return err
 	}
-	a.print(fmt.Sprintf("\n  rows before %d, after %d\n", before.Rows["database"], after.Rows["database"]))
+	kept, err := s.notes()
+	if err != nil {
+		return err
+	}
+	if kept != notes {
+		return fmt.Errorf("there were %d notes, and now there are %d", notes, kept)
+	}
+	a.print("\n" + show.Good(fmt.Sprintf("all %d notes are there, read through the product itself", kept)) + "\n")
 
 	s.title("2. An upgrade whose migration fails half way", "3.1 brings a unique index that the users' own data does not allow")
 	if err := s.upgrade(ctx, s.broken, ExitOld); err != nil {
@@ -146,6 +155,20 @@ func (s *stage) upgrade(ctx context.Context, from string, want int) error {
 		return fmt.Errorf("the upgrade ended with exit code %d, want %d", code, want)
 	}
 	return nil
+}
+
+// notes counts the users' notes through the product's own API.
+func (s *stage) notes() (int, error) {
+	resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/notes", s.port))
+	if err != nil {
+		return 0, fmt.Errorf("cannot read the notes: %w", err)
+	}
+	defer resp.Body.Close()
+	var list []json.RawMessage
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		return 0, fmt.Errorf("cannot read the notes (status %s): %w", resp.Status, err)
+	}
+	return len(list), nil
 }
 
 func (s *stage) fingerprint(ctx context.Context, version string) (manage.Fingerprint, error) {

@@ -21,6 +21,7 @@ func watchUsers(ctx context.Context, url string) func() show.UserView {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	wg.Go(func() {
 		var down time.Time
+		pages := map[string]int{}
 		for ctx.Err() == nil {
 			ok, status, text := askOnce(ctx, client, url)
 			if ctx.Err() != nil {
@@ -35,7 +36,9 @@ func watchUsers(ctx context.Context, url string) func() show.UserView {
 				down = time.Time{}
 			}
 			if !ok && status == http.StatusServiceUnavailable {
-				v.Page = text
+				if pages[text]++; pages[text] > pages[v.Page] {
+					v.Page = text
+				}
 			}
 			select {
 			case <-ctx.Done():

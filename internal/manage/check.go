@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"upkeep/internal/plan"
@@ -78,7 +79,9 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			} else if w, ok := in.Doc.Waivers[c.ID]; ok && c.Waivable {
 				f.Waived = w.By + ": " + w.Why
 			}
-			r.Findings = append(r.Findings, f)
+			if !slices.ContainsFunc(r.Findings, func(g Finding) bool { return g.ID == f.ID && g.OK == f.OK && g.Evidence == f.Evidence }) {
+				r.Findings = append(r.Findings, f)
+			}
 		}
 	}
 	if refusal != nil {

@@ -106,17 +106,17 @@ func (in *Installation) carryOn(ctx context.Context, id string) error {
 		Strait: in.easeFullDisk,
 		Fatal:  func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
 	})
-	log.Note(fmt.Sprintf("engine %d goes on with run %s", os.Getpid(), id))
+	log.line("engine %d goes on with run %s", os.Getpid(), id)
 	v, err := e.Run(ctx, r.Plan, id)
 	switch {
 	case err != nil:
-		log.Note("the engine ends: " + err.Error())
+		log.line("the engine ends: %v", err)
 		return err
 	case v.Waiting != nil:
-		log.Note(fmt.Sprintf("the run waits for a decision at %s", v.Waiting.Step.ID))
+		log.line("the run waits for a decision at %s", v.Waiting.Step.ID)
 		return nil
 	}
-	log.Note(fmt.Sprintf("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version))
+	log.line("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version)
 	if err := in.FS.Remove(in.reservePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -37,7 +37,7 @@ const (
 	copyRate  = 150 << 20
 	dumpRate  = 40 << 20
 	readRate  = 400 << 20
-	startTime = 2 * time.Second
+	startTime = time.Second
 )
 
 // Estimate forecasts a plan from the facts that it was made of.
@@ -93,7 +93,7 @@ func guess(s Step, in Input) time.Duration {
 	case "stop", "start", "restart":
 		return startTime
 	case "migrate":
-		return 2*time.Second + per(dumps(), dumpRate)
+		return time.Second + per(dumps(), dumpRate)
 	case "run", "hooks":
 		return 2 * time.Second
 	case "drain":

@@ -57,7 +57,9 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
 		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}}
-	if err := s.Gate(); err != nil {
+	if !s.Root {
+		f.Gate = "only root can close it"
+	} else if err := s.Gate(); err != nil {
 		f.Gate = err.Error()
 	}
 	if err := s.defaults(ctx, p, in, &f); err != nil {

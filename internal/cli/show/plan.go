@@ -107,6 +107,10 @@ func planSteps(p *plan.Plan, f plan.Forecast) string {
 				rows = append(rows, []string{"", yellow.Render("── barrier"), yellow.Render(s.Title)})
 				continue
 			}
+			if s.Class == plan.Control {
+				rows = append(rows, []string{"", green.Render("── milestone"), green.Render(Clean(s.Title))})
+				continue
+			}
 			n++
 			as := ""
 			if s.As != "" {
@@ -143,7 +147,11 @@ func planRoom(f plan.Forecast) string {
 	}
 	var rows [][]string
 	for _, n := range f.Space {
-		rows = append(rows, []string{strings.Join(n.Places, ", "), "needs " + plan.Size(n.Bytes), "of " + plan.Size(n.Free) + " free"})
+		where := n.Places[0]
+		if more := len(n.Places) - 1; more > 0 {
+			where += fmt.Sprintf(" and %d more on its volume", more)
+		}
+		rows = append(rows, []string{Clean(where), "needs " + plan.Size(n.Bytes), "of " + plan.Size(n.Free) + " free"})
 	}
 	return heading("Room") + columns("  ", rows) + "\n"
 }

@@ -1,19 +1,26 @@
-//go:build unix
-
 package manage
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // lock is the lock of an installation: whoever holds it may carry a run on.
-// The kernel gives it free when its process ends, however that ends.
+// The kernel gives it free when its process ends, however that ends. It
+// belongs to the open file, and it can be asked for without being taken, so
+// that looking never stands in the way of taking.
 type lock struct{ file *os.File }
+
+func whole(kind int16) unix.Flock_t {
+	return unix.Flock_t{Type: kind, Whence: io.SeekStart}
+}
 
 // takeLock takes the lock at path. When another process holds it, held says
 // which one.
@@ -22,14 +29,16 @@ func takeLock(path string) (l *lock, held int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot open the lock of the installation: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	want := whole(unix.F_WRLCK)
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &want); err != nil {
 		defer f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, 0, fmt.Errorf("cannot take the lock %s: %w", path, err)
+		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+			return nil, max(readPID(path), 1), nil
 		}
-		return nil, max(readPID(path), 1), nil
+		return nil, 0, fmt.Errorf("cannot take the lock %s: %w", path, err)
 	}
-	if err := f.Truncate(0); err == nil {
+	err = f.Truncate(0)
+	if err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
@@ -46,10 +55,11 @@ func holder(path string) int {
 		return 0
 	}
 	defer f.Close()
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); err != nil {
-		return max(readPID(path), 1)
+	ask := whole(unix.F_RDLCK)
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &ask); err == nil && ask.Type == unix.F_UNLCK {
+		return 0
 	}
-	return 0
+	return max(readPID(path), 1)
 }
 
 func readPID(path string) int {
