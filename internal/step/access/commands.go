@@ -35,16 +35,17 @@ func (c *commands) look(ctx context.Context) (bool, string, error) {
 	return v.OK, fmt.Sprintf("%s mode is %s (%s)", c.p.Mode, word, v.Evidence), nil
 }
 
-func (c *commands) remember(*memo) error { return nil }
+// remember refuses a mode that could not be ended.
+func (c *commands) remember(*memo) error {
+	if len(c.p.Leave) == 0 {
+		return fmt.Errorf("cannot switch %s mode on: the manifest has no command that switches it off", c.p.Mode)
+	}
+	return nil
+}
 
 func (c *commands) enter(ctx context.Context, _ *memo) error { return c.set(ctx, true, c.p.Enter) }
 
-func (c *commands) leave(ctx context.Context) error {
-	if len(c.p.Leave) == 0 {
-		return fmt.Errorf("cannot switch %s mode off: the manifest has no command for it", c.p.Mode)
-	}
-	return c.set(ctx, false, c.p.Leave)
-}
+func (c *commands) leave(ctx context.Context) error { return c.set(ctx, false, c.p.Leave) }
 
 func (c *commands) restore(ctx context.Context, _ *memo) error { return c.leave(ctx) }
 

@@ -146,7 +146,7 @@ func (h *Handler) differs(ctx context.Context, env step.Env, s plan.Step, p *pla
 		case was.Error != "":
 		case now[i].Error != "":
 			out = append(out, fmt.Sprintf("%s read %s before and cannot be read now: %s", was.Name, was, now[i].Error))
-		case now[i].String() != was.String():
+		case now[i].Value != was.Value || now[i].Present != was.Present:
 			out = append(out, fmt.Sprintf("%s read %s before and reads %s now", was.Name, was, now[i]))
 		}
 	}

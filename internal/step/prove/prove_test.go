@@ -69,7 +69,7 @@ func TestReturn(t *testing.T) {
 			}
 			c.make(t, w, running)
 			env.Direction = step.Back
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			err = h.Undo(ctx, env, s, m)
 			obs, oerr := h.Observe(t.Context(), env, s, m)

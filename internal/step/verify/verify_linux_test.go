@@ -69,7 +69,7 @@ func TestFailuresSayWhatWasReadAndWanted(t *testing.T) {
 			w := world(t, c.app, c.worker)
 			s := childtest.Step(t, plan.Step{Verb: "verify", Title: "verify 2.0"}, params(w))
 			env, _ := childtest.Env(t, s, step.Forward)
-			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
 			err := handler(t, services{"web": c.web}).Do(ctx, env, s, nil)
 			var user *step.UserError

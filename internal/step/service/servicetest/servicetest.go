@@ -21,7 +21,6 @@ type World struct {
 	services map[string]*state
 	starts   int
 	Nameless bool // the kind does not tell invocations apart
-	Fails    error
 }
 
 type state struct {
@@ -116,7 +115,7 @@ func (m *manager) State(_ context.Context, s svc.Spec) (svc.State, error) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	st := m.w.of(s.ID)
-	return svc.State{Running: st.running, Started: st.started}, m.w.Fails
+	return svc.State{Running: st.running, Started: st.started}, nil
 }
 
 func (m *manager) Start(ctx context.Context, s svc.Spec) error {
