@@ -7,9 +7,9 @@ import (
 	"upkeep/internal/document"
 )
 
-// sources lists the sources of probes with the keys that each takes beside
+// SourceKeys gives the sources of probes with the keys that each takes beside
 // those of every probe. "header." stands for every key that begins so.
-func sources() map[string][]string {
+func SourceKeys() map[string][]string {
 	return map[string][]string{
 		"access": nil, "age": nil, "ask": nil, "command": {"format"}, "drift": nil, "exists": nil, "feed": nil, "file": {"format"},
 		"free": nil, "http": {"format", "method", "body", "status", "user", "password", "secret-header", "redirects", "header."},
@@ -22,7 +22,7 @@ func sources() map[string][]string {
 // Sources lists the sources of probes that the grammar knows, sorted.
 func Sources() []string {
 	var all []string
-	for s := range sources() {
+	for s := range SourceKeys() {
 		all = append(all, s)
 	}
 	slices.Sort(all)
@@ -45,7 +45,7 @@ func (d decoder) probe(n *document.Node) Probe {
 	if m.Bad() {
 		return p
 	}
-	table := sources()
+	table := SourceKeys()
 	var found []string
 	for _, pair := range n.Pairs {
 		if _, ok := table[pair.Key.Value]; ok {
@@ -134,8 +134,10 @@ func (d decoder) secret(n *document.Node) string {
 	return s
 }
 
-// conditions are the words of a condition, of which each has exactly one.
-var conditions = [...]string{"param", "fact", "crosses", "trigger", "present", "all", "any", "not"}
+// Conditions lists the words of a condition, of which each has exactly one.
+func Conditions() []string {
+	return []string{"param", "fact", "crosses", "trigger", "present", "all", "any", "not"}
+}
 
 func (d decoder) when(n *document.Node) *When {
 	if n == nil {
@@ -157,13 +159,13 @@ func (d decoder) when(n *document.Node) *When {
 		w.Any = append(w.Any, *d.when(item))
 	}
 	count := 0
-	for _, word := range conditions {
+	for _, word := range Conditions() {
 		if m.Has(word) {
 			count++
 		}
 	}
 	if count != 1 && !m.Bad() {
-		d.Errorf(n.Pos, "combine several with all: [ … ] or any: [ … ]", "a condition has exactly one of %s", strings.Join(conditions[:], ", "))
+		d.Errorf(n.Pos, "combine several with all: [ … ] or any: [ … ]", "a condition has exactly one of %s", strings.Join(Conditions(), ", "))
 	}
 	m.Done()
 	return w

@@ -15,20 +15,22 @@ func Verbs() []string {
 		"hooks", "verify", "clean-up", "tell", "rollout", "reboot", "wait", "config"}
 }
 
-// withMethod are the verbs that a command (run) or a person (tell) can carry
-// out.
-var withMethod = [...]string{"notify", "backup", "stop", "start", "restart", "install", "migrate", "clean-up", "rollout", "reboot", "config"}
+// Methods lists the verbs that a command (run) or a person (tell) can carry out
+// instead of Upkeep.
+func Methods() []string {
+	return []string{"notify", "backup", "stop", "start", "restart", "install", "migrate", "clean-up", "rollout", "reboot", "config"}
+}
 
-// ownKeys are the keys that belong to some verbs only.
-func ownKeys() map[string][]string {
+// OwnKeys gives the keys of a step that belong to some verbs only.
+func OwnKeys() map[string][]string {
 	return map[string][]string{
 		"to": {"hold"}, "until": {"hold"}, "during": {"access", "hold"}, "or": {"drain"}, "outage": {"notify"}, "scripts": {"migrate"},
 		"outputs": {"run", "install", "migrate", "config"},
 	}
 }
 
-// holdKinds are the things that a hold can change.
-var holdKinds = [...]string{"service", "setting", "start-type", "pools"}
+// HoldKinds lists the things that a hold can change.
+func HoldKinds() []string { return []string{"service", "setting", "start-type", "pools"} }
 
 func (d decoder) stepIn(m *document.MapDecoder, key string) *Step {
 	n := m.Get(key)
@@ -100,7 +102,7 @@ func (d decoder) verb(m *document.MapDecoder, n *document.Node) string {
 	case len(verbs) > 1:
 		d.Errorf(n.Pos, "make a step of each", "a step has one verb, not %s", strings.Join(verbs, " and "))
 		return ""
-	case len(verbs) == 1 && method != "" && !slices.Contains(withMethod[:], verbs[0]):
+	case len(verbs) == 1 && method != "" && !slices.Contains(Methods(), verbs[0]):
 		d.Errorf(n.Pos, "make two steps of it", "%s is done by Upkeep itself: it takes no %s", verbs[0], method)
 		return verbs[0]
 	case len(verbs) == 1:
@@ -152,13 +154,13 @@ func (d decoder) verbArgs(s *Step, m *document.MapDecoder) {
 func (d decoder) holdTarget(n *document.Node) map[string]string {
 	m := d.Map(n, "hold")
 	out := map[string]string{}
-	for _, kind := range holdKinds {
+	for _, kind := range HoldKinds() {
 		if m.Has(kind) {
 			out[kind] = m.String(kind)
 		}
 	}
 	if len(out) != 1 && !m.Bad() {
-		d.Errorf(n.Pos, "", "hold changes exactly one thing: %s", strings.Join(holdKinds[:], ", "))
+		d.Errorf(n.Pos, "", "hold changes exactly one thing: %s", strings.Join(HoldKinds(), ", "))
 	}
 	m.Done()
 	return out
@@ -166,7 +168,7 @@ func (d decoder) holdTarget(n *document.Node) map[string]string {
 
 // belongs refuses keys that mean nothing for this verb.
 func (d decoder) belongs(verb string, m *document.MapDecoder) {
-	table := ownKeys()
+	table := OwnKeys()
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		if n := m.Get(key); n != nil && !slices.Contains(table[key], verb) {
 			d.Errorf(n.Pos, "", "%q belongs to %s, not to %s", key, strings.Join(table[key], ", "), verb)

@@ -1,0 +1,153 @@
+package schema
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/invopop/jsonschema"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/version"
+)
+
+// property finds a key of a definition.
+func (b *builder) property(def, key string) *jsonschema.Schema {
+	if d := b.defs[def]; d != nil && d.Properties != nil {
+		if p, ok := d.Properties.Get(key); ok {
+			return p
+		}
+	}
+	b.fail("%s has no key %s", def, key)
+	return &jsonschema.Schema{}
+}
+
+// words restricts a key to some words.
+func (b *builder) words(def, key string, words ...string) {
+	p := b.property(def, key)
+	for _, w := range words {
+		p.Enum = append(p.Enum, w)
+	}
+}
+
+// replace gives a key another shape.
+func (b *builder) replace(def, key string, s *jsonschema.Schema) {
+	*b.property(def, key) = *s
+}
+
+func texts(words []string) []any {
+	all := make([]any, len(words))
+	for i, w := range words {
+		all[i] = w
+	}
+	return all
+}
+
+// required gives one alternative for each key: that it is there.
+func required(keys ...string) []*jsonschema.Schema {
+	var all []*jsonschema.Schema
+	for _, key := range keys {
+		all = append(all, &jsonschema.Schema{Required: []string{key}})
+	}
+	return all
+}
+
+func phaseNames() []string {
+	var all []string
+	for _, p := range manifest.Phases() {
+		all = append(all, string(p))
+	}
+	return all
+}
+
+// manifestRules says what the Go types alone do not.
+func (b *builder) manifestRules() {
+	b.words("Param", "type", "string", "path", "bool", "int", "secret")
+	b.words("Param", "ask", "install", "always", "when-needed")
+	b.words("Role", "order", "children-first", "parents-first")
+	b.replace("Role", "nodes", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1"}, {Enum: []any{"many"}}}})
+	b.words("Component", "kind", "tree", "package", "installer", "command", "sqlite", "postgres", "mariadb", "mssql")
+	b.words("Component", "migrates", "at-start")
+	b.words("Config", "edited", "take-new", "keep", "merge")
+	b.words("Access", "users", "read", "none")
+	b.words("Backup", "keep", "until-finished", "forever")
+	b.words("Backup", "place", "local", "remote")
+	b.words("Setting", "type", "string", "bool", "int")
+	b.words("HookSet", "by", "vendor", "site")
+	b.words("HookSet", "phase", append(phaseNames(), "any")...)
+	b.words("HookSet", "on-failure", "back", "warn")
+	b.words("Group", "choose", "one", "many")
+	b.words("Check", "level", "blocker", "warning", "info")
+	b.words("Check", "acknowledge", "each", "all")
+	b.replace("Check", "role", oneOrMany())
+	b.replace("Check", "moments", listOf(&jsonschema.Schema{Enum: []any{"open", "check", "begin"}}))
+	b.replace("Fixes", "choose", listOf(&jsonschema.Schema{Enum: []any{"all-latest", "pick"}}))
+	b.replace("Service", "ports", listOf(ref("Literal")))
+	b.replace("Route", "settings", &jsonschema.Schema{Type: "object", AdditionalProperties: ref("Literal")})
+	for _, key := range []string{"run", "start", "stop"} {
+		b.replace("Service", key, ref("Command"))
+	}
+	b.replace("Product", "access", b.accessModes())
+	b.nullable("Component")
+	b.describe("Product", map[string]string{
+		"triggers": "what may start a run", "params": "inputs of the administrator", "facts": "named probes",
+		"dirs": "places, for ${dir.NAME}", "env": "declared environment of every command", "roles": "what computers are in the product",
+		"same-version": "roles whose versions must agree", "components": "units, each with its own way to tell its version",
+		"services": "in the order in which they start; they stop in reverse", "access": "modes of the product's own that keep users out",
+		"backups": "where the default does not fit", "settings": "values that are read before and applied again after",
+		"hooks": "folders of scripts", "features": "what the operator chooses", "remedies": "symptoms and what helps, for the doctor",
+		"feed": "where published releases are found", "self-upgrade": "what upgrades the product's own upgrade tool", "support": "whom to ask",
+	})
+	b.describe("Release", map[string]string{
+		"facts": "named probes, beside those of the product", "routes": "versions that it can be reached from", "checks": "readiness conditions",
+		"payloads": "component to file of the bundle", "versions": "component to the version that is read back afterwards",
+		"procedure": "steps added to the phases; order, barrier and reopening are Upkeep's own",
+	})
+}
+
+func (b *builder) accessModes() *jsonschema.Schema {
+	modes := object()
+	modes.Properties.Set("read-only", ref("Access"))
+	modes.Properties.Set("maintenance", ref("Access"))
+	return modes
+}
+
+// nullable lets a definition be left empty, as in "agent:".
+func (b *builder) nullable(def string) {
+	inner := *b.defs[def]
+	b.defs[def] = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{&inner, {Type: "null"}}}
+}
+
+func (b *builder) describe(def string, texts map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		p := b.property(def, key)
+		if p.Ref != "" { // a reference stands alone: some editors ignore what is beside it
+			*p = jsonschema.Schema{AllOf: []*jsonschema.Schema{{Ref: p.Ref}}}
+		}
+		p.Description = texts[key]
+	}
+}
+
+func (b *builder) installationRules() {
+	b.words("Installation", "on-failure", "origin", "stay")
+	b.words("Gate", "use", "auto", "never")
+	b.replace("Gate", "ports", listOf(ref("Literal")))
+	b.property("BackupPlace", "keep").Minimum = "1"
+	b.property("BackupPlace", "keep").Maximum = "1000"
+	b.words("Hook", "phase", append(phaseNames(), "any")...)
+	b.replace("Installation", "edited", &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Enum: []any{"keep-aside", "discard"}}})
+	b.replace("Installation", "notify", ref("Command"))
+	for _, key := range []string{"from", "to"} {
+		b.property("Window", key).Pattern = `^([01][0-9]|2[0-3]):[0-5][0-9]$`
+	}
+	b.defs["Window"].Required = []string{"from", "to"}
+	b.property("Installation", "installation").Required = []string{"id", "product"}
+	b.describe("Installation", map[string]string{
+		"backup": "where restore points are kept", "nodes": "computers; none: this computer has every role",
+		"instances": "component to its instances; none: one each, at the product's place", "params": "values of the product's parameters; secrets only as references",
+		"choices": "chosen features", "waivers": "accepted checks", "edited": "files that the site edited, and what becomes of them",
+		"hooks": "the site's own folders of scripts", "notify": "command that tells people", "windows": "when runs may start",
+		"gate": "how users are kept out", "on-failure": "where a failed run of several hops goes back to", "limits": "deadline of a verb or a step",
+	})
+}
+
+func orders() []any { return texts(version.Names()) }
