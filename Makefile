@@ -1,0 +1,79 @@
+# make demo    builds Upkeep and shows it on a sample product
+# make test    installs what the tests need (Debian) and runs them, under two minutes
+# make help    lists the rest
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Caches that Go and the tests keep go below the home folder. Without one that
+# can be written they go into the checkout.
+HOMELESS := $(shell [ -n "$$HOME" ] && [ -d "$$HOME" ] && [ -w "$$HOME" ] || echo yes)
+ifeq ($(HOMELESS),yes)
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
+export XDG_CONFIG_HOME ?= $(CURDIR)/.cache/config
+export GOPATH ?= $(CURDIR)/.cache/go
+endif
+
+GO ?= go
+# What a person has set for other projects must not change what is built here.
+# No stamp of the version control: it needs git, and a checkout of one's own.
+export GOFLAGS := -mod=readonly -modcacherw -buildvcs=false
+export GOWORK := off
+
+FUZZTIME ?= 5m
+CODE := cmd internal examples
+
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
+
+build: ## build bin/upkeep
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/upkeep ./cmd/upkeep
+
+demo: build ## upgrade a sample product, then take a failing upgrade back; needs no root
+	bin/upkeep demo
+
+setup:
+	sh scripts/setup-debian.sh
+
+vet:
+	$(GO) vet ./...
+
+test: setup vet ## vet and test
+	$(GO) test ./...
+
+test-slow: setup ## all tests, the slow ones too: kills, disks that are full, Miniflux
+	UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 40m ./...
+
+bench: setup ## the figures: outage against a plain script, large trees, memory
+	UPKEEP_BENCH=1 UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 60m -run '^(TestBench|TestFigure)' -bench . -benchtime 1x ./...
+
+fuzz: ## every fuzz function for FUZZTIME (5m)
+	GO="$(GO)" sh scripts/fuzz.sh "$(FUZZTIME)"
+
+fuzz-short: ## every fuzz function for a few seconds
+	GO="$(GO)" sh scripts/fuzz.sh 3s
+
+cross: ## build for the other platforms
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -o dist/upkeep-linux-arm64 ./cmd/upkeep
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -o dist/upkeep-windows-amd64.exe ./cmd/upkeep
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) vet ./...
+
+lint: vet ## gofmt and vet
+	@bad=$$(gofmt -l $(CODE)); [ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }
+
+requirements: setup ## which of the 207 rows are proven
+	$(GO) run ./internal/requirements/cmd report
+
+# MUTANTS takes options: MUTANTS='-example miniflux -rows S3-46'
+requirements-mutants: setup ## which rows notice when a line of an example is taken away
+	rm -rf .cache/mutants && mkdir -p .cache/mutants
+	$(GO) run ./internal/requirements/cmd mutants -work .cache/mutants $(MUTANTS)
+
+licences: ## write docs/licences.md anew
+	GO="$(GO)" sh scripts/licences.sh >docs/licences.md.new && mv docs/licences.md.new docs/licences.md
+
+clean: ## remove what was built and kept in the checkout
+	rm -rf bin dist .cache

@@ -1,0 +1,186 @@
+package requirements
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"upkeep/internal/document/yaml"
+	"upkeep/internal/lab"
+)
+
+// examples makes a folder of examples.
+func examples(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		at := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// wants is a test that reads a document and wants some text in it.
+func wants(file, text string) func(dir string) Verdict {
+	return func(dir string) Verdict {
+		raw, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return Failed
+		}
+		if _, err := yaml.Parse(file, raw); err != nil || !strings.Contains(string(raw), text) {
+			return Failed
+		}
+		return Passed
+	}
+}
+
+func TestHunt(t *testing.T) {
+	tests := map[string]func(string) Verdict{
+		"TestOne_S1_1":    wants("a/upkeep.yaml", "one: 1"),
+		"TestTwo_S1_2":    wants("a/upkeep.yaml", ""), // reads it, and notices nothing
+		"TestBlind_S1_3":  func(string) Verdict { return Passed },
+		"TestFlawed_S1_4": func(string) Verdict { return Failed },
+		"TestSkip_S1_5":   func(string) Verdict { return Skipped },
+	}
+	rows := map[string][]string{}
+	for name := range tests {
+		rows[name], _ = Named(name)
+	}
+	dir := examples(t, map[string]string{"a/upkeep.yaml": "one: 1\ntwo: 2\n", "b/upkeep.yaml": "x: 1\nw: 2\n", "a/other.txt": "z"})
+	h := &Hunt{Examples: dir, Work: t.TempDir(), Parallel: 2, Log: t.Logf,
+		Test: func(_ context.Context, name, examples string) Verdict { return tests[name](examples) }}
+	c, err := h.Run(t.Context(), rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := c.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := `a/upkeep.yaml:1: one: 1
+    S1-1
+a/upkeep.yaml:2: two: 2
+    nothing noticed
+documents that no test reads: b/upkeep.yaml
+tests that were skipped: TestSkip_S1_5
+tests that fail on the unchanged examples: TestFlawed_S1_4
+rows whose tests read no document of the examples: S1-3
+rows that no removed line turned red: S1-2
+2 lines taken away, 0 left untried; 2 rows noticed none
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "a/upkeep.yaml"))
+	if err != nil || string(raw) != "one: 1\ntwo: 2\n" {
+		t.Errorf("the examples were changed: %q %v", raw, err)
+	}
+}
+
+func TestHuntIsBounded(t *testing.T) {
+	dir := examples(t, map[string]string{"a/upkeep.yaml": "one: 1\ntwo: 2\n", "b/upkeep.yaml": "one: 1\ntwo: 2\n"})
+	rows := map[string][]string{"TestA_S1_1": {"S1-1"}, "TestB_S1_2": {"S1-2"}}
+	ran := map[string]int{}
+	hunt := func() *Hunt {
+		clear(ran)
+		return &Hunt{Examples: dir, Work: t.TempDir(), Parallel: 1, Log: t.Logf, Test: func(_ context.Context, name, examples string) Verdict {
+			ran[name]++
+			file := map[string]string{"TestA_S1_1": "a/upkeep.yaml", "TestB_S1_2": "b/upkeep.yaml"}[name]
+			return wants(file, "one")(examples)
+		}}
+	}
+	h := hunt()
+	h.Example = "a"
+	c, err := h.Run(t.Context(), rows)
+	if err != nil || c.Tried != 2 || len(c.Unread) != 0 {
+		t.Errorf("one example: %+v, %v", c, err)
+	}
+	h = hunt()
+	h.Rows = []string{"S1-2"}
+	c, err = h.Run(t.Context(), rows)
+	if err != nil || ran["TestA_S1_1"] != 0 || c.Tried != 2 {
+		t.Errorf("one row: %+v, %v", c, err)
+	}
+	h = hunt()
+	h.Budget = time.Nanosecond
+	c, err = h.Run(t.Context(), rows)
+	if err != nil || c.Tried != 0 || c.Left != 4 {
+		t.Errorf("no time: %+v, %v", c, err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("stopped by hand")
+	h = hunt()
+	h.Log = func(string, ...any) { cancel(stopped) }
+	if _, err = h.Run(ctx, rows); !errors.Is(err, stopped) {
+		t.Errorf("stopped: %v", err)
+	}
+}
+
+// TestBinaryTellsHowATestEnded runs tests of this very package, compiled.
+func TestBinaryTellsHowATestEnded(t *testing.T) {
+	switch os.Getenv("UPKEEP_EXAMPLES") {
+	case "fail":
+		t.Fatal("as asked")
+	case "skip":
+		t.Skip("as asked")
+	case "pass":
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Binary{Path: exe, Dir: ".", Limit: 20 * time.Second}
+	for examples, want := range map[string]Verdict{"fail": Failed, "skip": Skipped, "pass": Passed} {
+		if got := b.Test(t.Context(), t.Name(), examples); got != want {
+			t.Errorf("%s: %s", examples, got)
+		}
+	}
+	b.Path = filepath.Join(t.TempDir(), "none")
+	if got := b.Test(t.Context(), t.Name(), "pass"); got != Failed {
+		t.Errorf("a binary that is not there: %s", got)
+	}
+}
+
+// TestGoTest runs go test on a module of its own, once as it should be and
+// once where a test fails.
+func TestGoTest(t *testing.T) {
+	lab.Slow(t)
+	dir := examples(t, map[string]string{"go.mod": "module x\n\ngo 1.26\n", "x_test.go": `package x
+
+import ("os"; "testing")
+
+func TestA_S1_1(t *testing.T) { if os.Getenv("UPKEEP_SLOW") != "1" { t.Fatal("the slow tests are left out") } }
+func TestTable_S1(t *testing.T) { t.Run("S1_2", func(t *testing.T) { t.Skip("no") }) }
+func TestOther(t *testing.T) { t.Fatal("it names no row") }
+`})
+	tests, err := GoTest(t.Context(), dir, ".", time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := Judge([]Row{{"S1-1", "a"}, {"S1-2", "b"}}, tests)
+	if !rep.OK() || rep.Lines[0].State != Proven || rep.Lines[1].State != Open {
+		t.Errorf("%+v", rep)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "y_test.go"), []byte("package x\nvar y int = nil\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tests, err = GoTest(t.Context(), dir, ".", time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep := Judge([]Row{{"S1-1", "a"}}, tests); rep.OK() || rep.Lines[0].State != Open {
+		t.Errorf("tests that do not build: %+v", rep)
+	}
+}
