@@ -180,6 +180,7 @@ func (a *App) watch(ctx context.Context, in *manage.Installation, id string, fro
 	f := in.Forecast(id)
 	t := live.NewTrack(first.Plan, f.Steps, first.Opened)
 	t.Seek(first.State)
+	t.Width = a.width()
 	var r *manage.Run
 	out := a.writer(a.Out)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/durable"
 	"upkeep/internal/manifest"
+	"upkeep/internal/schema"
 	"upkeep/internal/site"
 )
 
@@ -86,9 +87,9 @@ func BuildBundle(ctx context.Context, src, dest string) (digest string, err erro
 func Schema(kind string) ([]byte, error) {
 	switch kind {
 	case "manifest":
-		return nil, fmt.Errorf("pending")
+		return schema.Manifest()
 	case "installation":
-		return nil, fmt.Errorf("pending")
+		return schema.Installation()
 	}
 	return nil, fmt.Errorf("there is no schema of %q: say manifest or installation", kind)
 }

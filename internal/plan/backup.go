@@ -3,20 +3,23 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"upkeep/internal/manifest"
 )
 
-// backupPhase makes the restore point of the origin.
-func (b *builder) backupPhase(rel *manifest.Release) {
+// backupPhase makes the restore point of the origin. It can be restored from
+// there on, or only from the anchor that follows.
+func (b *builder) backupPhase(rel *manifest.Release, restorable bool) {
 	b.phase(manifest.BeforeBackup, rel)
 	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil {
 		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible,
 			Title: fmt.Sprintf("make the restore point of %s (%s), read it back and compare", b.in.From, strings.Join(bp.parts(), ", "))}, bp)
 	}
-	b.copied = true
+	b.copied = b.copied || restorable
+	b.phase(manifest.BackupPhase, rel)
 	b.phase(manifest.AfterBackup, rel)
 }
 
@@ -28,6 +31,7 @@ func (b *builder) anchor() {
 	if bp == nil {
 		return
 	}
+	b.copied = true
 	b.add(Step{ID: "restore", Verb: "restore", Phase: string(manifest.Stop), Class: Reversible,
 		Title: "from here on the way back restores the data"}, bp)
 }
@@ -51,13 +55,17 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		b.waived("the release asks for no backup")
 		return nil
 	}
-	of := listedArgs(steps.Steps, "backup")
+	of := b.backedUp(listedArgs(steps.Steps, "backup"))
 	for _, s := range steps.Steps {
-		if s.Verb == "backup" && s.Optional {
-			if w, ok := b.plan.Waivers["backup"]; ok {
-				b.waived(w)
-				return nil
-			}
+		if s.Verb != "backup" {
+			continue
+		}
+		if len(s.Run) > 0 || s.Tell != "" {
+			b.notYet(s, "a backup by the vendor's own tool")
+		}
+		if w, ok := b.plan.Waivers["backup"]; ok && s.Optional {
+			b.waived(w)
+			return nil
 		}
 	}
 	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
@@ -86,6 +94,31 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 	return p
 }
 
+// backedUp resolves what a release wants backed up: components, or backups
+// that the product declares where the default does not fit.
+func (b *builder) backedUp(args []string) []string {
+	var of []string
+	for _, id := range args {
+		_, component := b.res.Product.Components[id]
+		own, declared := b.res.Product.Backups[id]
+		switch {
+		case declared:
+			of = append(of, own.Of...)
+		case component:
+			of = append(of, id)
+		default:
+			b.refuse("the release wants a backup of %s, which is neither a component nor a backup of the product", id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.res.Product.Backups)) {
+		own := b.res.Product.Backups[id]
+		if own.Make != nil || own.Restore != nil || own.Place != "" {
+			b.check(&NotYetError{What: "backup " + id + " by the vendor's own tool, or to a place of its own", Where: own.Pos})
+		}
+	}
+	return of
+}
+
 func (b *builder) waived(why string) {
 	b.copied = true
 	b.plan.Waivers["backup"] = why
@@ -112,6 +145,7 @@ func (b *builder) covers() {
 		if !ok || !b.restores(i) {
 			continue
 		}
+		defer func() { d.Back = backTitle(d.Step, p) }()
 		p.Prove = b.in.Prove
 		for _, later := range b.drafts[i+1:] {
 			if later.Writes && later.Class != Irreversible {
@@ -162,6 +196,7 @@ func (b *builder) refuseUnsafe() {
 
 // seal marshals the drafts into the plan.
 func (b *builder) seal() (*Plan, error) {
+	b.letIn()
 	var err error
 	if b.plan.Steps, err = marshal(b.drafts); err != nil {
 		return nil, err
@@ -180,6 +215,22 @@ func (b *builder) seal() (*Plan, error) {
 		}
 	}
 	return b.plan, nil
+}
+
+// letIn sees to it that wherever users are kept out, some step is known to
+// let them in again; where no other does, that is the barrier.
+func (b *builder) letIn() {
+	if !slices.ContainsFunc(b.drafts, func(d *draft) bool { return d.Down }) {
+		return
+	}
+	for _, list := range append([][]*draft{b.drafts}, b.land...) {
+		if slices.ContainsFunc(list, func(d *draft) bool { return d.Up }) {
+			continue
+		}
+		for _, d := range list {
+			d.Up = d.Verb == VerbBarrier
+		}
+	}
 }
 
 func marshal(drafts []*draft) ([]Step, error) {

@@ -19,6 +19,7 @@ func Compile(in Input) (*Plan, error) {
 	}
 	b := newBuilder(in)
 	b.header()
+	b.unable()
 	b.stage()
 	b.open()
 	for i := range in.Hops {
@@ -41,6 +42,34 @@ func Compile(in Input) (*Plan, error) {
 	}
 	p.Digest = p.Sum()
 	return p, nil
+}
+
+// unable refuses what the documents say and this Upkeep would pass over:
+// silence would be the worst answer.
+func (b *builder) unable() {
+	if n := len(b.in.Site.Nodes); n > 1 {
+		b.check(&NotYetError{What: fmt.Sprintf("an installation on %d nodes", n), Where: b.in.Site.Pos})
+	}
+	defer b.use(b.in.Installed)
+	for _, h := range b.in.Hops {
+		b.use(h.Product)
+		for _, ph := range []manifest.Phase{manifest.Prepare, manifest.Back} {
+			for _, s := range h.Release.Procedure.Phases[ph].Steps {
+				if ok, err := b.when(s.When, h); !b.check(err) || ok {
+					b.notYet(s, "steps of the phase "+string(ph))
+				}
+			}
+		}
+		for _, id := range h.Product.Order {
+			c := h.Product.Components[id]
+			if c.Review == nil {
+				continue
+			}
+			if ok, err := b.when(c.Review, h); !b.check(err) || ok {
+				b.check(&NotYetError{What: fmt.Sprintf("the review that component %s demands here", id), Where: c.Pos})
+			}
+		}
+	}
 }
 
 func dedupe(list []string) []string {
@@ -76,13 +105,20 @@ type builder struct {
 	recorded []recorded
 	only     int // milestone before which the undo of what is being added does not matter
 	landing  bool
-	copied   bool // the data's restore point stands before here
+	marks    []mark // by milestone
+	copied   bool   // the data's restore point stands before here
 }
 
 // entered is an access mode that a step of the plan has entered.
 type entered struct {
 	step   string
 	params *AccessParams
+}
+
+// mark is what stands at a milestone.
+type mark struct {
+	held    []heldStep
+	entered []entered
 }
 
 // recorded is a step that recorded settings.
@@ -169,6 +205,7 @@ func (b *builder) add(s Step, params any) *draft {
 	if n := len(*b.into); n > 0 {
 		s.After = []string{(*b.into)[n-1].ID}
 	}
+	s.Back = backTitle(s, params)
 	d := &draft{Step: s, params: params}
 	*b.into = append(*b.into, d)
 	return d

@@ -14,11 +14,7 @@ import (
 // hooks adds, for every declared folder, the scripts that run at this phase:
 // in byte order of their names, each by the sum it has now.
 func (b *builder) hooks(ph manifest.Phase) {
-	sets := b.res.Product.Hooks
-	for _, h := range b.in.Site.Hooks {
-		sets = append(slices.Clip(sets), manifest.HookSet{By: "site", Dir: h.Dir, Name: h.Name, Phase: h.Phase, As: h.As})
-	}
-	for _, set := range sets {
+	for _, set := range b.hookSets() {
 		if set.Phase != "any" && set.Phase != string(ph) {
 			continue
 		}
@@ -26,9 +22,22 @@ func (b *builder) hooks(ph manifest.Phase) {
 	}
 }
 
+// hookSets are the folders of the product and those of the site.
+func (b *builder) hookSets() []manifest.HookSet {
+	sets := slices.Clone(b.res.Product.Hooks)
+	for _, h := range b.in.Site.Hooks {
+		sets = append(sets, manifest.HookSet{By: "site", Dir: h.Dir, Name: h.Name, Phase: h.Phase, As: h.As})
+	}
+	return sets
+}
+
 func (b *builder) hookSet(ph manifest.Phase, set manifest.HookSet) {
 	dir, err := b.res.Scope.Expand(set.Dir)
 	if !b.check(err) {
+		return
+	}
+	if _, err := manifest.MatchName(strings.NewReplacer("${phase}", "x", "${component}", "x").Replace(set.Name), "x"); err != nil {
+		b.refuse("the hooks in %s: %q is %v", dir, set.Name, err)
 		return
 	}
 	entries := b.in.Facts.HookDirs[dir]
@@ -79,7 +88,7 @@ func (b *builder) hookNames(component string) []string {
 }
 
 // hookMatches says whether a file's name fits the pattern at a phase, under
-// any name of the phase and of the component. Patterns are globs.
+// any name of the phase and of the component. Patterns are those of the shell.
 func hookMatches(pattern string, ph manifest.Phase, components []string, name string) bool {
 	phases := []string{string(ph)}
 	for word, p := range manifest.HookNames() {
@@ -90,7 +99,7 @@ func hookMatches(pattern string, ph manifest.Phase, components []string, name st
 	for _, p := range phases {
 		for _, c := range components {
 			glob := strings.NewReplacer("${phase}", p, "${component}", c).Replace(pattern)
-			if ok, err := path.Match(glob, name); ok && err == nil {
+			if ok, err := manifest.MatchName(glob, name); ok && err == nil {
 				return true
 			}
 		}
@@ -119,7 +128,7 @@ func (b *builder) unmatched(set manifest.HookSet, dir string, entries []HookEntr
 
 // otherSet says whether another declaration of the same folder takes the file.
 func (b *builder) otherSet(dir, name string) bool {
-	for _, set := range b.res.Product.Hooks {
+	for _, set := range b.hookSets() {
 		d, err := b.res.Scope.Expand(set.Dir)
 		if err != nil || d != dir {
 			continue
@@ -181,12 +190,17 @@ func (b *builder) hookStep(ph manifest.Phase, set manifest.HookSet, by, dir, com
 				p.Undo, st.Undo = back, "action"
 			}
 		}
-	} else if !b.copied {
+	}
+	if st.Undo == "restore" && !b.copied {
 		st.Undo = "none"
 	}
 	if b.after() {
 		st.Undo, st.Tolerated = "", true
 	}
-	b.plan.Hooks = append(b.plan.Hooks, files...)
+	for _, f := range files {
+		if !slices.Contains(b.plan.Hooks, f) {
+			b.plan.Hooks = append(b.plan.Hooks, f)
+		}
+	}
 	b.add(st, p)
 }

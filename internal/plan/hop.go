@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -211,6 +212,7 @@ func (b *builder) installTree(id string, h HopInput) {
 	}
 	pay := h.Bundle.Payloads[id]
 	p := &InstallParams{Component: id, At: at, Staging: staging(at, b.n), Bundle: h.Bundle.Digest, Sums: pay.Sums, Keep: c.Keep}
+	p.Keep = slices.Concat(p.Keep, b.markers(at, c.Keep))
 	if c.Config != nil {
 		p.Beside = c.Config.Beside
 	}
@@ -219,6 +221,30 @@ func (b *builder) installTree(id string, h HopInput) {
 	}
 	b.add(Step{ID: "install." + id, Verb: "install", Phase: string(manifest.Install), Class: Reversible, Writes: len(c.Keep) > 0,
 		Title: fmt.Sprintf("exchange %s for %s", id, h.Release.Version)}, p)
+}
+
+// markers are the files inside a tree that keep users out: they move along
+// to the new tree, or the exchange would let the users in.
+func (b *builder) markers(at string, keep []string) []string {
+	var out []string
+	for _, e := range b.entered {
+		rel, inside := strings.CutPrefix(e.params.Marker, at+"/")
+		if inside && !slices.ContainsFunc(slices.Concat(keep, out), func(k string) bool { return covered(k, rel) }) {
+			out = append(out, rel)
+		}
+	}
+	return out
+}
+
+// covered says whether a kept path or pattern takes a file along.
+func covered(keep, rel string) bool {
+	parts := strings.Split(rel, "/")
+	n := strings.Count(strings.TrimSuffix(keep, "/"), "/") + 1
+	if n > len(parts) {
+		return false
+	}
+	ok, err := path.Match(strings.TrimSuffix(keep, "/"), strings.Join(parts[:n], "/"))
+	return ok && err == nil
 }
 
 // edited decides what becomes of the files that the site edited: nothing is
@@ -304,14 +330,20 @@ func (b *builder) milestone(h HopInput, i int) {
 		title += "; users still kept out"
 	}
 	d := b.add(Step{ID: "milestone", Verb: VerbMilestone, Phase: string(manifest.Verify), Class: Control, Title: title}, nil)
-	b.plan.Milestones = append(b.plan.Milestones, Milestone{ID: fmt.Sprintf("m%d", i+1), Version: h.Release.Version, Step: d.ID})
+	b.reach(h, i, d.ID)
+}
+
+// reach notes a milestone, with what is held and entered there.
+func (b *builder) reach(h HopInput, i int, step string) {
+	b.plan.Milestones = append(b.plan.Milestones, Milestone{ID: fmt.Sprintf("m%d", i+1), Version: h.Release.Version, Step: step})
+	b.marks = append(b.marks, mark{slices.Clone(b.held), slices.Clone(b.entered)})
 }
 
 func (b *builder) barrier(h HopInput, i int) {
 	if b.plan.Closed == "stopped" {
 		d := b.add(Step{ID: "milestone", Verb: VerbMilestone, Phase: string(manifest.Verify), Class: Control,
 			Title: fmt.Sprintf("files and data are those of %s", h.Release.Version)}, nil)
-		b.plan.Milestones = append(b.plan.Milestones, Milestone{ID: fmt.Sprintf("m%d", i+1), Version: h.Release.Version, Step: d.ID})
+		b.reach(h, i, d.ID)
 	}
 	b.add(Step{ID: "barrier", Verb: VerbBarrier, Phase: string(manifest.Barrier), Class: Control, Title: "the point of no return: from here users work on the new version"}, nil)
 }
@@ -344,7 +376,8 @@ func (b *builder) lastDown() int {
 			}
 		}
 	}
-	return -1
+	// none of them does, so the product itself was stopped: the last to end
+	return 0
 }
 
 func (b *builder) reopen(e entered, up bool) {
@@ -359,6 +392,7 @@ func (b *builder) reopen(e entered, up bool) {
 }
 
 func (b *builder) cleanUp(i int) {
+	b.phase(manifest.CleanUp, b.in.Hops[i].Release)
 	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, KeepPoints: b.in.Site.Backup.Keep}
 	if p.KeepPoints == 0 {
 		p.KeepPoints = 3
@@ -375,16 +409,27 @@ func (b *builder) cleanUp(i int) {
 // landings compiles, for every milestone but the last, what staying there
 // would do.
 func (b *builder) landings() {
-	holds := b.held
 	for i := range b.plan.Milestones {
 		var list []*draft
 		if i < len(b.plan.Milestones)-1 && b.plan.Closed != "stopped" {
-			b.into, b.held = &list, slices.Clone(holds)
+			b.into, b.held, b.entered = &list, b.marks[i].held, b.marks[i].entered
 			b.n, b.prefix, b.landing = i+1, fmt.Sprintf("m%d.", i+1), true
+			b.overdue()
 			b.verify(b.in.Hops[i])
 			b.finish(i, fmt.Sprintf("m%d.", i+1))
 		}
 		b.land = append(b.land, list)
 	}
-	b.into, b.held, b.landing = &b.drafts, holds, false
+	b.into, b.landing = &b.drafts, false
+}
+
+// overdue ends the holds whose end lies in a phase that the landing does not
+// pass any more.
+func (b *builder) overdue() {
+	passed := []manifest.Phase{manifest.Verify, manifest.Reopen, manifest.EndOfRun, manifest.Rollout, manifest.CleanUp}
+	for _, h := range slices.Backward(slices.Clone(b.held)) {
+		if ph := manifest.Phase(h.until); !slices.Contains(passed, ph) {
+			b.release(ph)
+		}
+	}
 }

@@ -72,13 +72,13 @@ func (b *builder) open() {
 		shown = shown || e.params.Refused != nil
 	}
 	if shown {
-		b.backupPhase(rel)
+		b.backupPhase(rel, false)
 		b.close(rel)
 		b.anchor()
 		return
 	}
 	b.close(rel)
-	b.backupPhase(rel)
+	b.backupPhase(rel, true)
 }
 
 // close adds maintenance, gate, the record of the return, and the stop.

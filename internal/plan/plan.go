@@ -108,6 +108,7 @@ type Step struct {
 	After     []string        `json:"after,omitempty"`
 	Class     Class           `json:"class"`
 	Title     string          `json:"title"`
+	Back      string          `json:"back,omitempty"` // what taking it back means
 	Params    json.RawMessage `json:"params,omitempty"`
 	Deadline  time.Duration   `json:"deadline"`
 	Writes    bool            `json:"writes,omitempty"`    // changes the product's data

@@ -27,8 +27,8 @@ func Environment(p *manifest.Product, sc *Scope) ([]string, error) {
 	if _, ok := p.Env["LANG"]; ok {
 		delete(env, "LC_ALL")
 	}
-	for k, v := range p.Env {
-		x, err := sc.Expand(v)
+	for _, k := range slices.Sorted(maps.Keys(p.Env)) {
+		x, err := sc.Expand(p.Env[k])
 		if err != nil {
 			return nil, fmt.Errorf("env %s: %w", k, err)
 		}
@@ -75,7 +75,8 @@ func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 	if out.As, err = r.As(p.As); err != nil {
 		return fail(err)
 	}
-	for k, v := range p.Params {
+	for _, k := range slices.Sorted(maps.Keys(p.Params)) {
+		v := p.Params[k]
 		if ref, ok := r.Scope.Secret(v); ok {
 			if k != "password" {
 				return fail(fmt.Errorf("%s cannot be a secret", k))

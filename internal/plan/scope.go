@@ -32,6 +32,8 @@ func NewScope(p *manifest.Product, s *site.Installation, defaults, facts map[str
 		key := "param." + id
 		given, ok := s.Params[id]
 		switch {
+		case param.Secret() && (!ok || given.Ref == nil):
+			sc.missing[key] = fmt.Sprintf("the parameter %q is a secret: give it under params: in the installation document as {file: PATH} or {env: NAME}, never as a text", id)
 		case ok && given.Ref != nil:
 			sc.secrets[key] = SecretRef{File: given.Ref.File, Env: given.Ref.Env}
 		case ok:

@@ -18,14 +18,13 @@ func Verbs() []string {
 // can.
 func Validate(p *Plan) error {
 	v := &validator{plan: p, seen: map[string]int{}}
-	v.sequence("the plan", p.Steps, true)
-	for _, m := range p.Milestones {
-		if len(m.Landing) > 0 {
-			v.sequence("the landing of "+m.ID, m.Landing, false)
-		}
-		if _, ok := v.seen[m.Step]; !ok {
-			v.fail("milestone %s names the step %q, which is not there", m.ID, m.Step)
-		}
+	v.sequence("the plan", p.Steps, nil)
+	v.milestones()
+	if b, ok := p.Find(p.Barrier); !ok || b.Verb != VerbBarrier {
+		v.fail("the plan names %q as its barrier, which is none", p.Barrier)
+	}
+	if p.OnFailure != "origin" && p.OnFailure != "stay" {
+		v.fail("on failure the plan goes to %q, which is neither origin nor stay", p.OnFailure)
 	}
 	if len(v.errs) > 0 {
 		return fmt.Errorf("the plan is refused: %w", errors.Join(v.errs...))
@@ -41,11 +40,42 @@ type validator struct {
 
 func (v *validator) fail(format string, a ...any) { v.errs = append(v.errs, fmt.Errorf(format, a...)) }
 
-// sequence checks the rules over steps that run one after the other.
-func (v *validator) sequence(what string, steps []Step, whole bool) {
+// milestones checks that the milestones are those of the steps, in order,
+// and their landings.
+func (v *validator) milestones() {
+	var reached []int
+	for i, s := range v.plan.Steps {
+		if s.Verb == VerbMilestone {
+			reached = append(reached, i)
+		}
+	}
+	if len(reached) != len(v.plan.Milestones) || len(reached) == 0 {
+		v.fail("the plan has %d milestones and %d steps that reach one", len(v.plan.Milestones), len(reached))
+		return
+	}
+	for k, m := range v.plan.Milestones {
+		if id := v.plan.Steps[reached[k]].ID; m.Step != id {
+			v.fail("milestone %s names the step %q, but is reached at %s", m.ID, m.Step, id)
+		}
+		switch {
+		case len(m.Landing) > 0:
+			v.sequence("the landing of "+m.ID, m.Landing, v.plan.Steps[:reached[k]])
+		case k < len(v.plan.Milestones)-1:
+			v.fail("nothing says how to stay at milestone %s", m.ID)
+		}
+	}
+}
+
+// sequence checks the rules over steps that run one after the other; before
+// is what was done when they begin.
+func (v *validator) sequence(what string, steps, before []Step) {
 	v.order(what, steps)
 	barrier := -1
+	whole := before == nil
 	copied := v.plan.Waivers["backup"] != "" || !whole
+	restorable := copied
+	anchored := slices.ContainsFunc(steps, func(s Step) bool { return s.Verb == "restore" })
+	up, down := false, slices.ContainsFunc(slices.Concat(before, steps), func(s Step) bool { return s.Down })
 	for i, s := range steps {
 		v.one(s)
 		switch {
@@ -54,9 +84,9 @@ func (v *validator) sequence(what string, steps []Step, whole bool) {
 		case s.Verb == VerbBarrier:
 			barrier = i
 		}
-		if s.Verb == "backup" {
-			copied = true
-		}
+		copied = copied || s.Verb == "backup"
+		restorable = restorable || s.Verb == "restore" || s.Verb == "backup" && !anchored
+		up = up || s.Up
 		behind := barrier >= 0
 		switch {
 		case s.Class == Irreversible && !behind:
@@ -69,12 +99,19 @@ func (v *validator) sequence(what string, steps []Step, whole bool) {
 			v.fail("step %s lies behind the barrier and counts on an undo", s.ID)
 		case s.Writes && !copied && !behind:
 			v.fail("step %s changes data before there is a restore point", s.ID)
+		case s.Undo == "restore" && !restorable && !behind:
+			v.fail("step %s counts on being restored before there is what can be restored", s.ID)
+		case s.Verb == VerbMilestone && behind:
+			v.fail("milestone %s lies behind the barrier", s.ID)
 		}
 	}
 	if barrier < 0 {
 		v.fail("%s has no barrier", what)
 	}
-	v.spans(what, steps)
+	if down && !up {
+		v.fail("%s keeps users out and never lets them in again", what)
+	}
+	v.spans(what, steps, before)
 }
 
 // order checks that ids are unique and that every step follows what it names;
@@ -140,14 +177,15 @@ func (v *validator) one(s Step) {
 
 // spans checks that every hold ends, and that every access mode that was
 // entered is left.
-func (v *validator) spans(what string, steps []Step) {
+func (v *validator) spans(what string, steps, before []Step) {
+	all := slices.Concat(before, steps)
 	ended := map[string]bool{}
-	for _, s := range steps {
+	for _, s := range all {
 		if id := Ends(s); id != "" {
 			ended[id] = true
 		}
 	}
-	for _, s := range steps {
+	for _, s := range all {
 		if (s.Verb == "hold" || s.Verb == "access") && Ends(s) == "" && !ended[s.ID] {
 			v.fail("%s never ends %s", what, s.ID)
 		}

@@ -39,10 +39,16 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		b.note("%s was done once on this installation; it is not done again", s.Once)
 		return
 	}
+	if s.RetryFrom != "" {
+		b.notYet(s, "retry-from")
+	}
 	before := len(*b.into)
 	switch s.Verb {
-	case "backup", "":
+	case "backup":
 		// the default step of the phase carries it
+		if ph != manifest.BackupPhase {
+			b.refuse("backup at %s: it belongs under the phase backup, not %s", s.Pos, ph)
+		}
 	case "install":
 		for _, id := range s.Args {
 			if _, has := h.Bundle.Payloads[id]; !has || len(s.Run) > 0 || s.Tell != "" {
@@ -52,23 +58,23 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 			b.installTree(id, h)
 		}
 	case "migrate":
-		b.migrateStep(s, h)
+		b.migrateStep(ph, s, h)
 	case "run":
 		b.runStep(ph, s)
 	case "drain":
-		b.drainStep(s)
+		b.drainStep(ph, s)
 	case "record":
-		b.recordStep(s)
+		b.recordStep(ph, s)
 	case "hold":
 		b.holdStep(ph, s)
 	case "access":
 		b.accessSpan(ph, s, h)
 	case "notify":
-		b.notifyStep(s)
+		b.notifyStep(ph, s)
 	case "stop", "start", "restart":
 		b.serviceStep(ph, s)
 	case "verify":
-		b.verifyStep(s)
+		b.verifyStep(ph, s)
 	default:
 		b.notYet(s, "verb "+s.Verb)
 	}
@@ -163,6 +169,10 @@ func (b *builder) undo(st *Step, u *manifest.Undo, p *RunParams, s manifest.Step
 		return false
 	}
 	st.Undo = u.How
+	if u.How == "restore" && !b.copied {
+		b.refuse("step %s at %s lies before the point from which data can be restored, so undo: restore cannot bring back what it changes: say undo: {run: […]} or undo: none, or move it behind the backup", st.ID, s.Pos)
+		return false
+	}
 	if u.Step == nil {
 		return true
 	}
@@ -182,7 +192,7 @@ func (b *builder) undo(st *Step, u *manifest.Undo, p *RunParams, s manifest.Step
 
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-func (b *builder) migrateStep(s manifest.Step, h HopInput) {
+func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 	if len(s.Args) != 1 {
 		b.refuse("migrate at %s: name one component", s.Pos)
 		return
@@ -208,7 +218,7 @@ func (b *builder) migrateStep(s manifest.Step, h HopInput) {
 			p.Version = pr
 		}
 	}
-	st := Step{ID: "migrate." + id, Verb: "migrate", Phase: string(manifest.Migrate), Class: Reversible, Writes: true, Undo: "restore",
+	st := Step{ID: "migrate." + id, Verb: "migrate", Phase: string(ph), Class: Reversible, Writes: true, Undo: "restore",
 		Title: fmt.Sprintf("migrate %s for %s", id, h.Release.Version)}
 	if s.ID != "" {
 		st.ID = s.ID
@@ -235,7 +245,7 @@ func (b *builder) migrateStep(s manifest.Step, h HopInput) {
 	b.add(st, p)
 }
 
-func (b *builder) drainStep(s manifest.Step) {
+func (b *builder) drainStep(ph manifest.Phase, s manifest.Step) {
 	if s.Probe == nil {
 		b.refuse("drain at %s: give it a probe", s.Pos)
 		return
@@ -261,11 +271,11 @@ func (b *builder) drainStep(s manifest.Step) {
 	if p.Or != nil {
 		class = Outward
 	}
-	b.add(Step{ID: "drain", Verb: "drain", Phase: string(manifest.Drain), Class: class, Redo: true,
+	b.add(Step{ID: "drain", Verb: "drain", Phase: string(ph), Class: class, Redo: true,
 		Title: fmt.Sprintf("wait until %s %s is %s", pr.Source, strings.Join(pr.Args, " "), strings.Join(pr.Expect, " or "))}, p)
 }
 
-func (b *builder) recordStep(s manifest.Step) {
+func (b *builder) recordStep(ph manifest.Phase, s manifest.Step) {
 	p := &RecordParams{}
 	for _, id := range s.Args {
 		set, err := b.setting(id)
@@ -278,7 +288,7 @@ func (b *builder) recordStep(s manifest.Step) {
 	if len(p.Settings) == 0 {
 		return
 	}
-	d := b.add(Step{ID: "record", Verb: "record", Phase: string(manifest.Record), Class: Reversible,
+	d := b.add(Step{ID: "record", Verb: "record", Phase: string(ph), Class: Reversible,
 		Title: "record settings: " + strings.Join(s.Args, ", ")}, p)
 	b.recorded = append(b.recorded, recorded{d.ID, p})
 }
@@ -395,7 +405,7 @@ func (b *builder) accessSpan(ph manifest.Phase, s manifest.Step, h HopInput) {
 		Title: "leave " + mode + ", back to the outer mode"}, &p)
 }
 
-func (b *builder) notifyStep(s manifest.Step) {
+func (b *builder) notifyStep(ph manifest.Phase, s manifest.Step) {
 	if len(b.in.Site.Notify) == 0 {
 		b.note("the release wants %s to be told of the outage, but the installation document has no notify: command; tell them yourself", strings.Join(s.Args, ", "))
 		return
@@ -409,7 +419,7 @@ func (b *builder) notifyStep(s manifest.Step) {
 	if s.Outage > 0 {
 		text += fmt.Sprintf("; expect an outage of about %s", s.Outage)
 	}
-	b.add(Step{ID: "notify", Verb: "notify", Phase: string(manifest.Notify), Class: Outward, Redo: true, Undo: "action",
+	b.add(Step{ID: "notify", Verb: "notify", Phase: string(ph), Class: Outward, Redo: true, Undo: "action",
 		Title: "tell " + who + ": " + text}, &NotifyParams{Who: who, Outage: s.Outage, Text: text, Run: args, Env: b.res.Env})
 }
 
@@ -429,7 +439,7 @@ func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
 	}
 }
 
-func (b *builder) verifyStep(s manifest.Step) {
+func (b *builder) verifyStep(ph manifest.Phase, s manifest.Step) {
 	p := &VerifyParams{Consecutive: 3, Every: 20 * time.Millisecond}
 	probes := s.Verify
 	if s.Probe != nil {
@@ -445,5 +455,5 @@ func (b *builder) verifyStep(s manifest.Step) {
 	if id == "" {
 		id = "verify.product"
 	}
-	b.add(Step{ID: id, Verb: "verify", Phase: string(manifest.Verify), Class: Check, Title: "verify what the vendor wants verified"}, p)
+	b.add(Step{ID: id, Verb: "verify", Phase: string(ph), Class: Check, Title: "verify what the vendor wants verified"}, p)
 }

@@ -67,7 +67,8 @@ func truth(v, is string) bool {
 // crosses says that the whole route passes from before the version to it or
 // beyond it.
 func (b *builder) crosses(v string) (bool, error) {
-	order, err := OrderOf(b.res.Product)
+	// the target's document knows all versions; an older one may not list them
+	order, err := OrderOf(b.in.Hops[len(b.in.Hops)-1].Product)
 	if err != nil {
 		return false, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
-	"upkeep/internal/run"
 )
 
 // Attacher gives the events of a run until its engine has ended.
@@ -59,12 +58,13 @@ func (t *Track) status(now time.Time, width int) string {
 	}
 	head := fmt.Sprintf("%s · %s · %s", what, t.Current.Phase, show.Clock(now.Sub(t.Began)))
 	if left, ok := t.Left(now); ok {
-		head += fmt.Sprintf(" · about %s left, %s", show.Duration(left.Round(time.Second)), now.Add(left).Local().Format("15:04:05"))
+		if left < time.Second {
+			head += " · nearly done"
+		} else {
+			head += fmt.Sprintf(" · about %s left, %s", show.Duration(left.Round(time.Second)), now.Add(left).Local().Format("15:04:05"))
+		}
 	}
-	title := show.Clean(t.Current.Title)
-	if t.Dir == run.Undo {
-		title = "put back: " + title
-	}
+	title := Title(t.Current, t.Dir)
 	line := ""
 	if t.Prog != nil && t.Prog.Total > 0 {
 		line = fmt.Sprintf("%d of %d %s", t.Prog.Done, t.Prog.Total, t.Prog.Unit)
@@ -75,7 +75,7 @@ func (t *Track) status(now time.Time, width int) string {
 	if t.Line != "" {
 		line = show.Clean(t.Line)
 	}
-	return fmt.Sprintf("\n%s %s\n%s\n%s\n", bar(min(30, max(10, width-50)), t.Fraction(now), t.Back), head,
+	return fmt.Sprintf("%s %s\n%s\n%s", bar(min(30, max(10, width-50)), t.Fraction(now), t.Back), head,
 		show.Running(clip(title, width-2)), show.Faint(clip("  "+line, width)))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -16,17 +17,36 @@ import (
 var ErrDetached = errors.New("detached")
 
 type (
-	eventMsg manage.Event
-	tickMsg  time.Time
-	endMsg   struct {
+	tickMsg time.Time
+	quitMsg struct{}
+	endMsg  struct {
 		run *manage.Run
 		err error
 	}
 )
 
+// shared is the track as two goroutines use it: the one that takes in events,
+// and the one that draws.
+type shared struct {
+	mu    sync.Mutex
+	track *Track
+}
+
+func (s *shared) apply(e manage.Event) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.track.Apply(e)
+}
+
+func (s *shared) status(now time.Time, width int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.track.status(now, width)
+}
+
 // screen is the model of the terminal program.
 type screen struct {
-	track    *Track
+	track    *shared
 	width    int
 	end      *endMsg
 	detached bool
@@ -34,6 +54,11 @@ type screen struct {
 
 func tick() tea.Cmd {
 	return tea.Tick(200*time.Millisecond, func(t time.Time) tea.Msg { return tickMsg(t) })
+}
+
+// quit ends the program once an empty frame has taken the bar away.
+func quit() tea.Cmd {
+	return tea.Tick(50*time.Millisecond, func(time.Time) tea.Msg { return quitMsg{} })
 }
 
 // Init implements tea.Model.
@@ -47,16 +72,14 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		if k := msg.String(); k == "ctrl+c" || k == "q" {
 			s.detached = true
-			return s, tea.Quit
-		}
-	case eventMsg:
-		if line := s.track.Apply(manage.Event(msg)); line != "" {
-			return s, tea.Println(line)
+			return s, quit()
 		}
 	case tickMsg:
 		return s, tick()
 	case endMsg:
 		s.end = &msg
+		return s, quit()
+	case quitMsg:
 		return s, tea.Quit
 	}
 	return s, nil
@@ -65,7 +88,7 @@ func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // View implements tea.Model.
 func (s screen) View() tea.View {
 	if s.end != nil || s.detached {
-		return tea.NewView("")
+		return tea.NewView(" ") // an empty view would leave the bar standing
 	}
 	return tea.NewView(s.track.status(time.Now(), s.width))
 }
@@ -75,9 +98,15 @@ func (s screen) View() tea.View {
 func Screen(ctx context.Context, in io.Reader, out io.Writer, a Attacher, id string, from int64, t *Track) (*manage.Run, error) {
 	actx, stop := context.WithCancel(ctx)
 	defer stop()
-	p := tea.NewProgram(screen{track: t, width: 80}, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(os.Environ()))
+	sh := &shared{track: t}
+	p := tea.NewProgram(screen{track: sh, width: 80}, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(os.Environ()))
 	go func() {
-		r, err := a.Attach(actx, id, from, func(e manage.Event) { p.Send(eventMsg(e)) })
+		r, err := a.Attach(actx, id, from, func(e manage.Event) {
+			// printed from here, since only one goroutine keeps the lines in order
+			if line := sh.apply(e); line != "" {
+				p.Println(line)
+			}
+		})
 		p.Send(endMsg{r, err})
 	}()
 	final, err := p.Run()

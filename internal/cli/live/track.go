@@ -6,6 +6,7 @@ package live
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"upkeep/internal/cli/show"
@@ -20,6 +21,7 @@ type Track struct {
 	Plan     *plan.Plan
 	Forecast map[string]time.Duration // by step; may be nil
 	Began    time.Time
+	Width    int // of the lines that stay
 
 	number  map[string]int
 	Total   int
@@ -35,7 +37,7 @@ type Track struct {
 
 // NewTrack begins at the first step.
 func NewTrack(p *plan.Plan, forecast map[string]time.Duration, began time.Time) *Track {
-	t := &Track{Plan: p, Forecast: forecast, Began: began, number: map[string]int{}, left: map[string]time.Duration{}}
+	t := &Track{Plan: p, Forecast: forecast, Began: began, Width: 100, number: map[string]int{}, left: map[string]time.Duration{}}
 	for _, s := range p.Steps {
 		if s.Class == plan.Control {
 			continue
@@ -94,17 +96,23 @@ func (t *Track) ended(e manage.Event) string {
 	delete(t.left, s.ID)
 	t.Done = max(t.Done, t.number[s.ID])
 	took := show.Faint(show.Duration(e.Ended.Took))
-	title := show.Clean(s.Title)
-	if e.Dir == run.Undo {
-		title = "put back: " + title
-	}
+	title := Title(s, e.Dir)
+	why := strings.TrimRight(show.Wrap(e.Ended.Error, "    ", t.Width), "\n")
 	switch {
 	case e.Ended.OK:
 		return fmt.Sprintf("%s  %s", show.Good(title), took)
 	case s.Tolerated:
-		return fmt.Sprintf("%s  %s\n    %s", show.Careful(title), took, show.Clean(e.Ended.Error))
+		return fmt.Sprintf("%s  %s\n%s", show.Careful(title), took, why)
 	}
-	return fmt.Sprintf("%s  %s\n    %s", show.Bad(title), took, show.Clean(e.Ended.Error))
+	return fmt.Sprintf("%s  %s\n%s", show.Bad(title), took, why)
+}
+
+// Title is what a step does in a direction.
+func Title(s plan.Step, dir run.Direction) string {
+	if dir == run.Undo && s.Back != "" {
+		return show.Clean(s.Back)
+	}
+	return show.Clean(s.Title)
 }
 
 // Position is step n of m. On the way back n counts down.

@@ -97,7 +97,7 @@ func reason(o Outcome, width int) string {
 	}
 	step, _ := o.Plan.Find(why.Step)
 	first := fmt.Sprintf("the upgrade failed at step %s (%s)", why.Step, step.Title)
-	text := wrap(Clean(first), red.Render("✗")+" ", "  ", width) + lines(why.Why, "    ")
+	text := wrap(Clean(first), red.Render("✗")+" ", "  ", width) + Wrap(why.Why, "    ", width)
 	if now := o.State.Step(why.Step).Last.Now; now != "" {
 		text += wrap(Clean(now), "  → ", "    ", width)
 	}
@@ -120,7 +120,7 @@ func waiting(o Outcome, width int) string {
 	st := o.State.Step(s.ID)
 	b.WriteString(Careful(bold.Render(fmt.Sprintf("run %s waits for your decision at step %s", o.ID, s.ID))) + "\n")
 	b.WriteString(wrap(Clean(s.Title), "  ", "  ", width))
-	b.WriteString(lines(st.Last.Error, "    "))
+	b.WriteString(Wrap(st.Last.Error, "    ", width))
 	if st.Last.Evidence != "" && !strings.Contains(st.Last.Error, st.Last.Evidence) {
 		b.WriteString(wrap(Clean("seen: "+st.Last.Evidence), "    ", "    ", width))
 	}

@@ -103,6 +103,16 @@ func columns(indent string, rows [][]string) string {
 	return b.String()
 }
 
+// Wrap makes a text of several lines safe and breaks it at spaces; every line
+// is indented.
+func Wrap(text, indent string, width int) string {
+	var b strings.Builder
+	for l := range strings.Lines(text) {
+		b.WriteString(wrap(Clean(l), indent, indent, width))
+	}
+	return b.String()
+}
+
 // wrap breaks a text at spaces, so that no line is longer than width; further
 // lines are indented.
 func wrap(text, first, rest string, width int) string {

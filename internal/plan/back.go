@@ -1,0 +1,65 @@
+package plan
+
+import "strings"
+
+// backTitle says what taking a step back means, for people who watch the way
+// back.
+func backTitle(s Step, params any) string {
+	if s.Class != Reversible && s.Class != Outward {
+		return ""
+	}
+	name := s.ID[strings.LastIndexByte(s.ID, '.')+1:]
+	switch p := params.(type) {
+	case *StageParams:
+		return "remove what was unpacked for " + p.Component
+	case *InstallParams:
+		return "put the old " + p.Component + " back"
+	case *AccessParams:
+		switch {
+		case p.Reopen != "":
+			return "switch " + p.Mode + " on again"
+		case p.Gate != nil:
+			return "open the gate: users are in again"
+		}
+		return "switch " + p.Mode + " off, as it was"
+	case *HoldParams:
+		if p.Release != "" {
+			return "hold it again: " + p.Release
+		}
+		return "end the hold: " + name
+	case *BackupParams:
+		switch s.Verb {
+		case "precopy":
+			return "remove the first pass of the restore point"
+		case "restore":
+			return "put the data back as in the restore point, and compare"
+		}
+		if len(p.Covers) == 0 {
+			return "keep the restore point"
+		}
+		return "put files and data back as in the restore point, and compare"
+	case *MigrateParams:
+		return "leave " + p.Component + " to the restore point"
+	case *VerifyParams:
+		return "read back the old versions and services"
+	case *RecordParams:
+		return "compare the settings with those recorded"
+	case *NotifyParams:
+		return "tell " + p.Who + " that it is cancelled"
+	}
+	switch s.Verb {
+	case "stop":
+		return "start " + name + " again, as it was"
+	case "start":
+		return "stop " + name
+	}
+	switch s.Undo {
+	case "action":
+		return "undo: " + s.Title
+	case "restore":
+		return "leave it to the restore point: " + s.Title
+	case "none":
+		return "cannot be put back: " + s.Title
+	}
+	return "put back: " + s.Title
+}
