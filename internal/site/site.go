@@ -1,7 +1,7 @@
 // Package site is the administrator's half of the documents: the
 // installation, which the administrator, the wizard or adopt writes. It is
 // part of the model: it does no I/O and imports only the standard library
-// and the packages document and manifest.
+// and the packages document, document/nearest and manifest.
 package site
 
 import (

@@ -8,7 +8,7 @@ import (
 
 // TestBombs: whatever a stranger sends is refused, and quickly.
 func TestBombs(t *testing.T) {
-	n := MaxBytes / 2
+	n := MaxBytes / 4
 	for name, text := range map[string]string{
 		"flow lists":    strings.Repeat("[", n),
 		"broken flow":   strings.Repeat("[\n", n/2),
