@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,8 +23,8 @@ const (
 
 // MinifluxSource makes what a vendor has before building a bundle: the
 // documents of examples/miniflux for the releases at hand, the new program
-// files in app/, and the product document and program files of the old release
-// in from/VERSION/. The folder must not exist.
+// files in components/app, and of the old release its product document and the
+// sums of its files in from/VERSION/. The folder must not exist.
 func MinifluxSource(ctx context.Context, dir string, from, to *MinifluxRelease, schema int) error {
 	text, err := example("upkeep.yaml")
 	if err != nil {
@@ -41,19 +42,43 @@ func MinifluxSource(ctx context.Context, dir string, from, to *MinifluxRelease, 
 	if !ok {
 		return fmt.Errorf("cannot read examples/miniflux/upkeep.yaml: it has no two documents")
 	}
-	old := filepath.Join(dir, "from", from.Version)
-	if err := os.MkdirAll(old, 0o755); err != nil {
-		return fmt.Errorf("cannot make the bundle's source: %w", err)
+	sums, err := treeSums(from.Dir)
+	if err != nil {
+		return err
 	}
-	for path, text := range map[string]string{filepath.Join(dir, "upkeep.yaml"): text, filepath.Join(old, "product.yaml"): product + "\n"} {
+	old := filepath.Join(dir, "from", from.Version)
+	for _, sub := range []string{old, filepath.Join(dir, "components")} {
+		if err := os.MkdirAll(sub, 0o755); err != nil {
+			return fmt.Errorf("cannot make the bundle's source: %w", err)
+		}
+	}
+	for path, text := range map[string]string{filepath.Join(dir, "upkeep.yaml"): text, filepath.Join(old, "product.yaml"): product + "\n", filepath.Join(old, "app.sums"): sums} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return fmt.Errorf("cannot make the bundle's source: %w", err)
 		}
 	}
-	if err := copyTree(ctx, to.Dir, filepath.Join(dir, "app")); err != nil {
+	return copyTree(ctx, to.Dir, filepath.Join(dir, "components", "app"))
+}
+
+// treeSums lists the sums of a tree's files as sha256sum does.
+func treeSums(dir string) (string, error) {
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		h, err := sum(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		fmt.Fprintf(&b, "%s  %s\n", h, filepath.ToSlash(name))
 		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("cannot list the sums of %s: %w", dir, err)
 	}
-	return copyTree(ctx, from.Dir, filepath.Join(old, "app"))
+	return b.String(), nil
 }
 
 // Document writes the installation document of the site, which is the one of

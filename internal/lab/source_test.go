@@ -33,8 +33,12 @@ func TestMinifluxSource(t *testing.T) {
 	if !strings.HasPrefix(both, strings.TrimSuffix(old, "\n")) || strings.Contains(old, "release:") {
 		t.Error("the old product document is not the product's part")
 	}
-	if read("app/usr/bin/miniflux") != "9.2.0" || read("from/9.1.0/app/usr/bin/miniflux") != "9.1.0" {
-		t.Error("the program files are not those of the releases")
+	if read("components/app/usr/bin/miniflux") != "9.2.0" {
+		t.Error("the program files are not those of the new release")
+	}
+	// of the text 9.1.0
+	if got, want := read("from/9.1.0/app.sums"), "a1e11a94b53269913df4d310a7f72818e007169e7ed1e6a2adc48fb06f6f5e30  usr/bin/miniflux\n"; got != want {
+		t.Errorf("the sums of the old release are %q", got)
 	}
 }
 

@@ -75,7 +75,7 @@ Miniflux %s runs at %s (user %s, password %s) with %d feeds and %d articles.
 
 In another terminal, from the sources of Upkeep:
 
-  go run ./cmd/upkeep vendor build %s %s
+  go run ./cmd/upkeep vendor build %s --output %s
   go run ./cmd/upkeep plan    --installation %s --from %s
   go run ./cmd/upkeep upgrade --installation %s --from %s
 
