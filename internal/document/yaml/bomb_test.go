@@ -58,7 +58,7 @@ func nested(n int) string {
 func TestLarge(t *testing.T) {
 	for name, text := range map[string]string{
 		"keys":   keys(MaxTokens/3 - 1),
-		"flow":   "a: [" + strings.Repeat(strings.Repeat("x, ", 1000)+"\n  ", 19) + "x]",
+		"flow":   "a: [" + strings.Repeat(strings.Repeat("x, ", 1000)+"\n  ", 9) + "x]",
 		"lines":  "a: |\n" + strings.Repeat("  text\n", 100000),
 		"values": strings.Repeat("- {a: b, c: d}\n", MaxTokens/11),
 	} {

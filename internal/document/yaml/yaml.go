@@ -26,7 +26,7 @@ import (
 const (
 	MaxBytes     = 1 << 20 // of a source
 	MaxLine      = 4096    // bytes of a line
-	MaxTokens    = 40_000  // of a document: texts, brackets, colons, dashes, commas
+	MaxTokens    = 20_000  // of a document: texts, brackets, colons, dashes, commas
 	MaxDocuments = 16      // in a source
 	MaxDepth     = 64      // of maps and lists in one another
 )
