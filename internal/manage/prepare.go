@@ -14,6 +14,7 @@ import (
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
 	"upkeep/internal/run"
+	"upkeep/internal/site"
 	"upkeep/internal/survey"
 )
 
@@ -77,6 +78,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err != nil {
 		return err
 	}
+	if err := in.fits(target.Product); err != nil {
+		return err
+	}
 	s := in.surveyor()
 	facts, err := s.Basics(ctx, target.Product, in.Doc)
 	if err != nil {
@@ -131,6 +135,21 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	p.Forecast = plan.Estimate(p.Plan, input)
+	return nil
+}
+
+// fits refuses an installation document that says what the product does not
+// know: a mistyped parameter must not be passed over in silence.
+func (in *Installation) fits(p *manifest.Product) error {
+	var reasons []string
+	for _, f := range site.Lint(in.Doc, p) {
+		if f.Level == manifest.LevelError {
+			reasons = append(reasons, f.Error())
+		}
+	}
+	if len(reasons) > 0 {
+		return &plan.Refusal{Reasons: reasons}
+	}
 	return nil
 }
 
