@@ -52,6 +52,25 @@ func TestContractWithDataChanged(t *testing.T) {
 	steptest.Run(t, s)
 }
 
+// The verb restore: the restore point was made before the stop.
+func TestContractOfTheAnchor(t *testing.T) {
+	s := subject()
+	s.Mixed, s.Before = nil, step.New
+	s.Between = func(t *testing.T, w *world) { w.upgrade(t) }
+	s.New = func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *world) {
+		w := newWorld(t, durable.OS())
+		w.do(t)
+		w.fs = k.FS()
+		w.engine = archive.New(archive.Config{Dir: w.points(), FS: w.fs})
+		return NewAnchor(w.handler()), plan.Step{ID: "restore", Verb: "restore", Params: w.step().Params}, w
+	}
+	s.Reborn = func(_ *testing.T, w *world, k *steptest.Killer) step.Handler {
+		w.engine = archive.New(archive.Config{Dir: w.points(), FS: k.FS()})
+		return NewAnchor(w.handler())
+	}
+	steptest.Run(t, s)
+}
+
 func (w *world) do(t testing.TB) (*Handler, step.Memo) {
 	t.Helper()
 	h := w.handler()

@@ -34,7 +34,7 @@ type Point struct {
 // Points are the restore points of a place.
 type Points interface {
 	List(ctx context.Context, dir string) ([]Point, error)
-	// Remove removes one, and is content when there is none of that id.
+	// Remove removes one that is listed.
 	Remove(ctx context.Context, dir, id string) error
 }
 
@@ -137,7 +137,20 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 		}
 		fmt.Fprintf(env.Log, "removed %s\n", l.path())
 	}
-	for _, id := range m.Points {
+	return errors.Join(append(errs, h.removePoints(ctx, env, m))...)
+}
+
+// removePoints removes the listed restore points that are still there.
+func (h *Handler) removePoints(ctx context.Context, env step.Env, m *memo) error {
+	if len(m.Points) == 0 {
+		return nil
+	}
+	there, err := h.there(ctx, m)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range there {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -209,17 +222,12 @@ func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step
 		touched = touched || !here
 	}
 	if len(m.Points) > 0 {
-		points, err := h.points.List(ctx, m.Dir)
+		there, err := h.there(ctx, m)
 		if err != nil {
-			return step.Observation{}, fmt.Errorf("cannot list the restore points in %s: %w", m.Dir, err)
+			return step.Observation{}, err
 		}
-		for _, id := range m.Points {
-			if slices.ContainsFunc(points, func(p Point) bool { return p.ID == id }) {
-				left++
-			} else {
-				touched = true
-			}
-		}
+		left += len(there)
+		touched = touched || len(there) < len(m.Points)
 	}
 	all := len(m.Leftovers) + len(m.Points)
 	switch {
@@ -229,6 +237,21 @@ func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step
 		return step.Observation{State: step.Mixed, Evidence: fmt.Sprintf("%d of %d things that are no longer needed are left", left, all)}, nil
 	}
 	return step.Observation{State: step.Old, Evidence: fmt.Sprintf("%d things that are no longer needed are there", left)}, nil
+}
+
+// there are the restore points to be removed that are still there.
+func (h *Handler) there(ctx context.Context, m *memo) ([]string, error) {
+	points, err := h.points.List(ctx, m.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the restore points in %s: %w", m.Dir, err)
+	}
+	var out []string
+	for _, id := range m.Points {
+		if slices.ContainsFunc(points, func(p Point) bool { return p.ID == id }) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
 }
 
 func (h *Handler) exists(path string) (bool, error) {

@@ -53,6 +53,9 @@ func (w *world) List(_ context.Context, dir string) ([]Point, error) {
 }
 
 func (w *world) Remove(_ context.Context, _, id string) error {
+	if !slices.ContainsFunc(w.points, func(p Point) bool { return p.ID == id }) {
+		return errors.New("no such restore point")
+	}
 	return w.point("remove "+id, func() error {
 		w.points = slices.DeleteFunc(w.points, func(p Point) bool { return p.ID == id })
 		return nil

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"upkeep/internal/durable"
@@ -24,10 +25,32 @@ const discard = "discard"
 // defaultBeside is what the name of a kept-aside copy ends in.
 const defaultBeside = ".upkeep-old"
 
+// inherited are the copies that the hop before has laid into what is now the
+// old tree: they go on into the next.
+func inherited(env step.Env, s plan.Step) ([]string, error) {
+	own := fmt.Sprintf("h%d.", s.Hop)
+	if s.Hop < 2 || !strings.HasPrefix(s.ID, own) || env.Recall == nil {
+		return nil, nil
+	}
+	raw, err := env.Recall(fmt.Sprintf("h%d.%s", s.Hop-1, strings.TrimPrefix(s.ID, own)))
+	if err != nil || raw == nil {
+		return nil, err
+	}
+	m, err := open(s, raw)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range m.Copies {
+		out = append(out, c.To.path())
+	}
+	return out, nil
+}
+
 // planCopies decides what the copies of edited files are called: an edited
 // file's copy lies beside the new one, a file that only the site has at its own
 // path. No name is taken twice, nor one that the release brings.
-func (h *Handler) planCopies(m *memo, p *plan.InstallParams) (out []copied, dirs []raw, err error) {
+func (h *Handler) planCopies(m *memo, p *plan.InstallParams, before []string) (out []copied, dirs []raw, err error) {
 	beside := p.Beside
 	if beside == "" {
 		beside = defaultBeside
@@ -39,7 +62,7 @@ func (h *Handler) planCopies(m *memo, p *plan.InstallParams) (out []copied, dirs
 		}
 	}
 	taken, made := map[string]bool{}, map[string]bool{}
-	for _, from := range slices.Sorted(maps.Keys(p.Edited)) {
+	for _, from := range append(slices.Sorted(maps.Keys(p.Edited)), before...) {
 		if p.Edited[from] == discard || below(from, kept) {
 			continue
 		}
@@ -54,7 +77,7 @@ func (h *Handler) planCopies(m *memo, p *plan.InstallParams) (out []copied, dirs
 		name := from
 		if id, err := h.lstat(join(m.Staging.path(), from)); err != nil {
 			return nil, nil, err
-		} else if id.some() {
+		} else if id.some() && !strings.Contains(path.Base(from), beside) {
 			name += beside
 		}
 		to, err := h.free(m, name, taken)

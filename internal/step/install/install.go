@@ -49,7 +49,11 @@ func (h *Handler) Prepare(_ context.Context, env step.Env, s plan.Step) (step.Me
 			return nil, &step.UserError{Msg: fmt.Sprintf("cannot carry the kept paths of %s over", p.Component), Err: err, Now: "correct keep: in the product's document, or move the data out of the tree"}
 		}
 		m.keep(c)
-		if m.Copies, m.CopyDirs, err = h.planCopies(m, p); err != nil {
+		before, err := inherited(env, s)
+		if err != nil {
+			return nil, err
+		}
+		if m.Copies, m.CopyDirs, err = h.planCopies(m, p, before); err != nil {
 			return nil, err
 		}
 	}

@@ -286,6 +286,35 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
+// A copy that the first hop has kept aside is there after the second, too.
+func TestCopiesGoOnThroughHops(t *testing.T) {
+	w := lived(t)
+	h := New(durable.OS())
+	first := w.do(t, h)
+	second := filepath.Join(w.dir, ".app.upkeep", "r1-h2")
+	steptest.Plant(t, second, map[string]string{"bin/app": "3.0", "etc/hosts.conf": "newer", "own/note.txt": "the vendor's"})
+	s := w.step()
+	w.params.Edited = nil
+	w.params.Staging = second
+	raw, err := json.Marshal(w.params)
+	must(t, err)
+	s.ID, s.Hop, s.Params = "h2.install.app", 2, raw
+	env := w.env(step.Forward)
+	env.Recall = func(id string) (step.Memo, error) {
+		if id != "h1.install.app" {
+			return nil, nil
+		}
+		return first, nil
+	}
+	m, err := h.Prepare(t.Context(), env, s)
+	must(t, err)
+	must(t, h.Do(t.Context(), env, s, m))
+	for path, want := range map[string]string{"bin/app": "3.0", "etc/hosts.conf": "newer", "etc/hosts.conf.upkeep-old": "edited",
+		"own/note.txt": "the vendor's", "own/note.txt.upkeep-old": "added", "uploads/dog.jpg": "dog"} {
+		reads(t, filepath.Join(w.at(), path), want)
+	}
+}
+
 // Names are bytes, and the memo keeps them.
 func TestOddNamesAreKept(t *testing.T) {
 	w := plain(t)

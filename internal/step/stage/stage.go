@@ -12,9 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os/user"
 	"path/filepath"
-	"strconv"
 
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
@@ -32,18 +30,6 @@ type Bundles interface {
 
 // Accounts tells the owner of new files by the name of an account.
 type Accounts func(name string) (files.Ownership, error)
-
-// Account is an [Accounts] that asks the machine: the account with its first
-// group.
-func Account(name string) (files.Ownership, error) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return files.Ownership{}, err
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	return files.Ownership{UID: uint32(uid), GID: uint32(gid)}, errors.Join(err1, err2)
-}
 
 // Handler carries out the verb.
 type Handler struct {

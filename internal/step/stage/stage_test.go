@@ -263,12 +263,3 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Errorf("an unknown owner: %v, want a UserError that names it", err)
 	}
 }
-
-func TestAccount(t *testing.T) {
-	if o, err := Account("root"); err != nil || o.UID != 0 || o.GID != 0 {
-		t.Errorf("root is %v, %v", o, err)
-	}
-	if _, err := Account("no such account"); err == nil {
-		t.Error("an account that does not exist has an owner")
-	}
-}
