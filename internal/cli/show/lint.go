@@ -14,7 +14,11 @@ func Lint(r manage.LintResult) string {
 		return Good(r.Path) + "\n"
 	}
 	var b strings.Builder
-	b.WriteString(Bad(r.Path) + "\n")
+	if r.Usable() {
+		b.WriteString(Careful(r.Path) + "\n")
+	} else {
+		b.WriteString(Bad(r.Path) + "\n")
+	}
 	if r.Error != "" {
 		b.WriteString(lines(r.Error, "  "))
 	}
