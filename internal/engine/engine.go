@@ -62,6 +62,10 @@ type Config struct {
 	// Strait is called before the way back begins, when the disk may be full:
 	// it gives the reserve free.
 	Strait func()
+	// Settle makes durable what an engine that died may have left unsynced; it
+	// is called before anything is observed after a crash, so that nothing is
+	// recorded as done which a power cut could still take away.
+	Settle func() error
 	// Fatal tells errors after which nothing may be retried in this process,
 	// such as a sync that failed.
 	Fatal func(error) bool

@@ -132,6 +132,11 @@ func (e *Engine) recover(ctx context.Context, s plan.Step, dir run.Direction) er
 	if err := e.reap(ctx, s, dir); err != nil {
 		return e.unclear(ctx, s, dir, began, step.Observation{State: step.Unknown}, err)
 	}
+	if e.Settle != nil {
+		if err := e.Settle(); err != nil {
+			return fmt.Errorf("%w: %w", ErrJournal, err)
+		}
+	}
 	memo, err := e.Memos.Read(s.ID, e.state.Step(s.ID).Memo)
 	if err != nil {
 		return e.unclear(ctx, s, dir, began, step.Observation{State: step.Unknown}, err)

@@ -104,6 +104,12 @@ func (in *Installation) carryOn(ctx context.Context, id string) error {
 		Journal: j, Memos: memos, Observer: log, Handlers: handlers, Dir: dir, State: in.State,
 		Reaper: &reaper{in: in, plan: r.Plan},
 		Strait: in.easeFullDisk,
+		Settle: func() error {
+			if err := durable.SyncAll(); !errors.Is(err, durable.ErrUnsupported) {
+				return err
+			}
+			return nil
+		},
 		Fatal:  func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
 	})
 	log.line("engine %d goes on with run %s", os.Getpid(), id)
