@@ -110,7 +110,7 @@ func (in *Installation) carryOn(ctx context.Context, id string) error {
 			}
 			return nil
 		},
-		Fatal:  func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
+		Fatal: func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
 	})
 	log.line("engine %d goes on with run %s", os.Getpid(), id)
 	v, err := e.Run(ctx, r.Plan, id)
