@@ -2,6 +2,7 @@ package archive
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -10,10 +11,12 @@ import (
 
 // split compares a tree as it is now with the first pass: what is taken from
 // the base archive as it is, and what must be packed again. Files that share an
-// inode are taken together, so that each archive is whole in itself.
+// inode are taken together, and the directories above what changes come along:
+// so each archive is whole in itself, for plain tools, too.
 func split(base, now files.Tree) (kept, changed files.Tree) {
 	same := map[string]bool{}
 	groups := map[string]bool{} // first names of files of which a name has changed
+	dirs := map[string]bool{}   // above something that changes
 	for _, e := range now.Entries {
 		was, ok := base.Find(e.Path)
 		same[e.Path] = ok && unchanged(was, e)
@@ -21,10 +24,25 @@ func split(base, now files.Tree) (kept, changed files.Tree) {
 			groups[firstName(e)] = true
 		}
 	}
+	above := func(p string) {
+		for ; p != "." && !dirs[path.Dir(p)]; p = path.Dir(p) {
+			dirs[path.Dir(p)] = true
+		}
+	}
+	for _, e := range now.Entries {
+		if same[e.Path] = same[e.Path] && !(e.Type == files.File && groups[firstName(e)]); !same[e.Path] {
+			above(e.Path)
+		}
+	}
+	for _, e := range base.Entries {
+		if _, ok := now.Find(e.Path); !ok {
+			above(e.Path)
+		}
+	}
 	for _, e := range now.Entries {
 		switch {
 		case e.Type == files.Socket: // means nothing elsewhere
-		case same[e.Path] && !(e.Type == files.File && groups[firstName(e)]):
+		case same[e.Path] && !dirs[e.Path]:
 			was, _ := base.Find(e.Path)
 			kept.Entries = append(kept.Entries, was)
 		default:

@@ -3,6 +3,7 @@ package backuptest
 import (
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -94,8 +95,26 @@ func (d Dying) Replace(a, b string) error { return d.free(func() error { return 
 func (d Dying) Exchange(a, b string) error {
 	return d.free(func() error { return d.FS.Exchange(a, b) })
 }
-func (d Dying) Remove(p string) error     { return d.free(func() error { return d.FS.Remove(p) }) }
-func (d Dying) RemoveAll(p string) error  { return d.free(func() error { return d.FS.RemoveAll(p) }) }
+func (d Dying) Remove(p string) error { return d.free(func() error { return d.FS.Remove(p) }) }
+
+// RemoveAll dies half way: a tree is not removed in one moment.
+func (d Dying) RemoveAll(p string) error {
+	return d.free(func() error {
+		if info, err := d.FS.Lstat(p); d.full || err != nil || !info.IsDir() {
+			return d.FS.RemoveAll(p)
+		}
+		list, err := d.FS.ReadDir(p)
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			if err := d.RemoveAll(filepath.Join(p, e.Name)); err != nil {
+				return err
+			}
+		}
+		return d.FS.RemoveAll(p)
+	})
+}
 func (d Dying) Symlink(a, b string) error { return d.try(func() error { return d.FS.Symlink(a, b) }) }
 func (d Dying) Link(a, b string) error    { return d.try(func() error { return d.FS.Link(a, b) }) }
 func (d Dying) Mknod(p string, m fs.FileMode, r uint64) error {

@@ -34,6 +34,7 @@ func Run(t *testing.T, make Maker) {
 		"Repeated":      testRepeated,
 		"Damage":        testDamage,
 		"FailingDump":   testFailingDump,
+		"Lying":         testLying,
 		"Killed":        testKilled,
 		"RestoreKilled": testRestoreKilled,
 		"FullDisk":      testFullDisk,
@@ -431,6 +432,44 @@ func testFailingDump(t *testing.T, make Maker) {
 	}
 }
 
+// testLying: a database whose words and deeds differ is found out.
+func testLying(t *testing.T, make Maker) {
+	s := newStage(t, make)
+	s.small()
+	e := s.engine()
+	r := s.request("p")
+	r.Databases[0].DB = miscounting{r.Databases[0].DB}
+	if _, err := e.Finish(t.Context(), r); err == nil {
+		t.Error("a dump whose report does not fit was taken")
+	}
+	nothing(t, e, "p")
+	s.point(e, s.request("p"), false)
+	s.sql("DELETE FROM t")
+	if err := e.RestoreDatabase(t.Context(), "p", "database", forgetful{s.db()}); !errors.Is(err, backup.ErrNotProven) || !strings.Contains(err.Error(), "rows of t") {
+		t.Errorf("a restore that did nothing: %v", err)
+	}
+	if err := e.RestoreDatabase(t.Context(), "p", "database", s.db()); err != nil {
+		t.Error(err)
+	}
+}
+
+// miscounting reports another number of bytes than it wrote.
+type miscounting struct{ database.Database }
+
+func (m miscounting) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
+	r, err := m.Database.Dump(ctx, w)
+	r.Bytes--
+	return r, err
+}
+
+// forgetful reads a dump and does nothing with it.
+type forgetful struct{ database.Database }
+
+func (forgetful) Restore(_ context.Context, r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
 // nothing makes sure that there is no restore point, and nothing after a sweep.
 func nothing(t *testing.T, e backup.Engine, id string) {
 	t.Helper()
@@ -502,6 +541,28 @@ func testRemoving(t *testing.T, make Maker) {
 	}
 	if got := ids(); len(got) != 2 || slices.Contains(got, "a") {
 		t.Errorf("listed %v after a was removed", got)
+	}
+	for calls := 0; ; calls++ { // killed before each of its calls, a removal is done or undone
+		s.point(e, s.request("a"), false)
+		err := s.make(t, s.dir, DieAfter(durable.OS(), calls)).Remove(t.Context(), "a")
+		switch got := ids(); {
+		case err == nil && slices.Contains(got, "a"):
+			t.Fatal("removed, and still there")
+		case slices.Contains(got, "a"):
+			if err := e.Verify(t.Context(), "a"); err != nil {
+				t.Fatalf("killed at %d, half a restore point is left: %v", calls, err)
+			}
+			err = errors.Join(err, e.Remove(t.Context(), "a"))
+		}
+		if _, err := e.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil {
+			break
+		}
+		if calls > 100 {
+			t.Fatal("never done")
+		}
 	}
 	if err := e.Prepare(t.Context(), s.request("d")); err != nil {
 		t.Fatal(err)
