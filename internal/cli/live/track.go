@@ -52,9 +52,16 @@ func NewTrack(p *plan.Plan, forecast map[string]time.Duration, began time.Time) 
 // Seek takes up what has been done before the watching began.
 func (t *Track) Seek(s *run.State) {
 	for id, st := range s.Steps {
-		if st.Status == run.Done {
+		step, ok := t.Plan.Find(id)
+		switch {
+		case !ok:
+		case st.Status == run.Done:
 			delete(t.left, id)
 			t.Done = max(t.Done, t.number[id])
+		case st.Status == run.InFlight:
+			t.Current, t.Dir, t.InStep = step, run.Do, st.Began
+		case st.Status == run.Undoing:
+			t.Current, t.Dir, t.InStep, t.Back = step, run.Undo, st.Began, true
 		}
 	}
 }
