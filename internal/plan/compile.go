@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/document"
 	"upkeep/internal/manifest"
 )
 
@@ -27,6 +28,8 @@ func Compile(in Input) (*Plan, error) {
 	}
 	last := len(in.Hops) - 1
 	b.finish(last, "")
+	b.endless()
+	b.unopened()
 	b.landings()
 	b.refuseUnsafe()
 	p, err := b.seal()
@@ -133,6 +136,7 @@ type heldStep struct {
 	until  string
 	params *HoldParams
 	node   string
+	pos    document.Pos
 }
 
 func newBuilder(in Input) *builder {
@@ -243,6 +247,10 @@ func (b *builder) header() {
 	p.Params, p.Choices = b.res.Scope.Public(), in.Site.Choices
 	p.Waivers = map[string]string{}
 	for id, w := range in.Site.Waivers {
+		if w.Until != "" && in.Facts.Today > w.Until {
+			b.note("the waiver of %s by %s ended on %s", id, w.By, w.Until)
+			continue
+		}
 		p.Waivers[id] = w.By + ": " + w.Why
 	}
 	for id, w := range in.Waivers {

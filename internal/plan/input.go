@@ -48,6 +48,7 @@ type Payload struct {
 // Facts are what was read of the machine before the plan was made.
 type Facts struct {
 	Node      string
+	Today     string // ISO date
 	Root      bool
 	Account   string                  // whose process compiles
 	Gate      string                  // "" when the gate can be used; otherwise why not

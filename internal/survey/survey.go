@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"upkeep/internal/database"
 	"upkeep/internal/durable"
@@ -53,7 +54,7 @@ const opID = "survey"
 // Basics reads what everything else rests on: parameter defaults that probes
 // read, named facts, and the installed version of every instance.
 func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Installation) (plan.Facts, error) {
-	f := plan.Facts{Node: s.Node, Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
+	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
 		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}}

@@ -1,0 +1,54 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"upkeep/internal/manifest"
+)
+
+// refuseLater refuses what the documents ask for and this Upkeep does not do
+// yet: passing over a wish in silence could break a promise.
+func (b *builder) refuseLater() {
+	s := b.in.Site
+	notYet := func(what string) { b.check(&NotYetError{What: what, Where: s.Pos}) }
+	if len(s.Windows) > 0 {
+		notYet("windows (allowed times of runs) in the installation document")
+	}
+	if len(s.Nodes) > 1 {
+		notYet("an installation on several nodes")
+	}
+	if len(s.Choices) > 0 {
+		notYet("choices of features")
+	}
+	for _, h := range b.in.Hops {
+		for _, id := range slices.Sorted(maps.Keys(h.Product.Backups)) {
+			if k := h.Product.Backups[id]; k.Make != nil || k.Restore != nil {
+				b.check(&NotYetError{What: fmt.Sprintf("backup %s by the vendor's own tool", id), Where: k.Pos})
+			}
+		}
+		for _, id := range h.Product.Order {
+			b.componentLater(id, h.Product.Components[id])
+		}
+		if h.Product.SelfUpgrade != nil {
+			b.check(&NotYetError{What: "self-upgrade", Where: h.Product.SelfUpgrade.Pos})
+		}
+		for _, r := range h.Release.Routes {
+			if r.Fixes != nil || len(r.Settings) > 0 {
+				b.check(&NotYetError{What: fmt.Sprintf("fixes and settings of the route from %s", r.From), Where: r.Pos})
+			}
+		}
+	}
+}
+
+func (b *builder) componentLater(id string, c manifest.Component) {
+	switch {
+	case c.Review != nil:
+		b.check(&NotYetError{What: fmt.Sprintf("the review of component %s", id), Where: c.Pos})
+	case c.Migrates != "":
+		b.check(&NotYetError{What: fmt.Sprintf("component %s, which migrates when it starts", id), Where: c.Pos})
+	case c.Config != nil && c.Config.Edited == "merge":
+		b.check(&NotYetError{What: fmt.Sprintf("merging the edited files of component %s", id), Where: c.Pos})
+	}
+}
