@@ -73,9 +73,27 @@ func TestGateContract(t *testing.T) {
 					}
 					return access.New(childtest.Runner(t, k), childtest.Probes(t), g), childtest.Step(t, plan.Step{Verb: "access"}, p), g
 				},
+				Mixed: map[string]func(*testing.T, *kernel){
+					"an earlier run's, with other ports": func(_ *testing.T, g *kernel) { g.up, g.alive, g.spec.Ports = true, true, []uint16{8080} },
+				},
 			})
 		})
 	}
+}
+
+// A gate that an earlier run left closes too little or too much: it is not the
+// one of this step.
+func TestGateWithOtherPortsIsNotThere(t *testing.T) {
+	g := &kernel{point: func(_ string, f func() error) error { return f() }}
+	s := childtest.Step(t, plan.Step{Verb: "access"}, shop("80"))
+	env, _ := childtest.Env(t, s, step.Forward)
+	h := access.New(childtest.Runner(t, nil), childtest.Probes(t), g)
+	m, err := h.Prepare(t.Context(), env, s)
+	must(t, err)
+	g.up, g.alive, g.spec.Ports = true, true, []uint16{8080}
+	state(t, h, env, s, m, step.Mixed)
+	must(t, h.Do(t.Context(), env, s, m))
+	state(t, h, env, s, m, step.New)
 }
 
 func TestBadPortIsRefusedBeforeAnythingHappens(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -182,6 +183,23 @@ func TestCommandContract(t *testing.T) {
 			s := childtest.Step(t, plan.Step{Verb: "migrate", Undo: "restore", Redo: true}, plan.MigrateParams{Component: "app", Run: &run, Version: &version})
 			return migrate.New(childtest.Runner(t, k), childtest.Probes(t), nil, nil), s, w
 		}})
+}
+
+// After the restore point has brought the data back, the command runs again.
+func TestCommandRunsAgainAfterTheReturn(t *testing.T) {
+	w := childtest.Folder(t.TempDir())
+	run := childtest.Sh("echo x >> " + w.Path("ran"))
+	s := childtest.Step(t, plan.Step{Verb: "migrate", Undo: "restore"}, plan.MigrateParams{Component: "app", Run: &run})
+	env, _ := childtest.Env(t, s, step.Forward)
+	h := migrate.New(childtest.Runner(t, nil), childtest.Probes(t), nil, nil)
+	for _, call := range []func(context.Context, step.Env, plan.Step, step.Memo) error{h.Do, h.Do, h.Undo, h.Do} {
+		if err := call(t.Context(), env, s, step.Memo("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(w.Path("ran")); err != nil || string(b) != "x\nx\n" {
+		t.Errorf("ran %q, %v, want once before the return and once after it", b, err)
+	}
 }
 
 func TestFailingScriptLeavesNothingBehind(t *testing.T) {

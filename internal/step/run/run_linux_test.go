@@ -178,6 +178,27 @@ func TestDecisionLeavesItInterrupted(t *testing.T) {
 	}
 }
 
+// Done and taken back a second time, both commands run a second time.
+func TestEachRoundRunsBothCommands(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	p, back := childtest.Sh("echo do >> "+ran), childtest.Sh("echo undo >> "+ran)
+	p.Undo = &back
+	h, s, env, _ := start(t, plan.Step{Undo: "action"}, p)
+	wayBack := env
+	wayBack.Direction = step.Back
+	for range 2 {
+		if err := h.Do(t.Context(), env, s, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Undo(t.Context(), wayBack, s, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b, err := os.ReadFile(ran); err != nil || string(b) != "do\nundo\ndo\nundo\n" {
+		t.Errorf("ran %q, %v", b, err)
+	}
+}
+
 func TestDamagedRecordIsNoAnswer(t *testing.T) {
 	h, s, env, _ := start(t, plan.Step{}, childtest.Sh("true"))
 	if err := h.Do(t.Context(), env, s, nil); err != nil {

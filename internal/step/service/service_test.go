@@ -48,6 +48,11 @@ func TestContract(t *testing.T) {
 		{"stop without an inhibit", "stop", false, running, "", nil},
 		{"stop what is stopped", "stop", true, func() world { return servicetest.New("other") }, "", nil},
 		{"stop what is held already", "stop", true, stopped, step.New, nil},
+		{"stop what runs and is held", "stop", true, func() world {
+			w := servicetest.New("web")
+			w.Hold("web", "somebody keeps it stopped after the next stop")
+			return w
+		}, "", nil},
 		{"start", "start", true, stopped, "", map[string]func(*testing.T, world){
 			"runs and is held": func(_ *testing.T, w world) { w.Set("web", true) },
 		}},
