@@ -102,13 +102,14 @@ func planSteps(p *plan.Plan, f plan.Forecast) string {
 		}
 		b.WriteString(heading(part.title))
 		var rows [][]string
+		phase := ""
 		for _, s := range part.steps {
 			if s.Verb == plan.VerbBarrier {
-				rows = append(rows, []string{"", yellow.Render("── barrier"), yellow.Render(s.Title)})
+				rows = append(rows, []string{"", "", yellow.Render("── barrier"), yellow.Render(s.Title)})
 				continue
 			}
 			if s.Class == plan.Control {
-				rows = append(rows, []string{"", green.Render("── milestone"), green.Render(Clean(s.Title))})
+				rows = append(rows, []string{"", "", green.Render("── milestone"), green.Render(Clean(s.Title))})
 				continue
 			}
 			n++
@@ -116,7 +117,12 @@ func planSteps(p *plan.Plan, f plan.Forecast) string {
 			if s.As != "" {
 				as = faint.Render("as " + s.As)
 			}
-			rows = append(rows, []string{faint.Render(fmt.Sprintf("%3d", n)), s.ID, Clean(s.Title), as})
+			ph := ""
+			if s.Phase != phase {
+				phase = s.Phase
+				ph = faint.Render(phase)
+			}
+			rows = append(rows, []string{faint.Render(fmt.Sprintf("%3d", n)), ph, s.ID, Clean(s.Title), as})
 		}
 		b.WriteString(columns(" ", rows) + "\n")
 	}
