@@ -95,7 +95,7 @@ func (in *Installation) carryOn(ctx context.Context, id string) error {
 	}
 	defer log.close()
 	memos := memo.New(in.FS, dir)
-	handlers := in.handlers()
+	handlers := in.handlers(in.Forecast(id).Outage)
 	if err := in.resumeModes(ctx, r, memos, handlers["access"].(*access.Handler), log); err != nil {
 		log.Note(err.Error())
 	}
