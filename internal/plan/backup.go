@@ -12,15 +12,15 @@ import (
 
 // backupPhase makes the restore point of the origin. It can be restored from
 // there on, or only from the anchor that follows.
-func (b *builder) backupPhase(rel *manifest.Release, restorable bool) {
-	b.phase(manifest.BeforeBackup, rel)
+func (b *builder) backupPhase(restorable bool) {
+	b.opening(manifest.BeforeBackup)
 	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil {
 		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible,
 			Title: fmt.Sprintf("make the restore point of %s (%s), read it back and compare", b.in.From, strings.Join(bp.parts(), ", "))}, bp)
 	}
 	b.copied = b.copied || restorable
-	b.phase(manifest.BackupPhase, rel)
-	b.phase(manifest.AfterBackup, rel)
+	b.opening(manifest.BackupPhase)
+	b.opening(manifest.AfterBackup)
 }
 
 // anchor marks the point from which the way back restores, where the restore
@@ -164,6 +164,11 @@ func (b *builder) covers() {
 		}
 	}
 }
+
+// restorable says whether what is being added can be brought back by a restore
+// point, wherever the way back ends. What closes a milestone cannot: the
+// milestone's own restore point comes after it.
+func (b *builder) restorable() bool { return b.copied && b.only == 0 }
 
 // restores says whether the undo of step i is what restores: that of a
 // backup, unless an anchor of its restore point follows.

@@ -60,6 +60,9 @@ func TestGolden(t *testing.T) {
 			`+after-install: [{run: [reindex], as: shop, undo: restore, repeatable: true, retry: {times: 2, every: 1m}, within: 7m, id: index}, {run: [warm], as: root, undo: {run: [cool], as: root}, on-failure: warn}]`,
 			`+end-of-run: [{run: [mail], as: shop}]`, `+clean-up: [{run: [sweep], as: shop}]`, `+notify: [{notify: users, outage: 5m}]`)},
 			func(in *plan.Input) { in.Site.Notify = []string{"/bin/wall"} }},
+		{"two releases that add to the same points", with(shop, settings), []string{with(v2,
+			`+drain: [{drain: {command: [jobs], expect: "0"}}]`, `+stop: [{run: [first-stop], as: shop, undo: none}]`, `+end-of-run: [{run: [mail], as: shop}]`),
+			with(v3, `+drain: [{drain: {command: [jobs], expect: "0"}}, {run: [more], as: shop, undo: none}]`, `+stop: [{run: [second-stop], as: shop, undo: none}]`)}, nil},
 		{"a mode for a span of steps", with(shop, `access: {maintenance: {marker: /srv/shop/down, users: none}}`), []string{with(v2,
 			`+maintenance: none`, `+install: [{access: maintenance, during: [{install: app}, {run: [compile], as: shop, undo: restore}]}]`)}, nil},
 	}

@@ -191,7 +191,7 @@ func (b *builder) hookStep(ph manifest.Phase, set manifest.HookSet, by, dir, com
 			}
 		}
 	}
-	if st.Undo == "restore" && !b.copied {
+	if st.Undo == "restore" && !b.restorable() {
 		st.Undo = "none"
 	}
 	if b.after() {

@@ -181,9 +181,9 @@ func (b *builder) between(i int) {
 	b.only = i
 	defer func() { b.only = 0 }()
 	b.use(prev.Product)
-	b.stop(prev.Release)
-	key := fmt.Sprintf("m%d", i)
-	bp := b.backupParams(key, prev.Release.Version, prev)
+	// the document of what is there stops and backs up; the release to come adds
+	b.stop(b.in.Hops[i].Release)
+	bp := b.backupParams(fmt.Sprintf("m%d", i), prev.Release.Version, b.in.Hops[i])
 	if bp == nil {
 		return
 	}
@@ -346,90 +346,4 @@ func (b *builder) barrier(h HopInput, i int) {
 		b.reach(h, i, d.ID)
 	}
 	b.add(Step{ID: "barrier", Verb: VerbBarrier, Phase: string(manifest.Barrier), Class: Control, Title: "the point of no return: from here users work on the new version"}, nil)
-}
-
-// finish reopens after the verified hop i. With a prefix it is the landing of
-// a milestone.
-func (b *builder) finish(i int, prefix string) {
-	h := b.in.Hops[i]
-	b.n, b.prefix = 0, prefix
-	b.use(h.Product)
-	if b.plan.Closed != "stopped" {
-		b.barrier(h, i)
-	}
-	for j := len(b.entered) - 1; j >= 0; j-- {
-		b.reopen(b.entered[j], b.plan.Closed != "stopped" && j == b.lastDown())
-	}
-	b.phase(manifest.Reopen, h.Release)
-	b.phase(manifest.EndOfRun, h.Release)
-	b.phase(manifest.Rollout, h.Release)
-	b.cleanUp(i)
-}
-
-// lastDown is the access mode whose end lets the users in again: modes end
-// last first, so it is the outermost that keeps them out.
-func (b *builder) lastDown() int {
-	for j, e := range b.entered {
-		for _, d := range b.drafts {
-			if d.ID == e.step && d.Down {
-				return j
-			}
-		}
-	}
-	// none of them does, so the product itself was stopped: the last to end
-	return 0
-}
-
-func (b *builder) reopen(e entered, up bool) {
-	p := *e.params
-	p.Reopen = e.step
-	what := "switch " + p.Mode + " off, as it was"
-	if p.Gate != nil {
-		what = "open the gate: users are in"
-	}
-	b.add(Step{ID: "reopen." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(manifest.Reopen), As: p.As, Class: Irreversible, Up: up, Redo: true,
-		Title: what}, &p)
-}
-
-func (b *builder) cleanUp(i int) {
-	b.phase(manifest.CleanUp, b.in.Hops[i].Release)
-	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, KeepPoints: b.in.Site.Backup.Keep}
-	if p.KeepPoints == 0 {
-		p.KeepPoints = 3
-	}
-	for _, in := range b.plan.Instances {
-		if in.Kind == "tree" {
-			p.Trees = append(p.Trees, in.At)
-		}
-	}
-	b.add(Step{ID: "clean-up", Verb: "clean-up", Phase: string(manifest.CleanUp), Class: Irreversible, Tolerated: true, Redo: true,
-		Title: fmt.Sprintf("remove what is no longer needed; the old files and %d restore points stay", p.KeepPoints)}, p)
-}
-
-// landings compiles, for every milestone but the last, what staying there
-// would do.
-func (b *builder) landings() {
-	for i := range b.plan.Milestones {
-		var list []*draft
-		if i < len(b.plan.Milestones)-1 && b.plan.Closed != "stopped" {
-			b.into, b.held, b.entered = &list, b.marks[i].held, b.marks[i].entered
-			b.n, b.prefix, b.landing = i+1, fmt.Sprintf("m%d.", i+1), true
-			b.overdue()
-			b.verify(b.in.Hops[i])
-			b.finish(i, fmt.Sprintf("m%d.", i+1))
-		}
-		b.land = append(b.land, list)
-	}
-	b.into, b.landing = &b.drafts, false
-}
-
-// overdue ends the holds whose end lies in a phase that the landing does not
-// pass any more.
-func (b *builder) overdue() {
-	passed := []manifest.Phase{manifest.Verify, manifest.Reopen, manifest.EndOfRun, manifest.Rollout, manifest.CleanUp}
-	for _, h := range slices.Backward(slices.Clone(b.held)) {
-		if ph := manifest.Phase(h.until); !slices.Contains(passed, ph) {
-			b.release(ph)
-		}
-	}
 }

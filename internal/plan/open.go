@@ -57,14 +57,14 @@ func (b *builder) first() HopInput { return b.in.Hops[0] }
 // open adds everything up to the stopped product and its restore point.
 func (b *builder) open() {
 	rel := b.first().Release
-	b.phase(manifest.Notify, rel)
-	b.phase(manifest.StartOfRun, rel)
+	b.opening(manifest.Notify)
+	b.opening(manifest.StartOfRun)
 	if a, ok := b.res.Product.Access["read-only"]; ok && !rel.Procedure.Phases[manifest.ReadOnly].None {
 		b.enter("read-only", a, manifest.ReadOnly)
 	}
-	b.phase(manifest.ReadOnly, rel)
-	b.phase(manifest.Drain, rel)
-	b.phase(manifest.Record, rel)
+	b.opening(manifest.ReadOnly)
+	b.opening(manifest.Drain)
+	b.opening(manifest.Record)
 	// a backup is good only from the moment writes have stopped, so it comes
 	// before the stop only where a refused write shows that they have
 	shown := false
@@ -72,13 +72,13 @@ func (b *builder) open() {
 		shown = shown || e.params.Refused != nil
 	}
 	if shown {
-		b.backupPhase(rel, false)
+		b.backupPhase(false)
 		b.close(rel)
 		b.anchor()
 		return
 	}
 	b.close(rel)
-	b.backupPhase(rel, true)
+	b.backupPhase(true)
 }
 
 // close adds maintenance, gate, the record of the return, and the stop.
@@ -87,7 +87,7 @@ func (b *builder) close(rel *manifest.Release) {
 	if a, ok := b.res.Product.Access["maintenance"]; ok && !none {
 		b.enter("maintenance", a, manifest.Maintenance)
 	}
-	b.phase(manifest.Maintenance, rel)
+	b.opening(manifest.Maintenance)
 	b.gate()
 	b.proveReturn()
 	b.stop(rel)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,37 @@ func (b *builder) phase(ph manifest.Phase, rel *manifest.Release) {
 		b.vendorStep(ph, s, h)
 	}
 	b.release(ph)
+}
+
+// opening is phase for the points before the first hop, which all releases of
+// the route may add to. What two of them say in the same words is done once.
+func (b *builder) opening(ph manifest.Phase) {
+	b.hooks(ph)
+	var said []string
+	for _, h := range b.in.Hops {
+		for _, s := range h.Release.Procedure.Phases[ph].Steps {
+			words, err := json.Marshal(s) // without its place in the document
+			if err != nil || slices.Contains(said, string(words)) {
+				b.check(err)
+				continue
+			}
+			said = append(said, string(words))
+			b.vendorStep(ph, s, h)
+		}
+	}
+	b.release(ph)
+}
+
+// unopened says which steps of a release are not done because the run passes
+// it without opening.
+func (b *builder) unopened() {
+	for _, h := range b.in.Hops[:len(b.in.Hops)-1] {
+		for _, ph := range []manifest.Phase{manifest.Reopen, manifest.EndOfRun, manifest.Rollout, manifest.CleanUp} {
+			if n := len(h.Release.Procedure.Phases[ph].Steps); n > 0 {
+				b.note("the run passes %s without opening it: its %d steps at %s are done only if the run ends there", h.Release.Version, n, ph)
+			}
+		}
+	}
 }
 
 func (b *builder) hopOf(rel *manifest.Release) HopInput {
@@ -169,7 +201,7 @@ func (b *builder) undo(st *Step, u *manifest.Undo, p *RunParams, s manifest.Step
 		return false
 	}
 	st.Undo = u.How
-	if u.How == "restore" && !b.copied {
+	if u.How == "restore" && !b.restorable() {
 		b.refuse("step %s at %s lies before the point from which data can be restored, so undo: restore cannot bring back what it changes: say undo: {run: […]} or undo: none, or move it behind the backup", st.ID, s.Pos)
 		return false
 	}
@@ -202,6 +234,10 @@ func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		b.notYet(s, "a migration by a person")
 		return
 	}
+	if !b.copied && !b.after() {
+		b.refuse("migrate %s at %s changes data before there is a restore point that it can be restored from: move it behind the backup, as to the phase migrate", id, s.Pos)
+		return
+	}
 	p := &MigrateParams{Component: id}
 	c := h.Product.Components[id]
 	if c.Database() {
@@ -211,7 +247,8 @@ func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		}
 		p.DB = db
 	}
-	if want := b.version(id, b.n); want != "" && c.Version != nil && c.Version.Source == "sql" {
+	number := 1 + slices.IndexFunc(b.in.Hops, func(x HopInput) bool { return x.Release == h.Release })
+	if want := b.version(id, number); want != "" && c.Version != nil && c.Version.Source == "sql" {
 		pr, err := b.res.Probe(*c.Version)
 		if b.check(err) {
 			pr.Expect = []string{want}
@@ -273,136 +310,6 @@ func (b *builder) drainStep(ph manifest.Phase, s manifest.Step) {
 	}
 	b.add(Step{ID: "drain", Verb: "drain", Phase: string(ph), Class: class, Redo: true,
 		Title: fmt.Sprintf("wait until %s %s is %s", pr.Source, strings.Join(pr.Args, " "), strings.Join(pr.Expect, " or "))}, p)
-}
-
-func (b *builder) recordStep(ph manifest.Phase, s manifest.Step) {
-	p := &RecordParams{}
-	for _, id := range s.Args {
-		set, err := b.setting(id)
-		if err != nil {
-			b.refuse("record %s at %s: %v", id, s.Pos, err)
-			continue
-		}
-		p.Settings = append(p.Settings, *set)
-	}
-	if len(p.Settings) == 0 {
-		return
-	}
-	d := b.add(Step{ID: "record", Verb: "record", Phase: string(ph), Class: Reversible,
-		Title: "record settings: " + strings.Join(s.Args, ", ")}, p)
-	b.recorded = append(b.recorded, recorded{d.ID, p})
-}
-
-func (b *builder) setting(id string) (*Setting, error) {
-	set, ok := b.res.Product.Settings[id]
-	if !ok {
-		return nil, fmt.Errorf("there is no setting %q", id)
-	}
-	if set.Read.Source == "ask" || set.Write.Verb == "tell" {
-		return nil, &NotYetError{What: "setting " + id + " by a person", Where: set.Pos}
-	}
-	read, err := b.res.Probe(set.Read)
-	if err != nil {
-		return nil, err
-	}
-	write, err := b.runParams(set.Write)
-	if err != nil {
-		return nil, err
-	}
-	return &Setting{ID: id, Read: *read, Write: write.Args, As: write.As, Env: write.Env}, nil
-}
-
-// reapply compares and writes again what was recorded.
-func (b *builder) reapply() {
-	for _, r := range b.recorded {
-		b.add(Step{ID: "re-apply", Verb: "record", Phase: string(manifest.ReApply), Class: Reversible, Writes: true, Undo: "restore",
-			Title: fmt.Sprintf("compare %d settings with those recorded, and apply them again where they differ", len(r.params.Settings))},
-			&RecordParams{Settings: r.params.Settings, Apply: r.step})
-	}
-}
-
-func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
-	p := &HoldParams{To: s.To, Until: s.Until}
-	what := ""
-	switch {
-	case s.Map["service"] != "":
-		svc, err := b.res.ServiceByID(s.Map["service"])
-		if err != nil {
-			b.refuse("hold at %s: %v", s.Pos, err)
-			return
-		}
-		if s.To != "stopped" {
-			b.refuse("hold at %s: a service can be held to: stopped", s.Pos)
-			return
-		}
-		p.Service, what = svc, "service "+svc.ID
-	case s.Map["setting"] != "":
-		set, err := b.setting(s.Map["setting"])
-		if err != nil {
-			b.refuse("hold at %s: %v", s.Pos, err)
-			return
-		}
-		p.Setting, what = set, "setting "+set.ID
-	default:
-		b.notYet(s, "this kind of hold")
-		return
-	}
-	if !slices.Contains(manifest.Phases(), manifest.Phase(p.Until)) {
-		b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", p.Until))
-		return
-	}
-	st := Step{ID: "hold." + strings.Fields(what)[1], Verb: "hold", Phase: string(ph), Class: Reversible,
-		Title: fmt.Sprintf("hold %s %s until %s", what, s.To, s.Until)}
-	d := b.add(st, p)
-	b.held = append(b.held, heldStep{d.ID, p.Until, p, d.Node})
-}
-
-// release ends the holds whose phase this is, last first. A phase that every
-// hop passes ends them in the last hop, or in a landing.
-func (b *builder) release(ph manifest.Phase) {
-	if b.n > 0 && b.n < len(b.in.Hops) && !b.landing {
-		return
-	}
-	for i := len(b.held) - 1; i >= 0; i-- {
-		h := b.held[i]
-		if h.until != string(ph) {
-			continue
-		}
-		p := *h.params
-		p.Release = h.step
-		b.add(Step{ID: "release." + strings.TrimPrefix(h.step, "hold."), Verb: "hold", Phase: string(ph), Class: Reversible,
-			Title: "end " + h.step + ": back to the value it had"}, &p)
-		b.held = slices.Delete(b.held, i, i+1)
-	}
-}
-
-// accessSpan enters a mode for the span of some steps, then goes back to the
-// outer one.
-func (b *builder) accessSpan(ph manifest.Phase, s manifest.Step, h HopInput) {
-	if len(s.Args) != 1 {
-		b.refuse("access at %s: name one mode", s.Pos)
-		return
-	}
-	mode := s.Args[0]
-	a, ok := b.res.Product.Access[mode]
-	if !ok {
-		b.refuse("access at %s: the product declares no mode %q", s.Pos, mode)
-		return
-	}
-	n := len(b.entered)
-	b.enter(mode, a, ph)
-	for _, inner := range s.During {
-		b.vendorStep(ph, inner, h)
-	}
-	if len(b.entered) == n || len(s.During) == 0 {
-		return
-	}
-	e := b.entered[n]
-	b.entered = slices.Delete(b.entered, n, n+1)
-	p := *e.params
-	p.Reopen = e.step
-	b.add(Step{ID: "leave." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(ph), As: p.As, Class: Reversible,
-		Title: "leave " + mode + ", back to the outer mode"}, &p)
 }
 
 func (b *builder) notifyStep(ph manifest.Phase, s manifest.Step) {

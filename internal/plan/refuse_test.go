@@ -1,0 +1,193 @@
+package plan_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+	"upkeep/internal/site"
+)
+
+func TestRefusals(t *testing.T) {
+	secret := func(in *plan.Input) {
+		in.Site.Params = map[string]site.Value{"password": {Ref: &site.SecretRef{File: "/etc/shop/password"}}}
+	}
+	fact := func(id, value string) func(*plan.Input) {
+		return func(in *plan.Input) { in.Facts.Values[id] = value }
+	}
+	hook := func(e plan.HookEntry) func(*plan.Input) {
+		return func(in *plan.Input) { in.Facts.HookDirs["/srv/hooks"] = []plan.HookEntry{e} }
+	}
+	const hooks = `hooks: [{by: site, dir: /srv/hooks, name: "[0-9]*", phase: before-install, as: shop}]`
+	tests := []struct {
+		name             string
+		product, release string
+		change           func(*plan.Input)
+		want             string
+	}{
+		{"a reference to nothing", shop, with(v2, `+after-install: [{run: [reindex, "${param.speed}"], as: shop, undo: none}]`), nil, "there is no ${param.speed}"},
+		{"a secret in a text", shop, with(v2, `+after-install: [{run: [login, "--pass=${param.password}"], as: shop, undo: none}]`), secret, "${param.password} is a secret"},
+		{"a secret as an argument", shop, with(v2, `+after-install: [{run: [login, "${param.password}"], as: shop, undo: none}]`), secret, "${param.password} is a secret"},
+		{"a secret given as a text", shop, with(v2, `+after-install: [{run: [login, "${param.password}"], as: shop, undo: none}]`),
+			func(in *plan.Input) { in.Site.Params = map[string]site.Value{"password": {Text: "hunter2"}} }, "is a secret: give it under params"},
+		{"a parameter without a value", with(shop, `params: {port: {type: int, ask: install}}`), v2, nil, `the parameter "port" has no value: add it under params`},
+		{"references in a circle", with(shop, `dirs: {a: "${dir.b}", b: "${dir.a}"}`), with(v2, `+after-install: [{run: [x, "${dir.a}"], as: shop, undo: none}]`), nil, "lead in a circle"},
+		{"another account when not root", shop, v2, func(in *plan.Input) { in.Facts.Root, in.Facts.Account = false, "ann" }, "runs as shop, but Upkeep runs as ann and only root can change accounts"},
+		{"root without an account: a service", strings.Replace(shop, ", as: shop", "", 1), v2, nil, "service web has no account: say as: ACCOUNT; root must be written"},
+		{"root without an account: a command", with(shop, `services: []`), with(v2, `+after-install: [{run: [reindex], undo: none}]`), nil, "reindex has no account: say as: ACCOUNT; root must be written"},
+		{"root without an account: hooks", with(shop, `services: []`, strings.Replace(hooks, ", as: shop", "", 1)), v2, hook(plan.HookEntry{Name: "01-x", SHA256: "s"}), "the hooks in /srv/hooks have no account"},
+		{"a command before the barrier without a way back", shop, with(v2, `+after-install: [{run: [reindex], as: shop}]`), nil, "does not say what takes it back: add undo:"},
+		{"undo: restore before the restore point", shop, with(v2, `+start-of-run: [{run: [reindex], as: shop, undo: restore}]`), nil, "lies before the point from which data can be restored"},
+		{"undo: restore between a quiet backup and the stop", with(shop, both), with(v2, `+maintenance: [{run: [reindex], as: shop, undo: restore}]`), nil, "lies before the point from which data can be restored"},
+		{"data before a restore point", shop, with(v2, `+before-backup: [{migrate: data, scripts: migrations}]`), nil, "changes data before there is a restore point"},
+		{"nothing that can be backed up", with(shop, `components: {app: {version: {file: /x}}}`, `services: []`), strings.NewReplacer(`payloads: {app: app.tar.zst}`, "", `versions: {app: "2.0", data: "2"}`, "", "migrate: [{migrate: data, run: [/srv/shop/app/migrate], as: shop}]", "notify: none").Replace(v2), nil, "nothing that can be backed up"},
+		{"a backup of nothing known", shop, with(v2, `+backup: [{backup: [app, photos]}]`), nil, "a backup of photos, which is neither a component nor a backup"},
+		{"a backup in another phase", shop, with(v2, `+stop: [{backup: [app]}]`), nil, "it belongs under the phase backup, not stop"},
+		{"an unsafe hook", with(shop, hooks), v2, hook(plan.HookEntry{Name: "01-x", SHA256: "s", Unsafe: "others can write to it"}), "the hook /srv/hooks/01-x must not run: others can write to it"},
+		{"a relative place", strings.Replace(shop, "at: /srv/shop/app,", "at: app,", 1), v2, nil, "give an absolute path"},
+		{"a failed check", shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], expect: ">= 8.1", as: shop}, effect: nothing works, waivable: true, fix: [{tell: install PHP 8.1}]}]`),
+			func(in *plan.Input) { in.Facts.Checks["php"] = plan.CheckResult{Evidence: "php is 7.4"} }, "check php: php is 7.4 (nothing works); install PHP 8.1; to accept it: --waive php=REASON"},
+		{"a check that could not be made", shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}}]`),
+			func(in *plan.Input) { in.Facts.Checks["php"] = plan.CheckResult{Error: "no php"} }, "check php could not be made: no php"},
+		{"a waiver that the vendor does not allow", shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}}]`),
+			func(in *plan.Input) { in.Waivers = map[string]string{"php": "ann: never mind"} }, "check php cannot be waived: the vendor does not allow it"},
+		{"a condition on a fact that could not be read", with(shop, `facts: {ha: {exists: /etc/ha}}`), with(v2, `+after-install: [{run: [x], as: shop, undo: none, when: {fact: ha}}]`), nil, `needs the fact "ha", which could not be read`},
+		{"an access mode that the product has not", shop, with(v2, `+install: [{access: maintenance, during: [{install: app}]}]`), nil, `declares no mode "maintenance"`},
+		{"a service that the product has not", shop, with(v2, `+config: [{restart: [cache]}]`), nil, `there is no service "cache"`},
+		{"a setting that the product has not", shop, with(v2, `+record: [{record: [cron]}]`), nil, `there is no setting "cron"`},
+		{"scripts that the bundle has not", shop, with(v2, `procedure: {migrate: [{migrate: data, scripts: sql}]}`), nil, "the bundle has no scripts in sql"},
+
+		{"data between a quiet backup and the stop", with(shop, both), with(v2, `+maintenance: [{migrate: data, scripts: migrations}]`), nil, "changes data before there is a restore point that it can be restored from"},
+		{"a hold whose end is past", with(shop, settings), with(v2, `+verify: [{hold: {setting: cron}, to: disabled, until: drain}]`), nil, "until: drain is past when it begins"},
+		{"a hook pattern that is none", with(shop, strings.Replace(hooks, "[0-9]*", "[0-9", 1)), v2, nil, "not a pattern of file names"},
+		{"several hops that cannot be verified in private", shop, v2, func(in *plan.Input) {
+			notRoot(in)
+			in.Hops = append(in.Hops, input(t, shop, v3).Hops...)
+		}, "several hops in one closed run need the gate or a maintenance mode"},
+
+		// known to the grammar, not yet carried out: never passed over in silence
+		{"not yet: a person's step", shop, with(v2, `+stop: [{tell: pull the plug, undo: none}]`), nil, "verb tell: not yet"},
+		{"not yet: the vendor's installer", shop, with(v2, `+install: [{install: data, run: [setup]}]`), nil, "install by the vendor's own installer: not yet"},
+		{"not yet: steps before the run", shop, with(v2, `+prepare: [{tell: change the tasks, undo: none}]`), nil, "steps of the phase prepare: not yet"},
+		{"not yet: extra steps on the way back", shop, with(v2, `+back: [{tell: register the licence}]`), nil, "steps of the phase back: not yet"},
+		{"not yet: a rollout", shop, with(v2, `+rollout: [{rollout: [agent]}]`), nil, "verb rollout: not yet"},
+		{"not yet: a retry from a step", shop, with(v2, `+after-install: [{run: [x], as: shop, undo: none, retry-from: stop}]`), nil, "retry-from: not yet"},
+		{"not yet: a backup by the vendor's tool", with(shop, `backups: {db: {of: [data], make: {tell: press the button}, restore: {tell: press the other}}}`), v2, nil, "backup db by the vendor's own tool, or to a place of its own: not yet"},
+		{"not yet: a hold that outlives the run", with(shop, settings), with(v2, `+start-of-run: [{hold: {setting: cron}, to: disabled, until: rollout-done}]`), nil, "which outlives the run: not yet"},
+		{"not yet: a database of another kind", with(shop, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: mariadb, at: x}}`), v2, nil, "component data of kind mariadb: not yet"},
+		{"not yet: systemd", with(shop, `services: [{id: web, as: shop}]`), v2, nil, "a service that systemd runs: not yet"},
+		{"not yet: a review", with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2, fact("custom", "/x"), "the review that component data demands here: not yet"},
+		{"not yet: several nodes", shop, v2, func(in *plan.Input) { in.Site.Nodes = map[string]site.Node{"a": {}, "b": {}} }, "an installation on 2 nodes: not yet"},
+		{"not yet: several instances", shop, v2, func(in *plan.Input) { in.Site.Instances = map[string][]site.Place{"app": {{At: "/a"}, {At: "/b"}}} }, "several instances of component app: not yet"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := input(t, tt.product, tt.release)
+			if tt.change != nil {
+				tt.change(&in)
+			}
+			p, err := plan.Compile(in)
+			var refusal *plan.Refusal
+			if !errors.As(err, &refusal) || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("the error is %v, want a refusal with %q (plan %v)", err, tt.want, p != nil)
+			}
+		})
+	}
+}
+
+// What does not apply is not refused: its condition does not hold.
+func TestNotYetBehindACondition(t *testing.T) {
+	in := input(t, shop, with(v2, `+prepare: [{tell: change the tasks, undo: none, when: {param: colour, is: blue}}]`))
+	compile(t, in)
+}
+
+// All reasons are given at once, each once.
+func TestRefusalNamesEverything(t *testing.T) {
+	in := input(t, strings.Replace(shop, ", as: shop", "", 1), with(v2,
+		`+after-install: [{run: [x, "${param.speed}"], as: shop, undo: none}, {run: [z, "${param.speed}"], as: shop}]`))
+	_, err := plan.Compile(in)
+	var refusal *plan.Refusal
+	if !errors.As(err, &refusal) || len(refusal.Reasons) < 2 {
+		t.Fatalf("the error is %v, want several reasons", err)
+	}
+	seen := map[string]bool{}
+	for _, r := range refusal.Reasons {
+		if seen[r] {
+			t.Errorf("twice: %s", r)
+		}
+		seen[r] = true
+	}
+}
+
+func TestNoHop(t *testing.T) {
+	in := input(t, shop, v2)
+	in.Hops = nil
+	if _, err := plan.Compile(in); err == nil || !strings.Contains(err.Error(), "without a hop") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// 20 GB for the backup and 2.4 GB for the installation, on one volume: each
+// fits, both do not.
+func TestSpaceAddsUp_S2_10(t *testing.T) {
+	const gb = 1 << 30
+	build := func(free int64, backupOn string) plan.Input {
+		in := input(t, shop, v2)
+		in.Facts.Instances["app"] = plan.InstanceFact{Version: "1.0", Bytes: 1 * gb}
+		in.Facts.Instances["data"] = plan.InstanceFact{Version: "1"}
+		in.Facts.Databases["data"] = 19 * gb
+		pay := in.Hops[0].Bundle.Payloads["app"]
+		pay.Bytes = 2*gb + 4*gb/10
+		in.Hops[0].Bundle.Payloads["app"] = pay
+		in.Facts.Volumes = map[string]plan.Volume{"/srv/shop": {ID: "disk1", Free: free}, in.Facts.Backup: {ID: backupOn, Free: free}}
+		return in
+	}
+	if _, err := plan.Compile(build(23*gb, "disk1")); err != nil {
+		t.Errorf("with room for both: %v", err)
+	}
+	if _, err := plan.Compile(build(21*gb, "disk2")); err != nil {
+		t.Errorf("with room for each on a volume of its own: %v", err)
+	}
+	_, err := plan.Compile(build(21*gb, "disk1"))
+	var refusal *plan.Refusal
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "needs 22.4 GiB on the volume of /srv/shop, where 21.0 GiB are free; free 1.4 GiB") {
+		t.Errorf("with room for each alone: %v", err)
+	}
+	in := build(23*gb, "disk1")
+	need := plan.Estimate(compile(t, in), in).Space
+	if len(need) != 1 || need[0].Bytes != 22*gb+4*gb/10 || len(need[0].Places) != 2 || need[0].Short() {
+		t.Errorf("the forecast is %+v", need)
+	}
+}
+
+// No plan holds a secret: only where it lies.
+func TestSecretsAreReferences(t *testing.T) {
+	const value = "hunter2-7f3a"
+	product := with(shop, `components: {app: {kind: tree, at: /srv/shop/app, version: {file: /v}}, data: {kind: postgres, at: "${param.database}", version: {sql: SELECT 1}}}`,
+		`params: {port: {default: "8080"}, database: {type: secret}, password: {type: secret}, unused: {type: secret}, bare: {type: secret}}`)
+	rel := with(v2, `+verify: [{verify: [{http: "http://127.0.0.1:8080/", user: admin, password: "${param.password}", expect: present}]}]`)
+	in := input(t, product, rel)
+	in.Site.Params = map[string]site.Value{
+		"database": {Ref: &site.SecretRef{File: "/etc/shop/dsn"}}, "password": {Ref: &site.SecretRef{Env: "SHOP_PASSWORD"}},
+		"unused": {Text: value}, // a document like this is refused when it is read; the compiler does not count on that
+	}
+	in.Facts.Defaults = map[string]string{"unused": value, "bare": value}
+	bare := in.Installed.Params["bare"]
+	bare.Default = &manifest.ParamDefault{Value: value}
+	in.Installed.Params["bare"] = bare
+	raw, err := json.Marshal(compile(t, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(raw), value) {
+		t.Errorf("the plan holds a secret:\n%s", raw)
+	}
+	for _, want := range []string{`"dsn":{"file":"/etc/shop/dsn"}`, `"password":{"env":"SHOP_PASSWORD"}`} {
+		if !strings.Contains(string(raw), want) {
+			t.Errorf("the plan does not say where the secret lies: no %s", want)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"upkeep/internal/manifest"
+)
+
+func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
+	p := &HoldParams{To: s.To, Until: s.Until}
+	what := ""
+	switch {
+	case s.Map["service"] != "":
+		svc, err := b.res.ServiceByID(s.Map["service"])
+		if err != nil {
+			b.refuse("hold at %s: %v", s.Pos, err)
+			return
+		}
+		if s.To != "stopped" {
+			b.refuse("hold at %s: a service can be held to: stopped", s.Pos)
+			return
+		}
+		p.Service, what = svc, "service "+svc.ID
+	case s.Map["setting"] != "":
+		set, err := b.setting(s.Map["setting"])
+		if err != nil {
+			b.refuse("hold at %s: %v", s.Pos, err)
+			return
+		}
+		p.Setting, what = set, "setting "+set.ID
+	default:
+		b.notYet(s, "this kind of hold")
+		return
+	}
+	if !slices.Contains(manifest.Phases(), manifest.Phase(p.Until)) {
+		b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", p.Until))
+		return
+	}
+	st := Step{ID: "hold." + strings.Fields(what)[1], Verb: "hold", Phase: string(ph), Class: Reversible,
+		Title: fmt.Sprintf("hold %s %s until %s", what, s.To, s.Until)}
+	d := b.add(st, p)
+	b.held = append(b.held, heldStep{d.ID, p.Until, p, d.Node, s.Pos})
+}
+
+// release ends the holds whose phase this is, last first. A phase that every
+// hop passes ends them in the last hop, or in a landing.
+func (b *builder) release(ph manifest.Phase) {
+	if b.n > 0 && b.n < len(b.in.Hops) && !b.landing {
+		return
+	}
+	for i := len(b.held) - 1; i >= 0; i-- {
+		h := b.held[i]
+		if h.until != string(ph) {
+			continue
+		}
+		p := *h.params
+		p.Release = h.step
+		b.add(Step{ID: "release." + strings.TrimPrefix(h.step, "hold."), Verb: "hold", Phase: string(ph), Class: Reversible,
+			Title: "end " + h.step + ": back to the value it had"}, &p)
+		b.held = slices.Delete(b.held, i, i+1)
+	}
+}
+
+// endless refuses holds that no phase ended.
+func (b *builder) endless() {
+	for _, h := range b.held {
+		b.refuse("hold at %s: until: %s is past when it begins, so that it would never end", h.pos, h.until)
+	}
+	b.held = nil
+}
+
+// accessSpan enters a mode for the span of some steps, then goes back to the
+// outer one.
+func (b *builder) accessSpan(ph manifest.Phase, s manifest.Step, h HopInput) {
+	if len(s.Args) != 1 {
+		b.refuse("access at %s: name one mode", s.Pos)
+		return
+	}
+	mode := s.Args[0]
+	a, ok := b.res.Product.Access[mode]
+	if !ok {
+		b.refuse("access at %s: the product declares no mode %q", s.Pos, mode)
+		return
+	}
+	n := len(b.entered)
+	b.enter(mode, a, ph)
+	for _, inner := range s.During {
+		b.vendorStep(ph, inner, h)
+	}
+	if len(b.entered) == n || len(s.During) == 0 {
+		return
+	}
+	e := b.entered[n]
+	b.entered = slices.Delete(b.entered, n, n+1)
+	p := *e.params
+	p.Reopen = e.step
+	b.add(Step{ID: "leave." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(ph), As: p.As, Class: Reversible,
+		Title: "leave " + mode + ", back to the outer mode"}, &p)
+}
