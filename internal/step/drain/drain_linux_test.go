@@ -72,6 +72,22 @@ func TestFailsWithTheEvidence(t *testing.T) {
 	}
 }
 
+// A read that the end of the time cut off says less than the one before it.
+func TestTheLastWholeAnswerIsTheEvidence(t *testing.T) {
+	w := folder(t.TempDir())
+	p := params(w, "")
+	p.Probe = plan.Probe{Source: "command", Expect: []string{"0"}, Env: []string{"PATH=/usr/bin:/bin"},
+		Args: []string{"/bin/sh", "-c", "test -e " + w.Path("slow") + " && sleep 20; touch " + w.Path("slow") + "; echo 7 jobs"}}
+	s := childtest.Step(t, plan.Step{Verb: "drain", Class: plan.Check}, p)
+	env, _ := childtest.Env(t, s, step.Forward)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := New(childtest.Runner(t, nil), childtest.Probes(t)).Do(ctx, env, s, nil)
+	if err == nil || !strings.Contains(err.Error(), "got 7 jobs, want 0") {
+		t.Errorf("Do gives %v", err)
+	}
+}
+
 func TestFailsWhenEndingItDoesNotHelp(t *testing.T) {
 	_, do := start(t, "2", "exit 0", 2*time.Second)
 	err := do(t.Context())

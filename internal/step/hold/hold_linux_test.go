@@ -70,6 +70,7 @@ func TestContract(t *testing.T) {
 		{"setting", "on", nil, (*world).setting, "", map[string]func(*testing.T, *world){
 			"changed by somebody else": func(t *testing.T, w *world) { w.settings.Set(t, "policy", "half") },
 		}},
+		{"setting with a value of its own", "every Sunday", nil, (*world).setting, "", nil},
 		{"setting that had the value", "off", nil, (*world).setting, step.New, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

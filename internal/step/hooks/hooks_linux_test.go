@@ -133,6 +133,27 @@ func TestFinishedHooksDoNotRunTwice(t *testing.T) {
 	}
 }
 
+// Done and taken back a second time, all run a second time.
+func TestEachRoundRunsAll(t *testing.T) {
+	dir := t.TempDir()
+	ran := filepath.Join(dir, "ran")
+	p := params(dir, hook(t, dir, "10-a", "echo do >> "+ran))
+	back := childtest.Sh(`echo "undo to the $UPKEEP_OUTCOME version" >> ` + ran)
+	p.Undo = &back
+	c := open(t, plan.Step{Undo: "action"}, p)
+	wayBack := c.env
+	wayBack.Direction = step.Back
+	for range 2 {
+		must(t, c.do(t.Context()))
+		must(t, c.h.Undo(t.Context(), wayBack, c.s, nil))
+		must(t, c.h.Undo(t.Context(), wayBack, c.s, nil))
+	}
+	round := "do\nundo to the old version\n"
+	if b, err := os.ReadFile(ran); err != nil || string(b) != round+round {
+		t.Errorf("ran %q, %v", b, err)
+	}
+}
+
 func TestRefusedHooks(t *testing.T) {
 	for _, c := range []struct {
 		name  string
