@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"upkeep/internal/journal"
@@ -189,34 +190,28 @@ func (in *Installation) Decide(ctx context.Context, d run.Decided) (*Run, error)
 	return in.load(ctx, j, r.Run)
 }
 
-// allowed refuses a decision that the run cannot take.
+// allowed refuses a decision that the run cannot take. What the journal could
+// not be folded with any more must never get into it.
 func allowed(r *Run, d run.Decided) error {
-	if r.State.Closed != nil {
+	s := r.State
+	switch {
+	case s.Closed != nil:
 		return fmt.Errorf("run %s is closed already", r.ID)
-	}
-	if d.Choice == run.ChooseBack {
-		switch {
-		case r.State.Barrier:
-			return fmt.Errorf("run %s has crossed the barrier: users have worked on %s since, and going back would discard what they did; it can only go on", r.ID, r.To)
-		case r.State.Mode == run.Backing && d.To >= r.State.BackTo:
-			return fmt.Errorf("run %s is going back already", r.ID)
-		case d.To > r.State.Milestone:
-			return fmt.Errorf("run %s has not reached that milestone", r.ID)
-		}
-		return nil
-	}
-	if r.Waiting == nil {
+	case d.Choice == run.ChooseBack && s.Barrier:
+		return fmt.Errorf("run %s has crossed the barrier: users have worked on %s since, and going back would discard what they did; it can only go on", r.ID, r.To)
+	case d.Choice == run.ChooseBack && s.Mode == run.Backing && d.To >= s.BackTo:
+		return fmt.Errorf("run %s is going back already", r.ID)
+	case d.Choice != run.ChooseBack && r.Waiting == nil:
 		return fmt.Errorf("run %s does not wait for a decision", r.ID)
-	}
-	if d.Step != r.Waiting.Step.ID {
+	case d.Choice != run.ChooseBack && d.Step != r.Waiting.Step.ID:
 		return fmt.Errorf("run %s waits at step %s, not %s", r.ID, r.Waiting.Step.ID, d.Step)
+	case d.Choice != run.ChooseBack && !slices.Contains(r.Waiting.Choices, d.Choice):
+		return fmt.Errorf("%q is no choice here: run %s offers %v", d.Choice, r.ID, r.Waiting.Choices)
 	}
-	for _, c := range r.Waiting.Choices {
-		if c == d.Choice {
-			return nil
-		}
+	if err := s.Admits(d); err != nil {
+		return fmt.Errorf("run %s cannot do that: %w", r.ID, err)
 	}
-	return fmt.Errorf("%q is no choice here: run %s offers %v", d.Choice, r.ID, r.Waiting.Choices)
+	return nil
 }
 
 // Launch starts the engine of the open run as a process of its own, which no

@@ -105,6 +105,18 @@ func follows(a Action, e Entry, b bodies) bool {
 	return false
 }
 
+// Admits says why a person's decision cannot be recorded now; nil when it can.
+// Whatever is appended without asking could never be folded again.
+func (s *State) Admits(d Decided) error {
+	switch {
+	case s.Closed != nil:
+		return errors.New("the run is closed already")
+	case s.Run == "":
+		return errors.New("the run has not begun")
+	}
+	return s.admitDecision(d)
+}
+
 func (s *State) admitDecision(d Decided) error {
 	a := Next(s)
 	switch d.Choice {
