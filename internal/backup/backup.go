@@ -115,7 +115,9 @@ type Target struct {
 
 // Restored says what was done.
 type Restored struct {
-	Changed []files.Difference // what differed from the restore point before
+	// Changed is what differed from the restore point before. For a tree that was
+	// exchanged, content is compared by size and time only.
+	Changed []files.Difference
 	InPlace bool
 	Old     string // where the replaced tree is; empty when it was not kept
 }

@@ -35,14 +35,22 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		return done, err
 	}
 	w := &restoring{Archive: a, id: id, part: part, tree: tree, to: to, staging: files.StagingName(to.Path, to.OpID)}
-	now, err := w.scan(ctx, to.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		now = files.Tree{}
-	case err != nil:
+	now, err := w.look(ctx, false)
+	if err != nil {
 		return done, err
 	}
-	done.Changed = w.differences(now)
+	inPlace, err := w.inPlace(now)
+	if err != nil {
+		return done, err
+	}
+	if done.Changed = w.differences(now); inPlace || len(done.Changed) == 0 {
+		// Content has to be read only where it decides something: a tree that
+		// differs already is exchanged as a whole.
+		if now, err = w.look(ctx, true); err != nil {
+			return done, err
+		}
+		done.Changed = w.differences(now)
+	}
 	if len(done.Changed) == 0 {
 		// Nothing to do, or an earlier run died after the exchange.
 		done.Old, err = w.settle(ctx)
@@ -51,20 +59,16 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 	if err := w.stage(ctx); err != nil {
 		return done, err
 	}
-	done.InPlace, err = w.inPlace(now)
-	if err != nil {
-		return done, err
-	}
-	if done.InPlace {
-		err = w.carry(ctx, now)
-	} else {
+	if !inPlace {
 		err = w.exchange(len(now.Entries) > 0)
+		if inPlace = errors.Is(err, durable.ErrExchangeUnsupported); inPlace {
+			now, err = w.look(ctx, true)
+		}
 	}
-	if errors.Is(err, durable.ErrExchangeUnsupported) {
-		done.InPlace = true
+	if err == nil && inPlace {
 		err = w.carry(ctx, now)
 	}
-	if err != nil {
+	if done.InPlace = inPlace; err != nil {
 		return done, err
 	}
 	if !done.InPlace {
@@ -85,6 +89,15 @@ type restoring struct {
 	tree    files.Tree
 	to      backup.Target
 	staging string
+}
+
+// look describes the target; there is nothing to describe where it is missing.
+func (w *restoring) look(ctx context.Context, hash bool) (files.Tree, error) {
+	t, err := files.Scan(ctx, w.fs, w.to.Path, files.Options{Exclude: w.part.Exclude, Hash: hash})
+	if errors.Is(err, fs.ErrNotExist) {
+		return files.Tree{}, nil
+	}
+	return t, err
 }
 
 func (w *restoring) scan(ctx context.Context, path string) (files.Tree, error) {
@@ -113,8 +126,9 @@ func (w *restoring) stage(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, w.fs.RemoveAll(w.staging))
 	}
-	// What is on the disk now is compared, not what went there.
-	got, err := files.Scan(ctx, w.fs, w.staging, files.Options{Hash: true})
+	// The sums are those of what was written; owners, modes, times and
+	// attributes are read back.
+	got, err := files.Scan(ctx, w.fs, w.staging, files.Options{})
 	if err == nil {
 		err = differ(w.part.Name, w.tree, got)
 	}

@@ -37,6 +37,7 @@ func Run(t *testing.T, make Maker) {
 		"Lying":         testLying,
 		"Killed":        testKilled,
 		"RestoreKilled": testRestoreKilled,
+		"NoExchange":    testNoExchange,
 		"FullDisk":      testFullDisk,
 		"NoRoom":        testNoRoom,
 		"Cancelled":     testCancelled,

@@ -219,6 +219,25 @@ func testRestoreKilled(t *testing.T, make Maker) {
 	}
 }
 
+// rigid is a volume that cannot exchange.
+type rigid struct{ durable.FS }
+
+func (rigid) Exchange(string, string) error { return durable.ErrExchangeUnsupported }
+
+func testNoExchange(t *testing.T, make Maker) {
+	s := newStage(t, make)
+	Exact(t, s.app)
+	want := s.scan(s.app)
+	s.point(s.engine(), s.request("p"), false)
+	s.ruin()
+	done, err := s.make(t, s.dir, rigid{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
+	if err != nil || !done.InPlace {
+		t.Fatalf("restored %v, in place %v", err, done.InPlace)
+	}
+	same(t, "restored", want, s.scan(s.app))
+	clean(t, filepath.Dir(s.app))
+}
+
 // testFullDisk runs out of room at every call that takes some.
 func testFullDisk(t *testing.T, make Maker) {
 	s := newStage(t, make)
