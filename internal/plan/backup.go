@@ -3,7 +3,6 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -108,12 +107,6 @@ func (b *builder) backedUp(args []string) []string {
 			of = append(of, id)
 		default:
 			b.refuse("the release wants a backup of %s, which is neither a component nor a backup of the product", id)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(b.res.Product.Backups)) {
-		own := b.res.Product.Backups[id]
-		if own.Make != nil || own.Restore != nil || own.Place != "" {
-			b.check(&NotYetError{What: "backup " + id + " by the vendor's own tool, or to a place of its own", Where: own.Pos})
 		}
 	}
 	return of

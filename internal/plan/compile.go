@@ -20,7 +20,7 @@ func Compile(in Input) (*Plan, error) {
 	}
 	b := newBuilder(in)
 	b.header()
-	b.unable()
+	b.refuseLater()
 	b.stage()
 	b.open()
 	for i := range in.Hops {
@@ -45,34 +45,6 @@ func Compile(in Input) (*Plan, error) {
 	}
 	p.Digest = p.Sum()
 	return p, nil
-}
-
-// unable refuses what the documents say and this Upkeep would pass over:
-// silence would be the worst answer.
-func (b *builder) unable() {
-	if n := len(b.in.Site.Nodes); n > 1 {
-		b.check(&NotYetError{What: fmt.Sprintf("an installation on %d nodes", n), Where: b.in.Site.Pos})
-	}
-	defer b.use(b.in.Installed)
-	for _, h := range b.in.Hops {
-		b.use(h.Product)
-		for _, ph := range []manifest.Phase{manifest.Prepare, manifest.Back} {
-			for _, s := range h.Release.Procedure.Phases[ph].Steps {
-				if ok, err := b.when(s.When, h); !b.check(err) || ok {
-					b.notYet(s, "steps of the phase "+string(ph))
-				}
-			}
-		}
-		for _, id := range h.Product.Order {
-			c := h.Product.Components[id]
-			if c.Review == nil {
-				continue
-			}
-			if ok, err := b.when(c.Review, h); !b.check(err) || ok {
-				b.check(&NotYetError{What: fmt.Sprintf("the review that component %s demands here", id), Where: c.Pos})
-			}
-		}
-	}
 }
 
 func dedupe(list []string) []string {

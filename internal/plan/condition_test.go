@@ -29,7 +29,6 @@ func TestConditions(t *testing.T) {
 		{`{trigger: push}`, func(in *plan.Input) { in.Trigger = "operator" }, false},
 		{`{present: data}`, nil, true},
 		{`{present: mail}`, nil, false},
-		{`{present: mail}`, func(in *plan.Input) { in.Site.Choices = []string{"mail"} }, true},
 		{`{all: [{fact: peer}, {not: {fact: ha}}]}`, facts, true},
 		{`{all: [{fact: peer}, {fact: ha}]}`, facts, false},
 		{`{any: [{fact: ha}, {fact: peer}]}`, facts, true},
@@ -63,6 +62,28 @@ func TestCrossesOverTheRoute(t *testing.T) {
 	in.Installed, _ = release(t, listed(`"1.0", "2.0"`), v2)
 	if at(t, compile(t, in), "run.x").Verb != "run" {
 		t.Error("the route from 1.0 to 3.0 does not cross 3.0")
+	}
+}
+
+// A component without a review that applies goes the ordinary way.
+func TestReviewBehindACondition(t *testing.T) {
+	in := input(t, with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2)
+	in.Facts.Values["custom"] = ""
+	compile(t, in)
+}
+
+// A waiver has an end.
+func TestWaiverEnds(t *testing.T) {
+	rel := with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}, waivable: true}]`)
+	in := inputAt(t, with(here, `waivers: {php: {by: ann, why: never mind, until: "2026-05-01"}}`), shop, rel)
+	in.Facts.Checks["php"] = plan.CheckResult{Evidence: "php is 7.4"}
+	in.Facts.Today = "2026-05-01"
+	if p := compile(t, in); p.Waivers["php"] != "ann: never mind" {
+		t.Errorf("the waivers are %v", p.Waivers)
+	}
+	in.Facts.Today = "2026-05-02"
+	if _, err := plan.Compile(in); err == nil || !strings.Contains(err.Error(), "check php: php is 7.4") {
+		t.Errorf("after its end the waiver still counts: %v", err)
 	}
 }
 
@@ -151,7 +172,6 @@ func TestDigestCovers(t *testing.T) {
 		"the installed version": func(in *plan.Input) { in.From = "1.1" },
 		"what a failure means":  func(in *plan.Input) { in.OnFailure = "stay" },
 		"a waiver":              func(in *plan.Input) { in.Waivers = map[string]string{"x": "ann: y"} },
-		"a choice":              func(in *plan.Input) { in.Site.Choices = []string{"mail"} },
 		"a deadline":            func(in *plan.Input) { in.Site.Limits = map[string]site.Duration{"backup": 1} },
 		"the trigger":           func(in *plan.Input) { in.Trigger = "push" },
 		"a service that stands": func(in *plan.Input) { in.Facts.Services["web"] = false },

@@ -22,14 +22,17 @@ func (b *builder) refuseLater() {
 	if len(s.Choices) > 0 {
 		notYet("choices of features")
 	}
+	defer b.use(b.in.Installed)
 	for _, h := range b.in.Hops {
+		b.use(h.Product)
+		b.proceduresLater(h)
 		for _, id := range slices.Sorted(maps.Keys(h.Product.Backups)) {
-			if k := h.Product.Backups[id]; k.Make != nil || k.Restore != nil {
-				b.check(&NotYetError{What: fmt.Sprintf("backup %s by the vendor's own tool", id), Where: k.Pos})
+			if k := h.Product.Backups[id]; k.Make != nil || k.Restore != nil || k.Place != "" {
+				b.check(&NotYetError{What: fmt.Sprintf("backup %s by the vendor's own tool, or to a place of its own", id), Where: k.Pos})
 			}
 		}
 		for _, id := range h.Product.Order {
-			b.componentLater(id, h.Product.Components[id])
+			b.componentLater(id, h.Product.Components[id], h)
 		}
 		if h.Product.SelfUpgrade != nil {
 			b.check(&NotYetError{What: "self-upgrade", Where: h.Product.SelfUpgrade.Pos})
@@ -42,10 +45,28 @@ func (b *builder) refuseLater() {
 	}
 }
 
-func (b *builder) componentLater(id string, c manifest.Component) {
+// proceduresLater looks at the phases that lie outside the run, or on the way
+// back.
+func (b *builder) proceduresLater(h HopInput) {
+	for _, ph := range []manifest.Phase{manifest.Prepare, manifest.Back} {
+		for _, s := range h.Release.Procedure.Phases[ph].Steps {
+			if b.applies(s.When, h) {
+				b.notYet(s, "steps of the phase "+string(ph))
+			}
+		}
+	}
+}
+
+// applies says whether a condition holds; one that cannot be told is refused.
+func (b *builder) applies(w *manifest.When, h HopInput) bool {
+	ok, err := b.when(w, h)
+	return b.check(err) && ok
+}
+
+func (b *builder) componentLater(id string, c manifest.Component, h HopInput) {
 	switch {
-	case c.Review != nil:
-		b.check(&NotYetError{What: fmt.Sprintf("the review of component %s", id), Where: c.Pos})
+	case c.Review != nil && b.applies(c.Review, h):
+		b.check(&NotYetError{What: fmt.Sprintf("the review that component %s demands here", id), Where: c.Pos})
 	case c.Migrates != "":
 		b.check(&NotYetError{What: fmt.Sprintf("component %s, which migrates when it starts", id), Where: c.Pos})
 	case c.Config != nil && c.Config.Edited == "merge":

@@ -80,7 +80,13 @@ func TestRefusals(t *testing.T) {
 		{"not yet: a database of another kind", with(shop, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: mariadb, at: x}}`), v2, nil, "component data of kind mariadb: not yet"},
 		{"not yet: systemd", with(shop, `services: [{id: web, as: shop}]`), v2, nil, "a service that systemd runs: not yet"},
 		{"not yet: a review", with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2, fact("custom", "/x"), "the review that component data demands here: not yet"},
-		{"not yet: several nodes", shop, v2, func(in *plan.Input) { in.Site.Nodes = map[string]site.Node{"a": {}, "b": {}} }, "an installation on 2 nodes: not yet"},
+		{"not yet: several nodes", shop, v2, func(in *plan.Input) { in.Site.Nodes = map[string]site.Node{"a": {}, "b": {}} }, "an installation on several nodes: not yet"},
+		{"not yet: windows", shop, v2, func(in *plan.Input) { in.Site.Windows = []site.Window{{Days: "sat"}} }, "windows (allowed times of runs) in the installation document: not yet"},
+		{"not yet: choices", shop, v2, func(in *plan.Input) { in.Site.Choices = []string{"mail"} }, "choices of features: not yet"},
+		{"not yet: a product that migrates when it starts", strings.Replace(shop, "kind: sqlite,", "kind: sqlite, migrates: at-start,", 1), v2, nil, "component data, which migrates when it starts: not yet"},
+		{"not yet: merging", strings.Replace(shop, "kind: tree,", "kind: tree, config: {edited: merge},", 1), v2, nil, "merging the edited files of component app: not yet"},
+		{"not yet: self-upgrade", with(shop, `self-upgrade: {run: [apt-get, install]}`), v2, nil, "self-upgrade: not yet"},
+		{"not yet: settings of a route", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: enabled}}]`), nil, "fixes and settings of the route from >= 1.0: not yet"},
 		{"not yet: several instances", shop, v2, func(in *plan.Input) { in.Site.Instances = map[string][]site.Place{"app": {{At: "/a"}, {At: "/b"}}} }, "several instances of component app: not yet"},
 	}
 	for _, tt := range tests {
