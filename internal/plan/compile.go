@@ -158,6 +158,8 @@ func deadline(verb string) time.Duration {
 		return 30 * time.Minute
 	case "stop", "start", "restart":
 		return 5 * time.Minute
+	case "verify":
+		return 30 * time.Second // the services are ready by then; a wrong version stays wrong, and users wait
 	}
 	return 2 * time.Minute
 }
