@@ -1,0 +1,264 @@
+package e2e
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
+	"upkeep/internal/manage"
+)
+
+// TestCommands runs every script of testdata/script as the account that runs
+// the tests: as root the gate keeps users out.
+func TestCommands(t *testing.T) { scripts(t, "") }
+
+// TestCommandsUnprivileged runs every script as an account without rights.
+func TestCommandsUnprivileged(t *testing.T) {
+	lab.Slow(t)
+	lab.Root(t)
+	scripts(t, "nobody")
+}
+
+// scripts runs the scripts with commands of their own beside those of
+// testscript:
+//
+//	site EXAMPLE VERSION [stopped]  install an example; sets $SITE $STATE $RELEASES $DOC $PORT $MARKS
+//	bundle VERSION...               build bundles into $RELEASES
+//	source VERSION NAME             copy a release's source folder; sets $NAME
+//	build FOLDER FILE               build a bundle of it
+//	upkeep CODE ARGUMENT...         run the binary, which must end with the code
+//	answer TEXT                     type it in the next upkeep
+//	begin ARGUMENT...               run the binary in the background
+//	end CODE                        wait for it
+//	await FILE                      wait until a file is there
+//	at STEP                         wait until the run has begun the step
+//	kill9 engine|terminal           kill it
+//	keep NAME, same NAME            describe the product in full; compare
+//	still NAME                      compare all files, Upkeep's own too, with times
+//	query DATABASE SQL TEXT         compare the first column
+//	replace FILE OLD NEW            change a text that is there once
+//	hook NAME TEXT                  write an executable file into $SITE/hooks
+//	put FILE TEXT                   write a file of the product
+//	delete FILE PATTERN             take away the one line that fits
+//	decide CHOICE CODE              upkeep decide, on the open run
+//	restore NAME                    upkeep backup restore, of the latest restore point
+func scripts(t *testing.T, account string) {
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			tb, ok := env.T().(testing.TB)
+			if !ok {
+				return errors.New("the script has no test of its own")
+			}
+			env.Values[scriptKey{}] = &script{t: tb, account: account, kept: map[string]string{}, still: map[string]string{}}
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			root := os.Geteuid() == 0 && account == ""
+			return cond == "gate" && root || cond == "account" && !root, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"site": scriptSite, "bundle": scriptBundle, "source": scriptSource, "build": scriptBuild, "upkeep": scriptUpkeep, "answer": scriptAnswer,
+			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "kill9": scriptKill, "keep": scriptKeep, "same": scriptSame,
+			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
+			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
+		},
+	})
+}
+
+type scriptKey struct{}
+
+// script is what the commands of one script share.
+type script struct {
+	*sitetest.Site
+	t       testing.TB
+	account string
+	typed   string
+	kept    map[string]string
+	still   map[string]string
+	wait    func() sitetest.Result
+	known   int // runs before the command in the background
+}
+
+func of(ts *testscript.TestScript, args []string, least int) *script {
+	if len(args) < least {
+		ts.Fatalf("%d arguments, want at least %d", len(args), least)
+	}
+	return ts.Value(scriptKey{}).(*script)
+}
+
+func scriptSite(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 2)
+	s.Site = sitetest.New(s.t, sitetest.Options{Example: args[0], Version: args[1], Account: s.account, Stopped: len(args) > 2 && args[2] == "stopped"})
+	for k, v := range map[string]string{"SITE": s.Root, "STATE": s.State, "RELEASES": s.Releases, "DOC": s.Document, "PORT": strconv.Itoa(s.Port), "BIN": s.Bin, "MARKS": s.Marks} {
+		ts.Setenv(k, v)
+	}
+}
+
+func scriptBundle(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	for _, v := range args {
+		s.Bundle(v)
+	}
+}
+
+func scriptSource(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 2)
+	ts.Setenv(args[1], s.Copy(s.Source(args[0]), args[1]))
+}
+
+func scriptBuild(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts, args, 2).Build(args[0], args[1])
+}
+
+func scriptUpkeep(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	if s.Site == nil {
+		ts.Fatalf("say site first")
+	}
+	r := s.Answer(s.typed, args[1:]...)
+	s.typed = ""
+	show(ts, s, r, args[0])
+}
+
+func show(ts *testscript.TestScript, s *script, r sitetest.Result, want string) {
+	_, _ = ts.Stdout().Write([]byte(r.Out))
+	_, _ = ts.Stderr().Write([]byte(r.Err))
+	if strconv.Itoa(r.Code) != want {
+		ts.Fatalf("want exit code %s: %v\n%s", want, r, s.Log())
+	}
+}
+
+func scriptAnswer(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts, args, 1).typed = args[0] + "\n"
+}
+
+func scriptBegin(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	s.known = len(s.Runs())
+	s.wait = s.Began(args...)
+}
+
+func scriptEnd(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	r := s.wait()
+	show(ts, s, r, args[0])
+}
+
+// patience bounds what a script waits for.
+const patience = 30 * time.Second
+
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts, args, 1)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if _, err := os.Lstat(args[0]); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("%s did not come", args[0])
+}
+
+func scriptAt(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	err := s.Follow(s.known, patience, func(e manage.Event) bool { return e.Kind == manage.EventBegan && e.Step == args[0] })
+	ts.Check(err)
+}
+
+func scriptKill(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	switch args[0] {
+	case "engine":
+		if !s.KillEngine() {
+			ts.Fatalf("there is no engine")
+		}
+	case "terminal":
+		if !s.KillTerminal() {
+			ts.Fatalf("there is no terminal")
+		}
+	}
+}
+
+func scriptKeep(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	s.kept[args[0]], s.still[args[0]] = s.Snapshot(), s.Everything()
+}
+
+func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+	s := of(ts, args, 1)
+	if d := sitetest.Diff(s.kept[args[0]], s.Snapshot()); (d == "") == neg {
+		ts.Fatalf("not the same as %s, or meant to differ:\n%s", args[0], d)
+	}
+}
+
+func scriptStill(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	if d := sitetest.Diff(s.still[args[0]], s.Everything()); d != "" {
+		ts.Fatalf("something was written since %s:\n%s", args[0], d)
+	}
+}
+
+func scriptQuery(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 3)
+	if got := strings.Join(s.Query(args[0], args[1]), " "); got != args[2] {
+		ts.Fatalf("%s gives %q, want %q", args[1], got, args[2])
+	}
+}
+
+func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts, args, 3).Replace(args[0], args[1], args[2])
+}
+
+func scriptHook(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 2)
+	s.Hook(filepath.Join("hooks", args[0]), args[1])
+}
+
+func scriptPut(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts, args, 2).Write(args[0], args[1]+"\n", 0o644)
+}
+
+// latest is the last element of the latest of those paths.
+func latest(ts *testscript.TestScript, pattern string) string {
+	all, err := filepath.Glob(pattern)
+	ts.Check(err)
+	if len(all) == 0 {
+		ts.Fatalf("there is no %s", pattern)
+	}
+	return filepath.Base(all[len(all)-1])
+}
+
+func scriptDecide(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 2)
+	show(ts, s, s.Upkeep("decide", latest(ts, filepath.Join(s.State, "runs", "*")), args[0]), args[1])
+}
+
+func scriptRestore(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	point := latest(ts, filepath.Join(s.State, "restore-points", "*"))
+	show(ts, s, s.Upkeep("backup", "verify", point), "0")
+	show(ts, s, s.Upkeep("backup", "restore", "--yes", "--from", s.Releases, point), "0")
+}
+
+func scriptDelete(ts *testscript.TestScript, _ bool, args []string) {
+	of(ts, args, 2)
+	pattern := regexp.MustCompile(args[1])
+	text, err := os.ReadFile(args[0])
+	ts.Check(err)
+	lines := strings.Split(string(text), "\n")
+	kept := slices.DeleteFunc(slices.Clone(lines), pattern.MatchString)
+	if len(lines)-len(kept) != 1 {
+		ts.Fatalf("%d lines of %s fit %s", len(lines)-len(kept), args[0], args[1])
+	}
+	ts.Check(os.WriteFile(args[0], []byte(strings.Join(kept, "\n")), 0o644))
+}

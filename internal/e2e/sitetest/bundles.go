@@ -1,0 +1,136 @@
+package sitetest
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"upkeep/internal/demo"
+	"upkeep/internal/durable"
+)
+
+// versions are the releases of an example, in order.
+func (s *Site) versions() []string {
+	s.t.Helper()
+	list, err := os.ReadDir(filepath.Join(s.example(), "releases"))
+	s.must(err)
+	var out []string
+	for _, e := range list {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func (s *Site) example() string {
+	s.t.Helper()
+	dir, err := Examples()
+	s.must(err)
+	return filepath.Join(dir, s.Example)
+}
+
+// Source writes the source folder of a release's bundle, as a vendor has it,
+// and gives its path.
+func (s *Site) Source(version string) string {
+	s.t.Helper()
+	dir := filepath.Join(s.Dir, "sources", version)
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	from := s.example()
+	all := s.versions()
+	i := slices.Index(all, version)
+	if i < 0 {
+		s.t.Fatalf("%s has no release %s", s.Example, version)
+	}
+	if s.Example == "notes" {
+		s.must(demo.WriteBundleSources(context.Background(), durable.OS().Unsynced(), filepath.Join(s.Dir, "sources")))
+	} else {
+		s.must(os.MkdirAll(filepath.Join(dir, "components"), 0o755))
+		s.release(from, version, dir)
+	}
+	product, err := os.ReadFile(filepath.Join(from, "product.yaml"))
+	s.must(err)
+	release, err := os.ReadFile(filepath.Join(from, "releases", version, "release.yaml"))
+	s.must(err)
+	text := s.edited("product.yaml", string(product))
+	s.must(os.WriteFile(filepath.Join(dir, "upkeep.yaml"), []byte(text+"---\n"+s.edited("releases/"+version+"/release.yaml", string(release))), 0o644))
+	if i > 0 {
+		before := filepath.Join(dir, "from", all[i-1])
+		s.must(os.MkdirAll(before, 0o755))
+		s.must(os.WriteFile(filepath.Join(before, "product.yaml"), []byte(text), 0o644))
+		if s.Example != "notes" {
+			s.sums(from, all[i-1], before)
+		}
+	}
+	return dir
+}
+
+// release copies the trees and migrations of a release.
+func (s *Site) release(from, version, dir string) {
+	list, err := os.ReadDir(filepath.Join(from, "releases", version))
+	s.must(err)
+	for _, e := range list {
+		to := filepath.Join(dir, "components", e.Name())
+		if e.Name() == "migrations" || e.Name() == "hooks" {
+			to = filepath.Join(dir, e.Name())
+		}
+		if e.IsDir() {
+			s.must(s.copy(from, filepath.Join("releases", version, e.Name()), to))
+		}
+	}
+}
+
+// sums writes what the trees of an older release held, as sha256sum does.
+func (s *Site) sums(from, version, to string) {
+	list, err := os.ReadDir(filepath.Join(from, "releases", version))
+	s.must(err)
+	for _, e := range list {
+		if !e.IsDir() || e.Name() == "migrations" || e.Name() == "hooks" {
+			continue
+		}
+		tree := filepath.Join(s.Dir, "sources", "was-"+version, e.Name())
+		s.must(s.copy(from, filepath.Join("releases", version, e.Name()), tree))
+		cmd := exec.Command("sh", "-c", `find . -type f -printf '%P\0' | xargs -0 -r sha256sum`)
+		cmd.Dir = tree
+		out, err := cmd.Output()
+		s.must(err)
+		s.must(os.WriteFile(filepath.Join(to, e.Name()+".sums"), out, 0o644))
+	}
+}
+
+// Bundle builds the bundle of a release into the folder of releases, and
+// gives its path.
+func (s *Site) Bundle(version string) string {
+	s.t.Helper()
+	return s.Build(s.Source(version), filepath.Join(s.Releases, s.Example+"-"+version+".tar.zst"))
+}
+
+// Build builds a bundle of a source folder with the binary.
+func (s *Site) Build(source, to string) string {
+	s.t.Helper()
+	if _, err := os.Lstat(to); err == nil {
+		return to
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(s.Bin, "vendor", "build", source, "-o", to)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	s.must(s.caller.Own(to))
+	return to
+}
+
+// Copy copies a source folder under a new name, for a release that is changed
+// by hand.
+func (s *Site) Copy(source, name string) string {
+	s.t.Helper()
+	to := filepath.Join(s.Dir, "sources", name)
+	s.must(os.CopyFS(to, os.DirFS(source)))
+	return to
+}
