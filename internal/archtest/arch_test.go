@@ -57,6 +57,7 @@ var (
 		"internal/bundle/build.go .Sync":                  "the vendor's bundle, on the vendor's computer",
 		"internal/manage/prepare.go os.RemoveAll":         "unpacked bundles in the system's temporary folder",
 		"internal/manage/check.go os.RemoveAll":           "unpacked bundles in the system's temporary folder",
+		"internal/manage/points.go os.RemoveAll":          "unpacked bundles in the system's temporary folder",
 		"internal/cli/demo.go os.RemoveAll":               "the demo's own folder, which the command has made",
 		"internal/backup/archive/sink.go .Sync":           "through files that durable.FS made",
 		"internal/cli/show/points.go internal/backup":     "the type that is shown; nothing of it is called",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -54,7 +55,12 @@ func (in *Installation) VerifyPoint(ctx context.Context, id string) error {
 // release which the last run installed, or of the releases at from.
 func (in *Installation) product(ctx context.Context, from string) (*manifest.Product, error) {
 	if from != "" {
-		rs, err := in.OpenReleases(ctx, from, "")
+		temp, err := os.MkdirTemp("", "upkeep-releases-")
+		if err != nil {
+			return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
+		}
+		defer os.RemoveAll(temp)
+		rs, err := in.OpenReleases(ctx, from, temp)
 		if err != nil {
 			return nil, err
 		}

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"upkeep/internal/durable"
@@ -302,18 +305,21 @@ func plansDir() (string, error) {
 // SameAs refuses a plan that is not the one that was shown: wanted is a digest
 // (at least eight digits of it) or a plan's file.
 func SameAs(p *plan.Plan, wanted string) error {
-	shown := readPlan(wanted)
+	shown, err := readPlan(wanted)
+	if err != nil {
+		return err
+	}
 	digest := wanted
 	if shown != nil {
 		digest = shown.Digest
 		if digest != shown.Sum() {
-			return fmt.Errorf("the plan in %s was changed: its digest does not fit its content", wanted)
+			return fmt.Errorf("the plan in %s was changed: its digest does not fit its content; make it again with upkeep plan --format json", wanted)
 		}
 	}
-	if len(digest) < 8 {
+	if !digits.MatchString(digest) {
 		return fmt.Errorf("%q is neither a plan's file nor at least eight digits of its digest", wanted)
 	}
-	if len(digest) <= len(p.Digest) && p.Digest[:len(digest)] == digest {
+	if strings.HasPrefix(p.Digest, digest) {
 		return nil
 	}
 	e := &Moved{Shown: digest[:min(12, len(digest))], Now: p.ID()}
@@ -323,23 +329,39 @@ func SameAs(p *plan.Plan, wanted string) error {
 	return e
 }
 
-// readPlan reads the plan's file, or the kept plan of that digest; nil when
-// there is none.
-func readPlan(wanted string) *plan.Plan {
+// digits are enough of a digest to name one plan.
+var digits = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+
+// readPlan reads the plan's file, which may be what plan --format json wrote,
+// or the kept plan of that digest; nil when there is none.
+func readPlan(wanted string) (*plan.Plan, error) {
 	candidates := []string{wanted}
-	if dir, err := plansDir(); err == nil && len(wanted) >= 8 {
+	if dir, err := plansDir(); err == nil && digits.MatchString(wanted) {
 		kept, _ := filepath.Glob(filepath.Join(dir, wanted+"*.json"))
 		candidates = append(candidates, kept...)
 	}
 	for _, c := range candidates {
 		raw, err := os.ReadFile(c)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		p := &plan.Plan{}
-		if json.Unmarshal(raw, p) == nil && p.Digest != "" {
-			return p
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the plan: %w", err)
 		}
+		var p struct {
+			plan.Plan
+			Shown *plan.Plan `json:"plan"`
+		}
+		if err := json.Unmarshal(raw, &p); err != nil {
+			return nil, fmt.Errorf("%s is not a plan: %w", c, err)
+		}
+		switch {
+		case p.Shown != nil:
+			return p.Shown, nil
+		case p.Digest != "":
+			return &p.Plan, nil
+		}
+		return nil, fmt.Errorf("%s is not a plan: it has no digest", c)
 	}
-	return nil
+	return nil, nil
 }
