@@ -9,7 +9,7 @@ import (
 )
 
 func (a *App) backup() *cobra.Command {
-	cmd := &cobra.Command{Use: "backup", Short: "Make, list, verify and restore restore points"}
+	cmd := group(&cobra.Command{Use: "backup", Short: "Make, list, verify and restore restore points"})
 	var from, note string
 	create := &cobra.Command{Use: "create", Short: "Make a restore point of the product as it runs", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"strings"
 
 	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/cobra"
@@ -170,6 +171,7 @@ data included.`,
 			return nil
 		},
 	}
+	group(root)
 	root.PersistentFlags().StringVar(&a.installation, "installation", a.Getenv("UPKEEP_INSTALLATION"), "`NAME` or document of the installation")
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -178,6 +180,23 @@ data included.`,
 	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(),
 		a.vendor(), a.schema(), a.version(), a.engine(), a.demo())
 	return root
+}
+
+// group has a command that is only a name for others show its help, and a
+// word that is none of them be a mistake of usage.
+func group(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, got []string) error {
+		if len(got) == 0 {
+			return cmd.Help()
+		}
+		text := fmt.Sprintf("there is no command %q in %s", got[0], cmd.CommandPath())
+		if near := cmd.SuggestionsFor(got[0]); len(near) > 0 {
+			text += ": did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return usage{fmt.Errorf("%s\nsee %s --help", text, cmd.CommandPath())}
+	}
+	return cmd
 }
 
 // noArgs and oneArg are cobra's checks, as mistakes of usage.

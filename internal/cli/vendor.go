@@ -11,7 +11,7 @@ import (
 )
 
 func (a *App) vendor() *cobra.Command {
-	cmd := &cobra.Command{Use: "vendor", Short: "For those who publish releases: lint and build their bundles"}
+	cmd := group(&cobra.Command{Use: "vendor", Short: "For those who publish releases: lint and build their bundles"})
 	lint := &cobra.Command{Use: "lint FILE|DIR...", Short: "Check product and release documents", Args: args(1, 1000, "at least one document or bundle"),
 		RunE: func(cmd *cobra.Command, got []string) error { return a.lint(got) }}
 	var dest string
@@ -75,7 +75,7 @@ func (a *App) schema() *cobra.Command {
 }
 
 func (a *App) mode() *cobra.Command {
-	cmd := &cobra.Command{Use: "mode", Short: "Show the access modes, or end a gate that was left up"}
+	cmd := group(&cobra.Command{Use: "mode", Short: "Show the access modes, or end a gate that was left up"})
 	cmd.AddCommand(
 		&cobra.Command{Use: "show", Short: "Show which access modes are on", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
