@@ -46,6 +46,9 @@ func (db *DB) Inspect(ctx context.Context) (database.Info, error) {
 			r.Problems = append(r.Problems, fmt.Sprintf("account %s may not create schemas in database %s: make it the owner of the database", info.Account, info.Name))
 		}
 	}
+	if err := locks(ctx, tx, r); err != nil {
+		return info, l.fail(ctx, what, err)
+	}
 	if _, err := db.tools.find(ctx, l.major); err != nil {
 		r.Dump, r.Restore = false, false
 		r.Problems = append(r.Problems, err.Error())
@@ -55,6 +58,24 @@ func (db *DB) Inspect(ctx context.Context) (database.Info, error) {
 		r.Problems = append(r.Problems, "the server is a standby: use the address of its primary")
 	}
 	return info, nil
+}
+
+// locks foresees whether one transaction can drop and make everything: each
+// object takes a lock (PostgreSQL manual, max_locks_per_transaction), the old
+// one and the new one.
+func locks(ctx context.Context, tx pgx.Tx, r *database.Rights) error {
+	var need, have, each int64
+	err := tx.QueryRow(ctx, `SELECT
+			2 * ((SELECT count(*) FROM pg_class WHERE oid >= 16384) + (SELECT count(*) FROM pg_largeobject_metadata)),
+			current_setting('max_locks_per_transaction')::bigint * (current_setting('max_connections')::bigint + current_setting('max_prepared_transactions')::bigint),
+			current_setting('max_locks_per_transaction')::bigint`).Scan(&need, &have, &each)
+	if err != nil || need <= have {
+		return err
+	}
+	r.Restore = false
+	r.Problems = append(r.Problems, fmt.Sprintf("the database has so many objects that a restore needs about %d locks, and the server has %d: set max_locks_per_transaction = %d in postgresql.conf and restart the server",
+		need, have, (need/have+1)*each))
+	return nil
 }
 
 // limits finds what an ordinary account cannot read or replace. One example of
