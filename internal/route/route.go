@@ -30,9 +30,18 @@ type NoRouteError struct {
 func (e *NoRouteError) Error() string {
 	msg := fmt.Sprintf("there is no supported way from %s to %s: %s can be reached from %s", e.From, e.To, e.To, orNothing(e.Needs))
 	if len(e.Reached) > 0 {
-		msg += fmt.Sprintf(", and from %s the releases at hand lead to %s", e.From, strings.Join(e.Reached, ", "))
+		msg += fmt.Sprintf(", and from %s the releases at hand lead to %s", e.From, some(e.Reached))
 	}
 	return msg
+}
+
+// some lists a few of many.
+func some(list []string) string {
+	const enough = 8
+	if len(list) <= enough {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(list[:enough], ", "), len(list)-enough)
 }
 
 func orNothing(s []string) string {
@@ -43,8 +52,9 @@ func orNothing(s []string) string {
 }
 
 // Find gives the way with the fewest hops; among those of equal length the
-// one with the latest versions. From must not be later than to. Releases may
-// be in any order.
+// one whose first hop leads furthest, then the second, and so on. From must
+// not be later than to. Releases may be in any order; of two that are of
+// equal version the first counts.
 func Find(order version.Order, releases []*manifest.Release, from, to string) ([]Hop, error) {
 	c, err := order.Compare(from, to)
 	if err != nil {
@@ -56,99 +66,28 @@ func Find(order version.Order, releases []*manifest.Release, from, to string) ([
 	if c > 0 {
 		return nil, fmt.Errorf("%s is older than the installed %s: Upkeep does not downgrade; to go back to a restore point use upkeep back", to, from)
 	}
-	sorted, err := between(order, releases, from, to)
+	g, err := build(order, releases, from, to)
 	if err != nil {
 		return nil, err
 	}
-	// breadth first from the installed version; later versions first, so that
-	// the first way found is the wanted one
-	came := map[string]string{from: ""}
-	queue := []string{from}
-	for len(queue) > 0 && came[to] == "" {
-		at := queue[0]
-		queue = queue[1:]
-		for _, r := range sorted {
-			if _, seen := came[r.Version]; seen {
-				continue
-			}
-			ok, err := direct(order, r, at)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				came[r.Version] = at
-				queue = append(queue, r.Version)
-			}
-		}
+	way := g.shortest()
+	if way == nil {
+		return nil, g.noRoute(from, to)
 	}
-	if _, ok := came[to]; !ok {
-		return nil, noRoute(sorted, came, from, to)
-	}
-	return explain(order, sorted, came, from, to)
+	return g.explain(way), nil
 }
 
-// between keeps the releases later than from and not later than to, latest
-// first.
-func between(order version.Order, releases []*manifest.Release, from, to string) ([]*manifest.Release, error) {
-	var out []*manifest.Release
-	for _, r := range releases {
-		low, err := order.Compare(r.Version, from)
-		if err != nil {
-			return nil, err
-		}
-		high, err := order.Compare(r.Version, to)
-		if err != nil {
-			return nil, err
-		}
-		if low > 0 && high <= 0 {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b *manifest.Release) int {
-		c, _ := order.Compare(b.Version, a.Version) // both were compared above
-		return c
-	})
-	return out, nil
-}
-
-// direct says whether the release can be reached from that version in one
-// hop. A route with via leads through another version, so it is no edge.
-func direct(order version.Order, r *manifest.Release, at string) (bool, error) {
-	for _, route := range r.Routes {
-		in, err := order.ParseRange(route.From)
-		if err != nil {
-			return false, fmt.Errorf("release %s: %w", r.Version, err)
-		}
-		ok, err := in.Contains(at)
-		if err != nil {
-			return false, fmt.Errorf("release %s: %w", r.Version, err)
-		}
-		if ok && route.Via == "" {
-			return true, nil
-		}
-		if ok {
-			// a required stop outranks a wider range further down
-			return false, nil
-		}
-	}
-	return false, nil
-}
-
-func explain(order version.Order, sorted []*manifest.Release, came map[string]string, from, to string) ([]Hop, error) {
-	byVersion := map[string]*manifest.Release{}
-	for _, r := range sorted {
-		byVersion[r.Version] = r
-	}
+// explain names the hops of a way, and why it passes where it does.
+func (g *graph) explain(way []int) []Hop {
 	var hops []Hop
-	for at := to; at != from; at = came[at] {
-		hops = append(hops, Hop{From: came[at], To: at, Release: byVersion[at]})
+	for i, rank := range way[1:] {
+		hops = append(hops, Hop{From: g.versions[way[i]], To: g.versions[rank], Release: g.releases[rank]})
 	}
-	slices.Reverse(hops)
 	for i := range hops[:len(hops)-1] {
 		next := hops[i+1]
 		hops[i].Why = fmt.Sprintf("not straight from %s to %s: %s can be reached only from %s", hops[i].From, next.To, next.To, orNothing(sources(next.Release)))
 	}
-	return hops, nil
+	return hops
 }
 
 func sources(r *manifest.Release) []string {
@@ -163,18 +102,10 @@ func sources(r *manifest.Release) []string {
 	return out
 }
 
-func noRoute(sorted []*manifest.Release, came map[string]string, from, to string) error {
-	e := &NoRouteError{From: from, To: to}
-	for _, r := range sorted {
-		if r.Version == to {
-			e.Needs = sources(r)
-		}
-		if _, ok := came[r.Version]; ok {
-			e.Reached = append(e.Reached, r.Version)
-		}
-	}
-	if e.Needs == nil {
-		return fmt.Errorf("release %s is not among those at hand; fetch its bundle and name its folder with --from", to)
+func (g *graph) noRoute(from, to string) error {
+	e := &NoRouteError{From: from, To: to, Needs: sources(g.releases[len(g.versions)-1])}
+	for _, rank := range slices.Backward(g.reached()) {
+		e.Reached = append(e.Reached, g.versions[rank])
 	}
 	return e
 }
