@@ -59,8 +59,9 @@ type Config struct {
 	Dir      string                  // the run's own folder
 	State    string                  // the installation's state folder
 	Poll     time.Duration           // how often decisions of people are looked for while a step runs
-	// Strait is called before the way back begins, when the disk may be full:
-	// it gives the reserve free.
+	// Strait is called before the way back begins, whoever decided it, and again
+	// by an engine that goes on with it: the disk may be full, so it gives the
+	// reserve free.
 	Strait func()
 	// Settle makes durable what an engine that died may have left unsynced; it
 	// is called before anything is observed after a crash, so that nothing is
@@ -87,7 +88,8 @@ var errDecided = errors.New("a decision was made meanwhile")
 // Engine carries out one run.
 type Engine struct {
 	Config
-	state *run.State
+	state  *run.State
+	strait bool // Strait was called for this way back
 }
 
 // New makes an engine.
@@ -115,6 +117,7 @@ func (e *Engine) Run(ctx context.Context, p *plan.Plan, id string) (Verdict, err
 			return Verdict{State: e.state}, nil
 		}
 		a := run.Next(e.state)
+		e.ready(a)
 		if a.Kind == run.ActWait {
 			return Verdict{State: e.state, Waiting: &a}, nil
 		}
@@ -126,6 +129,15 @@ func (e *Engine) Run(ctx context.Context, p *plan.Plan, id string) (Verdict, err
 			return Verdict{State: e.state}, err
 		}
 	}
+}
+
+// ready calls Strait once for every way back.
+func (e *Engine) ready(a run.Action) {
+	back := e.state.Mode == run.Backing || a.Kind == run.ActBack
+	if back && !e.strait && e.Strait != nil {
+		e.Strait()
+	}
+	e.strait = back
 }
 
 // refold reads what is new in the journal.
@@ -179,9 +191,6 @@ func (e *Engine) act(ctx context.Context, a run.Action) error {
 	case run.ActSkipUndo:
 		return e.skip(ctx, a.Step)
 	case run.ActBack:
-		if e.Strait != nil {
-			e.Strait()
-		}
 		st := e.state.Step(a.Step.ID)
 		return e.append(ctx, run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: a.To, Step: a.Step.ID, By: "plan", Why: st.Last.Error})
 	case run.ActLand:

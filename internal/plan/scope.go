@@ -80,9 +80,19 @@ var late = []string{"value", "run.start", "run.id"}
 
 // Expand resolves all references of a text. An unknown reference, a missing
 // parameter and a secret in a text are errors.
-func (sc *Scope) Expand(text string) (string, error) { return sc.expand(text, nil) }
+func (sc *Scope) Expand(text string) (string, error) {
+	budget := maxReferences
+	return sc.expand(text, nil, &budget)
+}
 
-func (sc *Scope) expand(text string, seen []string) (string, error) {
+// A text may resolve this many references and grow to this many bytes, so
+// that a few lines which name each other cannot fill the memory.
+const (
+	maxReferences = 1000
+	maxText       = 64 << 10
+)
+
+func (sc *Scope) expand(text string, seen []string, budget *int) (string, error) {
 	var out strings.Builder
 	for {
 		i := strings.Index(text, "${")
@@ -108,9 +118,15 @@ func (sc *Scope) expand(text string, seen []string) (string, error) {
 		if !ok {
 			return "", sc.unknown(key)
 		}
-		v, err := sc.expand(v, append(seen, key))
+		if *budget--; *budget < 0 {
+			return "", fmt.Errorf("${%s} leads to more than %d references", key, maxReferences)
+		}
+		v, err := sc.expand(v, append(slices.Clip(seen), key), budget)
 		if err != nil {
 			return "", err
+		}
+		if out.Len()+len(v) > maxText {
+			return "", fmt.Errorf("${%s} makes a text of more than %d bytes", key, maxText)
 		}
 		out.WriteString(v)
 	}
