@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -44,6 +45,14 @@ func (w *restoring) carry(ctx context.Context, now files.Tree) error {
 		return err
 	}
 	c := &carrier{restoring: w, root: root, from: w.staging + ready, now: now}
+	if os.Geteuid() != 0 {
+		if err := w.open(root, now); err != nil {
+			return err
+		}
+		if err := w.open(c.from, w.tree); err != nil {
+			return err
+		}
+	}
 	if err := c.clear(ctx); err != nil {
 		return err
 	}

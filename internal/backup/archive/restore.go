@@ -75,7 +75,7 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		if done.Old, err = w.settle(ctx); err != nil {
 			return done, err
 		}
-	} else if err := a.fs.RemoveAll(w.staging + ready); err != nil {
+	} else if err := w.discard(w.staging + ready); err != nil {
 		return done, err
 	}
 	return done, w.prove(ctx, done.InPlace)
@@ -109,7 +109,7 @@ func (w *restoring) stage(ctx context.Context) error {
 	if err := w.aside(ctx); err != nil {
 		return err
 	}
-	if err := w.fs.RemoveAll(w.staging); err != nil {
+	if err := w.discard(w.staging); err != nil {
 		return err
 	}
 	if err := w.fs.MkdirAll(filepath.Dir(w.staging), 0o755); err != nil {
@@ -124,7 +124,7 @@ func (w *restoring) stage(ctx context.Context) error {
 		return files.Unpack(ctx, w.fs, r, w.staging, unlimited(w.tree))
 	})
 	if err != nil {
-		return errors.Join(err, w.fs.RemoveAll(w.staging))
+		return errors.Join(err, w.discard(w.staging))
 	}
 	// The sums are those of what was written; owners, modes, times and
 	// attributes are read back.
@@ -136,7 +136,7 @@ func (w *restoring) stage(ctx context.Context) error {
 		err = w.fs.SyncTree(w.staging)
 	}
 	if err != nil {
-		return errors.Join(err, w.fs.RemoveAll(w.staging))
+		return errors.Join(err, w.discard(w.staging))
 	}
 	return w.fs.Rename(w.staging, w.staging+ready)
 }
@@ -153,7 +153,7 @@ func (w *restoring) aside(ctx context.Context) error {
 		return err
 	}
 	if len(files.Compare(w.tree, got, files.Ignore{})) == 0 {
-		return w.fs.RemoveAll(w.staging + ready)
+		return w.discard(w.staging + ready)
 	}
 	for n := 1; ; n++ {
 		err := w.fs.Rename(w.staging+ready, fmt.Sprintf("%s.replaced-%d", w.to.Path, n))
@@ -161,6 +161,38 @@ func (w *restoring) aside(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// discard removes a tree of ours or of the product's. An ordinary account cannot
+// empty a directory that it may not write to, even its own: that is made
+// writable first.
+func (w *restoring) discard(path string) error {
+	err := w.fs.RemoveAll(path)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	t, scanErr := files.Scan(context.Background(), w.fs, path, files.Options{})
+	if scanErr != nil {
+		return errors.Join(err, scanErr)
+	}
+	if err := w.open(path, t); err != nil {
+		return err
+	}
+	return w.fs.RemoveAll(path)
+}
+
+// open makes directories writable to their owner.
+func (w *restoring) open(root string, t files.Tree) error {
+	const mine = 0o700
+	for _, e := range t.Entries {
+		if e.Type != files.Dir || e.Mode&mine == mine {
+			continue
+		}
+		if err := w.fs.Unsynced().Chmod(under(root, e.Path), e.FileMode()|mine); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exchange swaps the trees; a target that is missing is simply put there.
@@ -175,7 +207,7 @@ func (w *restoring) exchange(exists bool) error {
 
 // settle disposes of the replaced tree and of what else is staged.
 func (w *restoring) settle(ctx context.Context) (old string, err error) {
-	if err := w.fs.RemoveAll(w.staging); err != nil {
+	if err := w.discard(w.staging); err != nil {
 		return "", err
 	}
 	if _, err := w.fs.Lstat(w.staging + ready); errors.Is(err, fs.ErrNotExist) {
@@ -184,7 +216,7 @@ func (w *restoring) settle(ctx context.Context) (old string, err error) {
 		return "", err
 	}
 	if w.to.KeepOld == "" {
-		return "", w.fs.RemoveAll(w.staging + ready)
+		return "", w.discard(w.staging + ready)
 	}
 	// The copy of a run that found nothing to do any more is not the old tree.
 	got, err := w.scan(ctx, w.staging+ready)
@@ -192,7 +224,7 @@ func (w *restoring) settle(ctx context.Context) (old string, err error) {
 		return "", err
 	}
 	if len(files.Compare(w.tree, got, files.Ignore{})) == 0 {
-		return w.kept(), w.fs.RemoveAll(w.staging + ready)
+		return w.kept(), w.discard(w.staging + ready)
 	}
 	if err := w.fs.Rename(w.staging+ready, w.to.KeepOld); err != nil {
 		return "", err

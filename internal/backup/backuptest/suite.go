@@ -60,6 +60,14 @@ func newStage(t *testing.T, make Maker) *stage {
 	if err := os.MkdirAll(s.app, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // closed directories could not be removed with the test's
+		_ = filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				return os.Chmod(path, 0o755)
+			}
+			return nil
+		})
+	})
 	return s
 }
 
