@@ -12,8 +12,9 @@ import (
 )
 
 // Pattern selects the tests whose names carry rows. A table test whose cases
-// carry the rows says so in its own name: TestReadiness_S4/S4_48.
-const Pattern = `_S[0-4](_|$)`
+// carry the rows says so in its own name: TestReadiness_S4/S4_48, or, where
+// they are rows of several documents, TestCommands_S/declined_S1_14.
+const Pattern = `_S([0-4](_|$)|$)`
 
 // GoTest runs the tests of a package whose names carry rows, the slow ones
 // too, and gives how each ended. ended is called as they end.

@@ -22,7 +22,7 @@ type Hunt struct {
 	Example  string        // only below this folder of the examples; all otherwise
 	Rows     []string      // only tests that name one of these; all otherwise
 
-	// Test runs one top-level test, by its name, on a folder of examples.
+	// Test runs one test or subtest, by its name, on a folder of examples.
 	Test func(ctx context.Context, name, examples string) Verdict
 	// Log tells what is under way.
 	Log func(format string, a ...any)
@@ -48,7 +48,7 @@ type Catch struct {
 	Skipped []string // tests that did not run
 }
 
-// Run hunts. rows gives the rows of every top-level test, subtests included.
+// Run hunts. rows gives the rows of every test and subtest that carries any.
 func (h *Hunt) Run(ctx context.Context, rows map[string][]string) (*Catch, error) {
 	files, err := h.files()
 	if err != nil {

@@ -127,28 +127,43 @@ func TestHuntIsBounded(t *testing.T) {
 	}
 }
 
-// TestBinaryTellsHowATestEnded runs tests of this very package, compiled.
-func TestBinaryTellsHowATestEnded(t *testing.T) {
-	switch os.Getenv("UPKEEP_EXAMPLES") {
-	case "fail":
-		t.Fatal("as asked")
-	case "skip":
-		t.Skip("as asked")
-	case "pass":
+// TestBinary_S runs tests of this very package, compiled: this one again, with
+// a case that ends as it is told.
+func TestBinary_S(t *testing.T) {
+	if word := os.Getenv("UPKEEP_EXAMPLES"); word != "" || os.Getenv("UPKEEP_BIN") != "" {
+		t.Run("case (one)_S1_1_S1_2", func(t *testing.T) {
+			switch word {
+			case "fail":
+				t.Fatal("as asked")
+			case "skip":
+				t.Skip("as asked")
+			}
+		})
 		return
 	}
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Binary{Path: exe, Dir: ".", Limit: 20 * time.Second}
+	b := &Binary{Path: exe, Dir: ".", Upkeep: "none", Limit: 20 * time.Second}
+	rows, err := b.List(t.Context(), 20*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "TestBinary_S/case_(one)_S1_1_S1_2"
+	if diff := cmp.Diff(map[string][]string{name: {"S1-1", "S1-2"}}, rows); diff != "" {
+		t.Error(diff)
+	}
 	for examples, want := range map[string]Verdict{"fail": Failed, "skip": Skipped, "pass": Passed} {
-		if got := b.Test(t.Context(), t.Name(), examples); got != want {
+		if got := b.Test(t.Context(), name, examples); got != want {
 			t.Errorf("%s: %s", examples, got)
 		}
 	}
+	if got := b.Test(t.Context(), "TestBinary_S/none_S1_3", "pass"); got == Passed {
+		t.Error("a test that is not there has passed")
+	}
 	b.Path = filepath.Join(t.TempDir(), "none")
-	if got := b.Test(t.Context(), t.Name(), "pass"); got != Failed {
+	if got := b.Test(t.Context(), name, "pass"); got != Failed {
 		t.Errorf("a binary that is not there: %s", got)
 	}
 }

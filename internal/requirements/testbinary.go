@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -38,12 +39,12 @@ func Compile(ctx context.Context, root, folder, work string, limit time.Duration
 	return b, nil
 }
 
-// Test runs one top-level test on a folder of examples. A test that does not
+// Test runs one test or subtest on a folder of examples. A test that does not
 // end within the limit has failed.
 func (b *Binary) Test(ctx context.Context, name, examples string) Verdict {
 	ctx, cancel := context.WithTimeout(ctx, b.Limit+30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, b.Path, "-test.run", "^"+name+"$", "-test.v", "-test.timeout", b.Limit.String())
+	cmd := exec.CommandContext(ctx, b.Path, "-test.run", only(name), "-test.v", "-test.timeout", b.Limit.String())
 	cmd.Dir = b.Dir
 	cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1", "UPKEEP_EXAMPLES="+examples, "UPKEEP_BIN="+b.Upkeep)
 	cmd.WaitDelay = 5 * time.Second // children that keep the output open
@@ -57,9 +58,18 @@ func (b *Binary) Test(ctx context.Context, name, examples string) Verdict {
 	return Skipped
 }
 
-// List gives the rows of every top-level test of the binary that carries any,
-// its subtests included. Subtests are known only from a run, so all of these
-// tests are run once.
+// only is the pattern of go test that fits one test or subtest.
+func only(name string) string {
+	parts := strings.Split(name, "/")
+	for i, p := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// List gives the rows of every test and subtest of the binary whose own name
+// carries any. Subtests are known only from a run, so all of these tests are
+// run once.
 func (b *Binary) List(ctx context.Context, limit time.Duration) (map[string][]string, error) {
 	cmd := exec.CommandContext(ctx, "go", "tool", "test2json", b.Path, "-test.v=test2json", "-test.run", Pattern, "-test.timeout", limit.String())
 	cmd.Dir = b.Dir
@@ -71,14 +81,9 @@ func (b *Binary) List(ctx context.Context, limit time.Duration) (map[string][]st
 	}
 	rows := map[string][]string{}
 	for _, t := range tests.All {
-		top, _, _ := strings.Cut(t.Name, "/")
-		ids, _ := Named(t.Name)
-		if len(ids) > 0 {
-			rows[top] = append(rows[top], ids...)
+		if ids, _ := Named(t.Name); len(ids) > 0 {
+			rows[t.Name] = inOrder(ids)
 		}
-	}
-	for top := range rows {
-		rows[top] = inOrder(rows[top])
 	}
 	return rows, nil
 }
