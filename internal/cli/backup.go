@@ -80,7 +80,7 @@ func (a *App) restorePoint() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := a.settle(cmd.Context(), in); err != nil {
+		if err := a.settleRun(cmd.Context(), in); err != nil {
 			return err
 		}
 		if !yes {
@@ -89,11 +89,11 @@ func (a *App) restorePoint() *cobra.Command {
 				return err
 			}
 			if !ok {
-				a.print("Nothing was changed.\n")
+				a.say("Nothing was changed.\n")
 				return exit(ExitDeclined)
 			}
 		}
-		err = in.RestorePoint(cmd.Context(), got[0], from, func(text string) { a.print(show.Running(text) + "\n") })
+		err = in.RestorePoint(cmd.Context(), got[0], from, func(text string) { a.say(show.Running(text) + "\n") })
 		if err != nil {
 			return err
 		}

@@ -120,6 +120,16 @@ func (a *App) width() int {
 // print writes a rendered text.
 func (a *App) print(text string) { fmt.Fprint(a.writer(a.Out), text) }
 
+// say writes what is said beside the answer: a question, what goes on. Where
+// the answer is for machines it must not get in between.
+func (a *App) say(text string) {
+	if a.format == "json" {
+		fmt.Fprint(a.writer(a.Err), text)
+		return
+	}
+	a.print(text)
+}
+
 // json writes a value for machines.
 func (a *App) json(v any) error {
 	e := json.NewEncoder(a.Out)

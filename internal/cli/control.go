@@ -83,7 +83,7 @@ func (a *App) back() *cobra.Command {
 					return err
 				}
 				if !ok {
-					a.print("Nothing was changed.\n")
+					a.say("Nothing was changed.\n")
 					return exit(ExitDeclined)
 				}
 			}

@@ -3,7 +3,9 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"upkeep/internal/cli"
+	"upkeep/internal/gate"
 	"upkeep/internal/lab"
 	"upkeep/internal/manage"
 	"upkeep/internal/run"
@@ -254,4 +257,46 @@ func contains(t *testing.T, where, text string, wants ...string) {
 			t.Errorf("%s does not say %q:\n%s", where, w, text)
 		}
 	}
+}
+
+// allowGate lets runs close the gate; the test needs a kernel that has one.
+func (h *house) allowGate() {
+	h.t.Helper()
+	lab.Root(h.t)
+	if err := gate.New().Supported(); err != nil {
+		h.t.Skipf("there is no gate here: %v", err)
+	}
+	text, err := os.ReadFile(h.doc)
+	must(h.t, err)
+	must(h.t, os.WriteFile(h.doc, bytes.ReplaceAll(text, []byte("gate: {use: never}\n"), nil), 0o644))
+}
+
+// ask is what a user of the product does.
+func (h *house) ask() (int, string) {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/notes", h.port), nil)
+	must(h.t, err)
+	req.Header.Set("Accept", "text/plain")
+	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := c.Do(req)
+	if err != nil {
+		h.t.Errorf("a user is not answered: %v", err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	must(h.t, err)
+	return resp.StatusCode, string(body)
+}
+
+func (h *house) get() int { code, _ := h.ask(); return code }
+
+// page is the outage page.
+func (h *house) page() string {
+	h.t.Helper()
+	code, text := h.ask()
+	if code != http.StatusServiceUnavailable {
+		h.t.Errorf("a user is answered with %d, want the outage page", code)
+	}
+	return text
 }

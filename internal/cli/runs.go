@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,6 +84,25 @@ func (a *App) logRun(cmd *cobra.Command, got []string) error {
 		return fmt.Errorf("cannot read the log: %w", err)
 	}
 	defer f.Close()
-	_, err = io.Copy(a.Out, f)
-	return err
+	return cleanLines(a.Out, f)
+}
+
+// cleanLines copies a text line by line: what products print must not move
+// the cursor of who reads it.
+func cleanLines(out io.Writer, in io.Reader) error {
+	r, w := bufio.NewReaderSize(in, 128<<10), bufio.NewWriter(out)
+	for {
+		part, err := r.ReadSlice('\n')
+		line, whole := strings.CutSuffix(string(part), "\n")
+		w.WriteString(show.Clean(line))
+		if whole {
+			w.WriteByte('\n')
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return w.Flush()
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("cannot read the log: %w", err)
+		}
+	}
 }

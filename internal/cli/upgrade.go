@@ -143,7 +143,7 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 			return err
 		}
 		if !ok {
-			a.print("Nothing was changed.\n")
+			a.say("Nothing was changed.\n")
 			return exit(ExitDeclined)
 		}
 	}
@@ -157,10 +157,10 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 // ask asks a question of yes and no. Without a terminal there is nobody to
 // ask, and no answer is no yes.
 func (a *App) ask(question string) (bool, error) {
-	a.print(show.Bold(question))
+	a.say(show.Bold(question))
 	line, err := bufio.NewReader(a.In).ReadString('\n')
 	if err != nil && line == "" {
-		a.print("\n")
+		a.say("\n")
 		return false, nil
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
@@ -173,9 +173,18 @@ func (a *App) ask(question string) (bool, error) {
 // watch shows a run until it ends or the person has seen enough, and then
 // the one screen at the end.
 func (a *App) watch(ctx context.Context, in *manage.Installation, id string, from int64) error {
-	first, err := in.Run(ctx, id)
+	r, err := a.follow(ctx, in, id, from)
 	if err != nil {
 		return err
+	}
+	return a.end(in, r, in.Forecast(id).Outage)
+}
+
+// follow shows a run until it ends, waits, or the person has seen enough.
+func (a *App) follow(ctx context.Context, in *manage.Installation, id string, from int64) (*manage.Run, error) {
+	first, err := in.Run(ctx, id)
+	if err != nil {
+		return nil, err
 	}
 	f := in.Forecast(id)
 	t := live.NewTrack(first.Plan, f.Steps, first.Opened)
@@ -192,13 +201,10 @@ func (a *App) watch(ctx context.Context, in *manage.Installation, id string, fro
 		r, err = live.Plain(ctx, out, in, id, from, t)
 	}
 	if errors.Is(err, live.ErrDetached) || err != nil && ctx.Err() != nil {
-		a.print(show.Detached(id, a.command()))
-		return exit(ExitDone)
+		a.say(show.Detached(id, a.command()))
+		return nil, exit(ExitDone)
 	}
-	if err != nil {
-		return err
-	}
-	return a.end(in, r, f.Outage)
+	return r, err
 }
 
 // end shows how a run stands, and gives the exit code for it.
@@ -232,8 +238,21 @@ func code(r *manage.Run) error {
 
 // settle makes sure that no run is open before a command that needs a quiet
 // installation: an interrupted one is carried on first, one that waits or is
-// under way is shown.
+// under way is shown. The command goes on when the interrupted run ended on
+// its new version; otherwise what it was given for may have changed.
 func (a *App) settle(ctx context.Context, in *manage.Installation) error {
+	if err := a.settleRun(ctx, in); err != nil {
+		return err
+	}
+	point, err := in.Restoring()
+	if err == nil && point != "" {
+		err = &manage.RestoringError{Point: point}
+	}
+	return err
+}
+
+// settleRun is settle for the command that ends a restore.
+func (a *App) settleRun(ctx context.Context, in *manage.Installation) error {
 	r, err := in.OpenRun(ctx)
 	if err != nil || r == nil {
 		return err
@@ -244,14 +263,18 @@ func (a *App) settle(ctx context.Context, in *manage.Installation) error {
 	case r.Waiting != nil:
 		return a.end(in, r, in.Forecast(r.ID).Outage)
 	}
-	a.print(show.Careful(fmt.Sprintf("run %s was interrupted; it is carried on first", r.ID)) + "\n")
+	a.say(show.Careful(fmt.Sprintf("run %s was interrupted; it is carried on first", r.ID)) + "\n")
 	at := in.Latest(r.ID)
 	if err := in.Launch(ctx, r.ID); err != nil {
 		return err
 	}
-	if err := a.watch(ctx, in, r.ID, at); err != nil {
+	r, err = a.follow(ctx, in, r.ID, at)
+	if err != nil {
 		return err
 	}
-	a.print("\nThe interrupted run is over. Give the command again to go on from here.\n")
-	return exit(ExitDone)
+	if err := code(r); err != nil {
+		return a.end(in, r, in.Forecast(r.ID).Outage)
+	}
+	a.say(show.Good(fmt.Sprintf("run %s is over: %s is on %s", r.ID, r.Plan.Product, r.State.Closed.Version)) + "\n\n")
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"strconv"
@@ -39,16 +38,35 @@ func (in *Installation) Engine(ctx context.Context, id string) error {
 		return nil
 	}
 	defer l.release()
+	defer in.gate.Close()
 	in.easeFullDisk()
-	err = in.carryOn(ctx, id)
+	waits, err := in.carryOn(ctx, id)
 	if errors.Is(err, engine.ErrJournal) {
 		// nothing may be retried in a process whose sync has failed
-		return errors.Join(err, in.startAnew(id))
+		return errors.Join(err, in.startAnew(id, l.release))
+	}
+	if waits {
+		// the run is anybody's again, but users must not be left without a page
+		l.release()
+		in.attend(ctx)
 	}
 	return err
 }
 
-func (in *Installation) startAnew(id string) error {
+// attend keeps the outage page up while the run waits for a person: until the
+// gate is down, or the engine that carries the run on answers for it.
+func (in *Installation) attend(ctx context.Context) {
+	for {
+		st, err := in.gate.State(ctx, in.Doc.ID)
+		if err != nil || !st.Answering || !sleep(ctx, 250*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// startAnew has another process carry the run on. It lets go of the lock only
+// right before, so that whoever watches does not come in between.
+func (in *Installation) startAnew(id string, letGo func()) error {
 	tries, _ := strconv.Atoi(os.Getenv(engineTryName))
 	if tries >= engineTries {
 		return fmt.Errorf("the engine was started anew %d times and still cannot go on: mend the disk, then upkeep resume", tries)
@@ -57,6 +75,7 @@ func (in *Installation) startAnew(id string) error {
 	cmd := exec.Command(in.Exe, "engine", "--installation", in.Path, "--run", id)
 	cmd.Env = append(os.Environ(), engineTryName+"="+strconv.Itoa(tries+1))
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr, cmd.Dir = os.Stdout, os.Stderr, detached(), "/"
+	letGo()
 	return cmd.Start()
 }
 
@@ -65,33 +84,34 @@ func (in *Installation) startAnew(id string) error {
 func (in *Installation) easeFullDisk() {
 	v, err := in.FS.Free(in.State)
 	if err == nil && v.Free < plan.Reserve/2 {
-		if err := in.FS.Remove(in.reservePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := absent(in.FS.Remove(in.reservePath())); err != nil {
 			fmt.Fprintf(os.Stderr, "cannot give the reserve free: %v\n", err)
 		}
 	}
 }
 
-func (in *Installation) carryOn(ctx context.Context, id string) error {
+// carryOn carries the run on, and says whether it waits for a person.
+func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err error) {
 	j, err := sqlite.Open(ctx, in.journalPath(), time.Now)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer j.Close()
 	row, ok, err := j.OpenedRun(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !ok || row.ID != id {
-		return nil // it was closed meanwhile
+		return false, nil // it was closed meanwhile
 	}
 	r, err := in.load(ctx, j, row)
 	if err != nil {
-		return err
+		return false, err
 	}
 	dir := in.RunDir(id)
 	log, err := newEventLog(dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer log.close()
 	memos := memo.New(in.FS, dir)
@@ -99,11 +119,12 @@ func (in *Installation) carryOn(ctx context.Context, id string) error {
 	if err := in.resumeModes(ctx, r, memos, handlers["access"].(*access.Handler), log); err != nil {
 		log.Note(err.Error())
 	}
-	defer in.gate.Close()
+	users := in.newPages(r)
+	log.ended = func(s plan.Step, dir run.Direction, e run.Ended) { users.ended(s, dir, e, time.Now()) }
 	e := engine.New(engine.Config{
 		Journal: j, Memos: memos, Observer: log, Handlers: handlers, Dir: dir, State: in.State,
 		Reaper: &reaper{in: in, plan: r.Plan},
-		Strait: in.easeFullDisk,
+		Strait: func() { in.easeFullDisk(); users.back() },
 		Settle: func() error {
 			if err := durable.SyncAll(); !errors.Is(err, durable.ErrUnsupported) {
 				return err
@@ -117,16 +138,14 @@ func (in *Installation) carryOn(ctx context.Context, id string) error {
 	switch {
 	case err != nil:
 		log.line("the engine ends: %v", err)
-		return err
+		return false, err
 	case v.Waiting != nil:
 		log.line("the run waits for a decision at %s", v.Waiting.Step.ID)
-		return nil
+		users.waits()
+		return true, nil
 	}
 	log.line("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version)
-	if err := in.FS.Remove(in.reservePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return false, absent(in.FS.Remove(in.reservePath()))
 }
 
 // resumeModes brings back what entered access modes need of this process: the

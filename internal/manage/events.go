@@ -27,7 +27,6 @@ const (
 	EventEnded    EventKind = "ended"
 	EventNote     EventKind = "note"
 	EventLine     EventKind = "line" // a line of output of a step's child
-	EventAttached EventKind = "attached"
 )
 
 // Event is what a running engine tells those who watch. Events are for eyes
@@ -52,6 +51,7 @@ type eventLog struct {
 	step    string
 	last    time.Time // of the latest progress event: they are thinned out
 	partial []byte
+	ended   func(plan.Step, run.Direction, run.Ended) // told too, when set
 }
 
 // progressEvery bounds how often progress is written down.
@@ -116,6 +116,9 @@ func (l *eventLog) Ended(s plan.Step, dir run.Direction, e run.Ended) {
 	defer l.mu.Unlock()
 	l.flush()
 	l.emit(Event{Kind: EventEnded, Step: s.ID, Dir: dir, Ended: &e})
+	if l.ended != nil {
+		l.ended(s, dir, e)
+	}
 	switch {
 	case e.OK:
 		l.line("ended %s %s in %s: %s", dir, s.ID, e.Took.Round(time.Millisecond), e.Evidence)
@@ -183,6 +186,9 @@ func follow(ctx context.Context, path string, from int64, more func() bool, sink
 			return from, context.Cause(ctx)
 		}
 		f, err = os.Open(path)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return from, nil // its engine ended before it told anything
 	}
 	if err != nil {
 		return from, fmt.Errorf("cannot follow the run: %w", err)

@@ -132,74 +132,11 @@ func (in *Installation) CreatePoint(ctx context.Context, from, note string, prog
 		return backup.Point{}, err
 	}
 	if held != 0 {
-		return backup.Point{}, &BusyError{PID: held, Run: "?", By: "?"}
+		return backup.Point{}, in.busy(ctx, held)
 	}
 	defer l.release()
+	if err := in.quiet(ctx); err != nil {
+		return backup.Point{}, err
+	}
 	return in.archive().Finish(ctx, req)
-}
-
-// RestorePoint puts a restore point back in place: the services are stopped,
-// every part is restored and compared, and the services start again. It is
-// refused while a run is open.
-func (in *Installation) RestorePoint(ctx context.Context, id, from string, say func(string)) error {
-	if r, err := in.OpenRun(ctx); err != nil || r != nil {
-		if err != nil {
-			return err
-		}
-		return fmt.Errorf("run %s is open: upkeep back puts the product back by its own restore point", r.ID)
-	}
-	a := in.archive()
-	pt, err := a.Find(ctx, id)
-	if err != nil {
-		return err
-	}
-	p, err := in.product(ctx, from)
-	if err != nil {
-		return err
-	}
-	say("verifying the restore point, all of it")
-	if err := a.Verify(ctx, id); err != nil {
-		return err
-	}
-	l, held, err := takeLock(in.lockPath())
-	if err != nil {
-		return err
-	}
-	if held != 0 {
-		return &BusyError{PID: held, Run: "?", By: "?"}
-	}
-	defer l.release()
-	say("stopping the services")
-	if err := in.StopServices(ctx, p); err != nil {
-		return err
-	}
-	for _, part := range pt.Parts {
-		say("restoring " + part.Name)
-		if err := in.restorePart(ctx, a, p, pt, part); err != nil {
-			return fmt.Errorf("%s could not be restored; the services stay stopped, give the same command again when it is mended: %w", part.Name, err)
-		}
-	}
-	say("starting the services")
-	return in.StartServices(ctx, p)
-}
-
-func (in *Installation) restorePart(ctx context.Context, a *archive.Archive, p *manifest.Product, pt backup.Point, part backup.Part) error {
-	if part.Kind == "files" {
-		_, err := a.RestoreFiles(ctx, pt.ID, part.Name, backup.Target{Path: part.Path, OpID: "restore-" + pt.ID})
-		return err
-	}
-	r, err := in.surveyor().Resolver(p, in.Doc, plan.Facts{})
-	if err != nil {
-		return err
-	}
-	d, err := r.Database(part.Name)
-	if err != nil {
-		return err
-	}
-	db, err := in.databases.Open(ctx, *d, "restore-"+pt.ID)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return a.RestoreDatabase(ctx, pt.ID, part.Name, db)
 }

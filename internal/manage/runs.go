@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"upkeep/internal/journal"
@@ -222,7 +223,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 		return nil
 	}
 	dir := in.RunDir(id)
-	out, err := os.OpenFile(filepath.Join(dir, "engine.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(filepath.Join(dir, engineLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot start the engine: %w", err)
 	}
@@ -248,6 +249,20 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 		}
 	}
 	return fmt.Errorf("the engine (process %d) did not take the run within 2.5 s: see %s", cmd.Process.Pid, out.Name())
+}
+
+// engineLog is where an engine says what it cannot say in the run's log.
+const engineLog = "engine.log"
+
+// engineSaid gives the last words of a run's engines, and where the rest is.
+func (in *Installation) engineSaid(id string) string {
+	path := filepath.Join(in.RunDir(id), engineLog)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "see " + path
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw[max(0, len(raw)-2000):])), "\n")
+	return fmt.Sprintf("%s (see %s)", lines[len(lines)-1], path)
 }
 
 // Latest is the place in a run's events behind what was told so far.
@@ -276,6 +291,9 @@ func (in *Installation) Attach(ctx context.Context, id string, from int64, sink 
 		if err != nil {
 			return nil, err
 		}
+		if r.Engine != 0 {
+			continue // another engine has it by now
+		}
 		if !r.Interrupted() {
 			return r, nil
 		}
@@ -285,7 +303,7 @@ func (in *Installation) Attach(ctx context.Context, id string, from int64, sink 
 			last, futile = r.State.Seq, 0
 		}
 		if futile >= 3 {
-			return r, fmt.Errorf("the engine of run %s ended %d times without getting on: see %s", id, futile, filepath.Join(r.Dir, "engine.log"))
+			return r, fmt.Errorf("the engine of run %s ended %d times without getting on: %s", id, futile, in.engineSaid(id))
 		}
 		if err := in.Launch(ctx, id); err != nil {
 			return r, err

@@ -17,11 +17,16 @@ type Status struct {
 	Last         *journal.Run
 	Record       []journal.Installed
 	Modes        []string // gates that are up though no run is open
+	Restoring    string   // the restore point whose return was interrupted
 }
 
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+	var err error
+	if s.Restoring, err = in.Restoring(); err != nil {
+		return s, err
+	}
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
 		return s, nil

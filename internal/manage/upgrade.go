@@ -11,21 +11,23 @@ import (
 
 	"upkeep/internal/bundle"
 	"upkeep/internal/files"
-	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
-// BusyError says that another process is carrying on a run of this
-// installation.
+// BusyError says that another process is at work on this installation, on a
+// run or without one.
 type BusyError struct {
-	Run string
+	Run string // empty: without one
 	PID int
 	By  string
 }
 
 func (e *BusyError) Error() string {
+	if e.Run == "" {
+		return fmt.Sprintf("another upkeep command (process %d) is at work on this installation; wait until it has ended, then try again", e.PID)
+	}
 	return fmt.Sprintf("run %s, started by %s, is under way (process %d): there is one run at a time; watch it with upkeep resume, or undo it with upkeep cancel", e.Run, e.By, e.PID)
 }
 
@@ -41,15 +43,54 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 		return "", err
 	}
 	if held != 0 {
-		e := &BusyError{PID: held, Run: "?", By: "?"}
-		if r, err := in.OpenRun(ctx); err == nil && r != nil {
-			e.Run, e.By = r.ID, r.By
-		}
-		return "", e
+		return "", in.busy(ctx, held)
+	}
+	id, err := in.openRun(ctx, p, by)
+	lock.release()
+	if err != nil {
+		return "", err
+	}
+	return id, in.Launch(ctx, id)
+}
+
+// busy says what the process that holds the lock is doing.
+func (in *Installation) busy(ctx context.Context, held int) error {
+	e := &BusyError{PID: held}
+	if r, err := in.OpenRun(ctx); err == nil && r != nil {
+		e.Run, e.By = r.ID, r.By
+	}
+	return e
+}
+
+// quiet refuses what must not be done while a run is open, or while the data
+// is half restored. The lock is held.
+func (in *Installation) quiet(ctx context.Context) error {
+	r, err := in.OpenRun(ctx)
+	if err != nil {
+		return err
+	}
+	if r != nil {
+		return fmt.Errorf("run %s is open: upkeep resume goes on with it, upkeep back undoes it", r.ID)
+	}
+	point, err := in.Restoring()
+	if err != nil {
+		return err
+	}
+	if point != "" {
+		return &RestoringError{Point: point}
+	}
+	return nil
+}
+
+// openRun keeps what the run needs and opens it. The lock is held. What it
+// has set aside is given free again when the run does not come about.
+func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id string, err error) {
+	if err := in.quiet(ctx); err != nil {
+		return "", err
 	}
 	defer func() {
-		if lock != nil {
-			lock.release()
+		if err != nil {
+			err = errors.Join(err, absent(in.FS.Remove(in.reservePath())))
 		}
 	}()
 	if err := in.FS.Preallocate(in.reservePath(), plan.Reserve); err != nil {
@@ -60,13 +101,12 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 			return "", err
 		}
 	}
-	id := time.Now().UTC().Format("20060102-150405") + "-" + p.Plan.ID()[:4]
-	dir := in.RunDir(id)
-	if err := in.FS.MkdirAll(filepath.Join(dir, "memos"), 0o700); err != nil {
-		return "", fmt.Errorf("cannot make the run's folder: %w", err)
+	id, err = in.runFolder(p.Plan)
+	if err != nil {
+		return "", err
 	}
 	if raw, err := json.Marshal(p.Forecast); err == nil {
-		if err := in.FS.WriteFile(filepath.Join(dir, "forecast.json"), raw, 0o600); err != nil {
+		if err := in.FS.WriteFile(filepath.Join(in.RunDir(id), "forecast.json"), raw, 0o600); err != nil {
 			return "", fmt.Errorf("cannot keep the forecast: %w", err)
 		}
 	}
@@ -75,17 +115,38 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 		return "", err
 	}
 	defer j.Close()
-	_, err = j.OpenRun(ctx, id, p.Plan, run.Opened{Plan: p.Plan.Digest, By: by, Trigger: p.Plan.Trigger, Engine: Version()})
-	var open *journal.OpenRunError
-	if errors.As(err, &open) {
-		return "", fmt.Errorf("%w: upkeep resume goes on with it, upkeep back undoes it", err)
-	}
-	if err != nil {
+	if _, err = j.OpenRun(ctx, id, p.Plan, run.Opened{Plan: p.Plan.Digest, By: by, Trigger: p.Plan.Trigger, Engine: Version()}); err != nil {
 		return "", fmt.Errorf("cannot open the run: %w", err)
 	}
-	lock.release()
-	lock = nil
-	return id, in.Launch(ctx, id)
+	return id, nil
+}
+
+// runFolder makes the folder of a new run, and so its id: two runs of one
+// plan within one second, or after the clock was set back, are two runs.
+func (in *Installation) runFolder(p *plan.Plan) (id string, err error) {
+	if err := in.FS.MkdirAll(filepath.Dir(in.RunDir("x")), 0o700); err != nil {
+		return "", fmt.Errorf("cannot make the folder of runs: %w", err)
+	}
+	first := time.Now().UTC().Format("20060102-150405") + "-" + p.ID()[:4]
+	id = first
+	for n := 2; ; n++ {
+		err := in.FS.Mkdir(in.RunDir(id), 0o700)
+		if err == nil {
+			return id, nil
+		}
+		if !errors.Is(err, fs.ErrExist) || n > 1000 {
+			return "", fmt.Errorf("cannot make the run's folder: %w", err)
+		}
+		id = fmt.Sprintf("%s-%d", first, n)
+	}
+}
+
+// absent takes it for no error that a file was not there.
+func absent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Forecast gives what was forecast when a run opened; zero when that is not
@@ -113,6 +174,9 @@ func (in *Installation) keepBundle(ctx context.Context, b *bundle.Bundle) error 
 	}
 	if err := in.FS.MkdirAll(in.bundlesDir(), 0o700); err != nil {
 		return fmt.Errorf("cannot keep the bundle: %w", err)
+	}
+	if err := absent(in.FS.RemoveAll(at + ".new")); err != nil {
+		return fmt.Errorf("cannot remove the half copy that an interrupted command has left: %w", err)
 	}
 	if _, err := files.CopyTree(ctx, in.FS, b.Dir(), at+".new", files.Options{}); err != nil {
 		return fmt.Errorf("cannot keep the bundle: %w", err)

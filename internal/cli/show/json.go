@@ -84,11 +84,12 @@ type StatusDoc struct {
 	Installed    []journal.Installed `json:"installed"`
 	Last         *journal.Run        `json:"last,omitempty"`
 	Modes        []string            `json:"modes,omitempty"`
+	Restoring    string              `json:"restoring,omitempty"` // restore point whose return was interrupted
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring}
 	if d.Installed == nil {
 		d.Installed = []journal.Installed{}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"charm.land/lipgloss/v2"
 
@@ -66,11 +67,13 @@ func Clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
-// Clean makes a text safe for a terminal: control characters become spaces,
+// Clean makes a text safe for a terminal: control characters, line and
+// paragraph separators, and what turns the direction of writing become spaces,
 // so that no log line or product name can move the cursor or hide a line.
+// Bytes that are no UTF-8 become the replacement character.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 {
 			return ' '
 		}
 		return r

@@ -60,6 +60,9 @@ func Status(s manage.Status, command string, width int) string {
 	if s.Open == nil && s.Last == nil {
 		b.WriteString("  No upgrade was run with Upkeep yet.\n\n")
 	}
+	if s.Restoring != "" {
+		b.WriteString(wrap((&manage.RestoringError{Point: s.Restoring}).Error(), yellow.Render("!")+" ", "  ", width))
+	}
 	for _, m := range s.Modes {
 		b.WriteString(Careful(fmt.Sprintf("%s mode is on, and no run is open: %s mode normal ends it", m, command)) + "\n")
 	}
