@@ -46,3 +46,31 @@ func TestAdmits(t *testing.T) {
 		})
 	}
 }
+
+// A run that closes with its gate up would keep users out for good.
+func TestAReopeningCannotBeSkipped(t *testing.T) {
+	for params, want := range map[string]string{
+		`{"reopen":"gate"}`:  "retry accept",
+		`{"release":"hold"}`: "retry accept",
+		`{"keepOld":1}`:      "retry skip",
+	} {
+		p := compose("a m | z^", "origin")
+		for i := range p.Steps {
+			if p.Steps[i].ID == "z" {
+				p.Steps[i].Params = json.RawMessage(params)
+			}
+		}
+		s, err := run.Fold(p, tell(p, "a+ a= m1 seal cross z+ z!"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, waits := s.Waiting()
+		var got []string
+		for _, c := range a.Choices {
+			got = append(got, string(c))
+		}
+		if !waits || strings.Join(got, " ") != want {
+			t.Errorf("%s that failed offers %v, want %s", params, got, want)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func (s *State) nextForward() Action {
 				return Action{Kind: ActDo, Step: step, Again: true}
 			}
 			if s.Barrier {
-				return Action{Kind: ActWait, Step: step, Choices: []Choice{ChooseRetry, ChooseSkip}}
+				return Action{Kind: ActWait, Step: step, Choices: behind(step)}
 			}
 			return Action{Kind: ActBack, Step: step, To: s.landing()}
 		case Unclear:
@@ -103,6 +103,16 @@ func (s *State) nextForward() Action {
 		return Action{Kind: ActClose, Result: ResultMilestone, Version: s.Plan.Milestones[s.BackTo-1].Version}
 	}
 	return Action{Kind: ActClose, Result: ResultNew, Version: s.Plan.To}
+}
+
+// behind gives what a person can choose when a step fails behind the barrier.
+// A step that ends an access mode or a hold cannot be skipped: users would
+// stay out of a closed run. It is done again, or was done by hand.
+func behind(step plan.Step) []Choice {
+	if plan.Ends(step) != "" {
+		return []Choice{ChooseRetry, ChooseAccept}
+	}
+	return []Choice{ChooseRetry, ChooseSkip}
 }
 
 // landing is where a failure leads by the decision recorded in the plan.
