@@ -97,6 +97,9 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		return false, err
 	}
 	defer j.Close()
+	if err := j.Verify(ctx); err != nil {
+		return false, err // nothing is carried on by a journal that is not what was written
+	}
 	row, ok, err := j.OpenedRun(ctx)
 	if err != nil {
 		return false, err

@@ -47,10 +47,24 @@ func (in *Installation) RunDir(id string) string { return filepath.Join(in.State
 // journal opens the journal of record; ErrNoJournal when there is none yet,
 // since looking must not write.
 func (in *Installation) journal(ctx context.Context) (*sqlite.Journal, error) {
-	if _, err := os.Lstat(in.journalPath()); errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Lstat(in.journalPath()); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
+		if ran := in.traces(); ran != "" {
+			return nil, fmt.Errorf("%w: %s is empty or gone, but %s shows that runs were made; restore this file from a backup of the computer, or see docs/explanation/recovery.md on going on without it",
+				journal.ErrDamaged, in.journalPath(), ran)
+		}
 		return nil, ErrNoJournal
 	}
 	return sqlite.Open(ctx, in.journalPath(), time.Now)
+}
+
+// traces gives the log of a run that some engine wrote; empty when none ever
+// did.
+func (in *Installation) traces() string {
+	logs, _ := filepath.Glob(filepath.Join(in.RunDir("*"), "log"))
+	if len(logs) == 0 {
+		return ""
+	}
+	return logs[0]
 }
 
 // OpenRun gives the run that is open; nil when none is.
