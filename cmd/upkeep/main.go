@@ -5,6 +5,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,7 +21,10 @@ func main() { os.Exit(run()) }
 func run() int {
 	// a lock that belongs to the open file survives the close of another
 	// descriptor of the same file; where the platform has none, the default stays
-	_, _ = sqlite.OFDLocking(true)
+	if _, err := sqlite.OFDLocking(true); err != nil && !errors.Is(err, sqlite.ErrOFDLockingUnavailable) {
+		fmt.Fprintf(os.Stderr, "upkeep: cannot lock journals safely: %v\n", err)
+		return cli.ExitError
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return cli.New().Run(ctx, os.Args[1:])
