@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -58,6 +59,9 @@ func parse(address string) (*target, error) {
 	}
 	if config.Database == "" {
 		config.Database = config.User
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second // a host that drops packets would hold an upgrade for minutes
 	}
 	// A cached statement would tie us to tables that a restore replaces.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
