@@ -99,7 +99,8 @@ func (h *Handler) one(ctx context.Context, env step.Env, s plan.Step, p *plan.Ho
 	s.Title = fmt.Sprintf("run the %s hook %s", f.By, f.Path)
 	return h.effect.Recorded(ctx, env, s, part(i), child.Call{
 		RunParams: plan.RunParams{Args: []string{f.Path}, Env: p.Env, As: s.As, OutputMax: p.OutputMax},
-		With:      outcome(env, s), Within: p.Within, File: file, SHA256: f.SHA256,
+		// it runs from an open descriptor, so that its $0 does not tell its name
+		With: append(outcome(env, s), "UPKEEP_HOOK="+f.Path), Within: p.Within, File: file, SHA256: f.SHA256,
 	})
 }
 
