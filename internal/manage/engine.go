@@ -118,7 +118,7 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 	}
 	defer log.close()
 	memos := memo.New(in.FS, dir)
-	handlers := in.handlers(in.Forecast(id).Outage)
+	handlers := in.handlers()
 	if err := in.resumeModes(ctx, r, memos, handlers["access"].(*access.Handler), log); err != nil {
 		log.Note(err.Error())
 	}

@@ -8,13 +8,11 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/backup/archive"
 	"upkeep/internal/bundle"
 	"upkeep/internal/files"
-	"upkeep/internal/gate"
 	"upkeep/internal/plan"
 	"upkeep/internal/service"
 	"upkeep/internal/step"
@@ -39,7 +37,7 @@ import (
 )
 
 // handlers gives the handler of every verb, wired to this computer.
-func (in *Installation) handlers(outage time.Duration) map[string]step.Handler {
+func (in *Installation) handlers() map[string]step.Handler {
 	runner := child.Runner{Commands: in.runner, FS: in.FS}
 	control := stepservice.Control{Managers: func(opID string, s plan.Service) (service.Manager, error) { return in.services.Manager(s), nil }, Probes: in.probes}
 	bundles := bundleStore{in}
@@ -52,7 +50,7 @@ func (in *Installation) handlers(outage time.Duration) map[string]step.Handler {
 	}
 	backups := stepbackup.New(in.FS, engines, in.databases.Open)
 	return map[string]step.Handler{
-		"access":   access.New(runner, in.probes, announcing{in.gate, outage}),
+		"access":   access.New(runner, in.probes, in.gate),
 		"backup":   backups,
 		"check":    check.New(in.probes),
 		"clean-up": cleanup.New(in.FS, pointStore{engines}),
@@ -73,21 +71,6 @@ func (in *Installation) handlers(outage time.Duration) map[string]step.Handler {
 		"stop":     stepservice.NewStop(control),
 		"verify":   verify.New(in.probes),
 	}
-}
-
-// announcing is the gate whose page says when the outage is expected to end,
-// by the forecast of the run.
-type announcing struct {
-	*gate.Gate
-	outage time.Duration
-}
-
-// Up puts the gate up.
-func (a announcing) Up(ctx context.Context, s gate.Spec) error {
-	if s.Page.ExpectedEnd.IsZero() && a.outage > 0 {
-		s.Page.ExpectedEnd = time.Now().Add(a.outage)
-	}
-	return a.Gate.Up(ctx, s)
 }
 
 // bundleStore opens the copies of bundles that a run keeps, by digest.

@@ -51,6 +51,7 @@ type NoInstallationError struct {
 	Name   string
 	Looked []string
 	Found  []string // several, and none was named
+	Here   bool     // the name is that of a folder or file right here
 }
 
 func (e *NoInstallationError) Error() string {
@@ -58,7 +59,11 @@ func (e *NoInstallationError) Error() string {
 	case len(e.Found) > 0:
 		return "there are several installations on this computer: name one with --installation: " + strings.Join(e.Found, ", ")
 	case e.Name != "":
-		return fmt.Sprintf("there is no installation %q: looked for %s", e.Name, strings.Join(e.Looked, " and "))
+		msg := fmt.Sprintf("there is no installation %q: looked for %s", e.Name, strings.Join(e.Looked, " and "))
+		if e.Here {
+			msg += fmt.Sprintf("; for the folder in this place say ./%s", e.Name)
+		}
+		return msg
 	}
 	return fmt.Sprintf("no installation is known on this computer: looked in %s; name its document with --installation FILE", strings.Join(e.Looked, " and "))
 }
@@ -73,9 +78,11 @@ func Folders() []string {
 }
 
 // Locate finds the document of an installation by its name or path. Without
-// a name it finds the only one there is.
+// a name it finds the only one there is. A path has a separator in it, ends in
+// .yaml, or is one of the folders . and ..; it may lead to a folder with an
+// installation.yaml.
 func Locate(name string, folders []string) (string, error) {
-	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".yaml") {
+	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".yaml") || name == "." || name == ".." {
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return "", err
@@ -104,6 +111,10 @@ func Locate(name string, folders []string) (string, error) {
 		return found[0], nil
 	}
 	e.Found = found
+	if name != "" {
+		_, err := os.Lstat(name)
+		e.Here = err == nil
+	}
 	return "", e
 }
 
@@ -127,39 +138,52 @@ func Open(path, exe string) (*Installation, error) {
 	}
 	in := &Installation{Doc: doc, Path: path, Exe: exe, FS: durable.OS(), Node: local.Node()}
 	in.Account, in.Root = local.Account()
-	if in.State, err = in.place(doc.State, in.defaultState()); err != nil {
-		return nil, err
+	if in.State = in.place(doc.State); in.State == "" {
+		if in.State, err = in.defaultState(sharedState); err != nil {
+			return nil, err
+		}
 	}
-	if in.Backup, err = in.place(doc.Backup.Dir, filepath.Join(in.State, "restore-points")); err != nil {
-		return nil, err
+	if in.Backup = in.place(doc.Backup.Dir); in.Backup == "" {
+		in.Backup = filepath.Join(in.State, "restore-points")
 	}
 	return in, in.wire()
 }
 
-// place resolves a folder of the document, which may be relative to it.
-func (in *Installation) place(given, otherwise string) (string, error) {
+// place resolves a folder of the document, which may be relative to it; empty
+// when the document names none.
+func (in *Installation) place(given string) string {
 	switch {
 	case given == "":
-		return otherwise, nil
+		return ""
 	case filepath.IsAbs(given):
-		return filepath.Clean(given), nil
+		return filepath.Clean(given)
 	}
-	return filepath.Join(filepath.Dir(in.Path), given), nil
+	return filepath.Join(filepath.Dir(in.Path), given)
 }
 
-func (in *Installation) defaultState() string {
+// sharedState is where root keeps the state of installations.
+const sharedState = "/var/lib/upkeep"
+
+// defaultState is the state folder where the document names none. What root
+// manages is not managed a second time by somebody else: two states would be
+// two locks, and two runs at a time.
+func (in *Installation) defaultState(shared string) (string, error) {
+	at := filepath.Join(shared, in.Doc.ID)
 	if in.Root {
-		return filepath.Join("/var/lib/upkeep", in.Doc.ID)
+		return at, nil
+	}
+	if _, err := os.Lstat(at); err == nil || errors.Is(err, fs.ErrPermission) {
+		return at, nil
 	}
 	base := os.Getenv("XDG_STATE_HOME")
-	if base == "" {
+	if !filepath.IsAbs(base) { // relative ones are to be ignored: XDG Base Directory Specification
 		home, err := os.UserHomeDir()
-		if err != nil {
-			home = os.TempDir()
+		if err != nil || !filepath.IsAbs(home) {
+			return "", fmt.Errorf("cannot tell where the state of %s belongs, since HOME is not set: set it, or say state: DIR in %s", in.Doc.ID, in.Path)
 		}
 		base = filepath.Join(home, ".local", "state")
 	}
-	return filepath.Join(base, "upkeep", in.Doc.ID)
+	return filepath.Join(base, "upkeep", in.Doc.ID), nil
 }
 
 // wire connects the installation to what touches the world.

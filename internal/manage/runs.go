@@ -54,7 +54,24 @@ func (in *Installation) journal(ctx context.Context) (*sqlite.Journal, error) {
 		}
 		return nil, ErrNoJournal
 	}
-	return sqlite.Open(ctx, in.journalPath(), time.Now)
+	j, err := sqlite.Open(ctx, in.journalPath(), time.Now)
+	if err != nil {
+		return nil, in.foreign(err)
+	}
+	return j, nil
+}
+
+// foreign says in words that another account manages the installation, where
+// that is why the journal cannot be used.
+func (in *Installation) foreign(err error) error {
+	f, why := os.OpenFile(in.journalPath(), os.O_RDWR, 0)
+	switch {
+	case why == nil:
+		f.Close()
+	case errors.Is(why, fs.ErrPermission):
+		return fmt.Errorf("%s is managed by another account than %s: give the command as that account, or with sudo: %w", in.Doc.ID, in.Account, why)
+	}
+	return err
 }
 
 // traces gives the log of a run that some engine wrote; empty when none ever

@@ -23,18 +23,18 @@ type Status struct {
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
-	var err error
-	if s.Restoring, err = in.Restoring(); err != nil {
-		return s, err
-	}
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
-		return s, nil
+		s.Restoring, err = in.Restoring()
+		return s, err
 	}
 	if err != nil {
 		return s, err
 	}
 	defer j.Close()
+	if s.Restoring, err = in.Restoring(); err != nil {
+		return s, err
+	}
 	if s.Record, err = j.Record(ctx); err != nil {
 		return s, err
 	}

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -106,14 +107,20 @@ func (in *Installation) Modes(ctx context.Context) (map[string]bool, error) {
 		out["gate"] = st.Up
 	}
 	r, err := in.Run(ctx, "")
-	if err != nil {
+	if errors.Is(err, ErrNoJournal) {
 		return out, nil // nothing was run: only the gate could be on
+	}
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range accessModes(r.Plan) {
 		if p.Marker == "" {
 			continue
 		}
 		_, err := in.FS.Lstat(p.Marker)
+		if absent(err) != nil {
+			return nil, fmt.Errorf("cannot tell whether %s mode is on: %w", p.Mode, err)
+		}
 		out[p.Mode] = err == nil
 	}
 	return out, nil
