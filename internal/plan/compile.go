@@ -167,7 +167,7 @@ func deadline(verb string) time.Duration {
 // add appends a step. Its id gets the prefix of the hop, a number when it is
 // taken, and a deadline; it follows the step before it.
 func (b *builder) add(s Step, params any) *draft {
-	s.Hop, s.Node, s.OnlyTo = b.n, b.in.Facts.Node, b.only
+	s.Hop, s.Node, s.OnlyTo = b.n, b.in.Facts.Node, b.onlyTo(s.Verb)
 	s.ID = b.free(b.prefix + s.ID)
 	if s.Class == Reversible && b.after() {
 		s.Class, s.Writes = Irreversible, false
@@ -187,6 +187,17 @@ func (b *builder) add(s Step, params any) *draft {
 	d := &draft{Step: s, params: params}
 	*b.into = append(*b.into, d)
 	return d
+}
+
+// onlyTo is the milestone before which the undo of a step of that verb does
+// not matter: a way back to the origin need not start what it stops again, nor
+// restore what the origin's restore point restores. Whatever else a release
+// does between two hops is always taken back.
+func (b *builder) onlyTo(verb string) int {
+	if slices.Contains([]string{"stop", "start", "restart", "backup"}, verb) {
+		return b.only
+	}
+	return 0
 }
 
 func (b *builder) free(id string) string {
