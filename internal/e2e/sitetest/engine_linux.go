@@ -218,3 +218,23 @@ func (s *Site) Caller() lab.Account { return s.caller }
 
 // Service is the account that runs the product.
 func (s *Site) Service() lab.Account { return s.service }
+
+// StopService stops one service of the product.
+func (s *Site) StopService(id string) {
+	s.t.Helper()
+	in, p, err := s.product()
+	s.must(err)
+	one := *p
+	one.Services = nil
+	for _, sv := range p.Services {
+		if sv.ID == id {
+			one.Services = append(one.Services, sv)
+		}
+	}
+	if len(one.Services) != 1 {
+		s.t.Fatalf("there is no service %s", id)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), limit)
+	defer stop()
+	s.must(in.StopServices(ctx, &one))
+}

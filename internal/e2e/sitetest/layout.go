@@ -148,13 +148,14 @@ func (s *Site) document(from string) error {
 	doc = strings.ReplaceAll(doc, "/srv/"+s.Example, s.Root)
 	doc = strings.ReplaceAll(doc, "/usr/local/bin/upkeep", s.Bin)
 	doc = regexp.MustCompile(`(?m)^(  account: ).*$`).ReplaceAllString(doc, "${1}"+s.service.Name)
+	doc = regexp.MustCompile(`(?m)^(  updater: ).*$`).ReplaceAllString(doc, "${1}"+s.callerName())
 	doc = regexp.MustCompile(`(?m)^(  port: ).*$`).ReplaceAllString(doc, `${1}"`+strconv.Itoa(s.Port)+`"`)
 	doc = strings.Replace(doc, "installation: {id: "+s.Example, "installation: {id: "+s.id(), 1)
 	return os.WriteFile(s.Document, []byte(doc), 0o644)
 }
 
-// guarded are folders of scripts that root runs: they stay root's.
-var guarded = regexp.MustCompile(`^(hooks|scripts|[a-z-]+\.d)$`)
+// guarded are folders of programs and scripts that root may run: they stay root's.
+var guarded = regexp.MustCompile(`^(hooks|updates|pools|bin|[a-z-]+\.d)$`)
 
 // give hands the product's files to its account, and everything to whoever
 // upgrades when that is not root.
@@ -186,4 +187,15 @@ func (s *Site) give() error {
 		}
 	}
 	return nil
+}
+
+// callerName is the account that gives the commands.
+func (s *Site) callerName() string {
+	switch {
+	case s.caller.Name != "":
+		return s.caller.Name
+	case os.Geteuid() == 0:
+		return "root"
+	}
+	return s.service.Name
 }
