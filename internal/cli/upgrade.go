@@ -151,6 +151,7 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 	if err != nil {
 		return err
 	}
+	p.Close() // the run has a copy of its own; this terminal may be killed
 	return a.watch(ctx, in, id, 0)
 }
 

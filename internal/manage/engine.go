@@ -172,10 +172,11 @@ func (in *Installation) resumeModes(ctx context.Context, r *Run, memos *memo.Sto
 	return errors.Join(errs...)
 }
 
-// reopened says whether a later step has ended the mode.
+// reopened says whether a later step has ended the mode, or may have: users
+// who are in already must not be sent out again.
 func (in *Installation) reopened(r *Run, id string) bool {
 	for stepID, st := range r.State.Steps {
-		if st.Touched && st.Status == run.Done {
+		if st.Touched && (st.Status == run.Done || st.Status == run.InFlight) {
 			s, ok := r.Plan.Find(stepID)
 			if ok && plan.Ends(s) == id {
 				return true
