@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -30,6 +31,7 @@ const (
 // for a person. It is the body of the engine's own process. When another
 // process has the run, it ends at once and without an error.
 func (in *Installation) Engine(ctx context.Context, id string) error {
+	debug.SetMemoryLimit(engineMemory)
 	l, held, err := takeLock(in.lockPath())
 	if err != nil {
 		return err
@@ -78,6 +80,11 @@ func (in *Installation) startAnew(id string, letGo func()) error {
 	letGo()
 	return cmd.Start()
 }
+
+// engineMemory is what the engine's process should stay below, in bytes: a
+// product's server has better uses for its memory. The collector works harder
+// near it; nothing fails above it.
+const engineMemory = 80 << 20
 
 // easeFullDisk gives the reserve free when there is hardly any room left, so
 // that journal and way back have some.
