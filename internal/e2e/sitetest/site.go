@@ -246,3 +246,9 @@ func (s *Site) Replace(path, old, text string) {
 // id is a name that no other installation on this computer has: the gate's
 // rules are named by it.
 func (s *Site) id() string { return s.Example[:min(len(s.Example), 12)] + "-" + strconv.Itoa(s.Port) }
+
+// Remove takes a file below the product's folder away.
+func (s *Site) Remove(name string) {
+	s.t.Helper()
+	s.must(os.Remove(filepath.Join(s.Root, name)))
+}
