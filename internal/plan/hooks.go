@@ -169,9 +169,13 @@ func (b *builder) hookStep(ph manifest.Phase, set manifest.HookSet, by, dir, com
 	if p.Within == 0 {
 		p.Within = 10 * time.Minute
 	}
-	id, title := "hooks."+string(ph), fmt.Sprintf("run %d %s hooks of %s", len(files), by, string(ph))
+	var names []string
+	for _, f := range files {
+		names = append(names, path.Base(f.Path))
+	}
+	id, title := "hooks."+string(ph), fmt.Sprintf("run %d %s hooks: %s", len(files), by, strings.Join(names, ", "))
 	if len(files) == 1 {
-		title = fmt.Sprintf("run the %s hook %s", by, path.Base(files[0].Path))
+		title = fmt.Sprintf("run the %s hook %s", by, names[0])
 	}
 	if component != "" {
 		id += "." + component

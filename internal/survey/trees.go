@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
@@ -111,6 +112,8 @@ func (s *Surveyor) hookEntry(path, unsafe string) plan.HookEntry {
 	switch {
 	case err != nil:
 		e.Skip = err.Error()
+	case leftover.MatchString(e.Name):
+		e.Skip = "by its name it is a copy that an editor or a package manager left"
 	case !info.IsRegular():
 		e.Skip = "it is not a regular file"
 	case info.Mode.Perm()&0o111 == 0:
@@ -130,6 +133,10 @@ func (s *Surveyor) hookEntry(path, unsafe string) plan.HookEntry {
 	e.SHA256 = t.Entries[0].SHA256
 	return e
 }
+
+// leftover fits the names of copies that editors and package managers leave
+// beside a script, with its mode: the lists of run-parts, dpkg and rpm.
+var leftover = regexp.MustCompile(`^[.#]|~$|\.(dpkg-[a-z]+|ucf-[a-z]+|rpm(new|save|orig)|bak|orig|rej|sw[a-p]|tmp)$`)
 
 // othersWrite says which folder above could be changed by others: who can
 // replace the folder can replace the hook. Sticky folders protect names.
