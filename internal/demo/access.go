@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// The markers in the data folder that switch the access modes. They are
-// looked at with every request, so that a mode needs no restart.
+// The markers in the data folder that switch the access modes, unless app.json
+// of the tree names others. They are looked at with every request, so that a
+// mode needs no restart.
 const (
 	MaintenanceMarker = "maintenance"
 	ReadOnlyMarker    = "read-only"
@@ -28,7 +29,7 @@ func (a *app) on(marker string) bool {
 
 // reason is the first line of the maintenance marker.
 func (a *app) reason() string {
-	text, err := os.ReadFile(filepath.Join(a.data, MaintenanceMarker))
+	text, err := os.ReadFile(filepath.Join(a.data, a.release.maintenance))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	if err != nil || line == "" || len(line) > 300 {
 		return "It is being looked after."
@@ -54,9 +55,9 @@ func (a *app) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		switch {
-		case a.on(MaintenanceMarker) && !a.passes(r):
+		case a.on(a.release.maintenance) && !a.passes(r):
 			a.unavailable(w, r)
-		case a.on(ReadOnlyMarker) && r.Method != http.MethodGet && r.Method != http.MethodHead:
+		case a.on(a.release.readOnly) && r.Method != http.MethodGet && r.Method != http.MethodHead:
 			a.fail(w, http.StatusForbidden, "notes can be read, but not written for a moment")
 		default:
 			next.ServeHTTP(w, r)

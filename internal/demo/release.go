@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,11 +20,15 @@ type release struct {
 	version  string
 	schema   int
 	features []string
-	list     string   // all notes
-	recent   string   // those on the first page
-	count    string   // how many there are
-	add      []string // statements that add one, in order
-	pages    *template.Template
+
+	maintenance string // markers of the access modes
+	readOnly    string
+
+	list   string   // all notes
+	recent string   // those on the first page
+	count  string   // how many there are
+	add    []string // statements that add one, in order
+	pages  *template.Template
 }
 
 func loadRelease(tree string) (*release, error) {
@@ -32,6 +37,10 @@ func loadRelease(tree string) (*release, error) {
 		Name     string   `json:"name"`
 		Schema   int      `json:"schema"`
 		Features []string `json:"features"`
+		Markers  struct {
+			Maintenance string `json:"maintenance"`
+			ReadOnly    string `json:"read-only"`
+		} `json:"markers"`
 	}
 	text, err := os.ReadFile(filepath.Join(tree, "app.json"))
 	if err != nil {
@@ -41,6 +50,8 @@ func loadRelease(tree string) (*release, error) {
 		return nil, fmt.Errorf("cannot start: cannot read app.json: %w", err)
 	}
 	r.name, r.schema, r.features = app.Name, app.Schema, app.Features
+	r.maintenance = cmp.Or(app.Markers.Maintenance, MaintenanceMarker)
+	r.readOnly = cmp.Or(app.Markers.ReadOnly, ReadOnlyMarker)
 	for _, f := range []struct {
 		to   *string
 		name string

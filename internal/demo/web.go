@@ -54,7 +54,7 @@ func (a *app) index(w http.ResponseWriter, r *http.Request) {
 	_, theme := os.Stat(filepath.Join(a.tree, "local", "theme.css"))
 	a.page(w, http.StatusOK, "index.html", map[string]any{
 		"Name": a.release.name, "Version": a.release.version, "Count": count, "Notes": notes,
-		"Problem": err != nil, "ReadOnly": a.on(ReadOnlyMarker), "Theme": theme == nil,
+		"Problem": err != nil, "ReadOnly": a.on(a.release.readOnly), "Theme": theme == nil,
 	})
 }
 
