@@ -59,7 +59,6 @@ cross: ## build for the other platforms
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -o dist/upkeep-linux-arm64 ./cmd/upkeep
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -o dist/upkeep-windows-amd64.exe ./cmd/upkeep
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./...
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) vet ./...
 
 lint: vet ## gofmt and vet
 	@bad=$$(gofmt -l $(CODE)); [ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }
