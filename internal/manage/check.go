@@ -65,7 +65,7 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			if !known {
 				continue
 			}
-			f := Finding{ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Evidence, Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
+			f := Finding{ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Text(), Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
 			if f.Level == "" {
 				f.Level = "blocker"
 			}

@@ -57,7 +57,7 @@ func (b *builder) skipCheck(c manifest.Check, h HopInput) bool {
 }
 
 func (b *builder) failedCheck(c manifest.Check, r CheckResult) {
-	text := fmt.Sprintf("check %s: %s", c.ID, r.Evidence)
+	text := fmt.Sprintf("check %s: %s", c.ID, r.Text())
 	if r.Error != "" {
 		text = fmt.Sprintf("check %s could not be made: %s", c.ID, r.Error)
 	}

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"upkeep/internal/manifest"
@@ -98,6 +100,18 @@ type CheckResult struct {
 	Want     string
 	Evidence string
 	Error    string // the check itself could not be made
+}
+
+// Text says what was found, and what was wanted where that is something else.
+func (r CheckResult) Text() string {
+	text := r.Evidence
+	if r.Got != "" && r.Got != "none" && len(r.Got) < 80 && !strings.Contains(strings.ReplaceAll(text, ",", ""), r.Got) {
+		text = fmt.Sprintf("%s (%s)", r.Got, text)
+	}
+	if !r.OK && r.Want != "" && r.Want != "present" {
+		text += ", wanted is " + r.Want
+	}
+	return text
 }
 
 // Volume is a file system.
