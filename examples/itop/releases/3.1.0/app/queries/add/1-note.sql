@@ -1,0 +1,1 @@
+INSERT INTO notes (author, text, created) VALUES (:author, :text, :created)

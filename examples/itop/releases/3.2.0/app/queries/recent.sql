@@ -1,0 +1,1 @@
+SELECT id, author, text, created FROM notes ORDER BY created DESC, id DESC LIMIT 40
