@@ -27,7 +27,7 @@ func (a *App) backup() *cobra.Command {
 			if a.format == "json" {
 				return a.json(p)
 			}
-			a.print(show.Good("restore point "+p.ID+" is complete, and was read back") + "\n" + show.Points(p))
+			a.print(show.Good("restore point "+p.ID+" is complete, and was read back") + "\n" + show.Points(a.width(), p))
 			return nil
 		}}
 	create.Flags().StringVar(&from, "from", "", "`DIR or FILE` of a bundle of the product, where Upkeep has not upgraded it yet")
@@ -53,7 +53,7 @@ func (a *App) listPoints() *cobra.Command {
 			a.print("There is no restore point yet.\n")
 			return nil
 		}
-		a.print(show.Points(list...))
+		a.print(show.Points(a.width(), list...))
 		return nil
 	}}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -145,9 +146,9 @@ func (a *App) status() *cobra.Command {
 				return err
 			}
 			if a.format == "json" {
-				return a.json(show.StatusJSON(s))
+				return a.json(show.StatusJSON(s, time.Now()))
 			}
-			a.print(show.Status(s, a.command(), a.width()))
+			a.print(show.Status(s, a.command(), time.Now(), a.width()))
 			return nil
 		}}
 }

@@ -90,7 +90,7 @@ func (a *App) runDemo(ctx context.Context, dir string, keep bool) (err error) {
 		return err
 	}
 	s.title("Before and after, in full", "")
-	a.print(show.Fingerprints(after, back))
+	a.print(show.Fingerprints(after, back, a.width()))
 	if d := after.Differences(back); len(d) > 0 {
 		return fmt.Errorf("the product is not as it was: %v", d)
 	}
@@ -150,7 +150,7 @@ func (s *stage) upgrade(ctx context.Context, from string, want int) error {
 	s.prompt("upkeep upgrade --yes --from " + filepath.Base(from))
 	seen := watchUsers(ctx, fmt.Sprintf("http://127.0.0.1:%d/notes", s.port))
 	code := s.Run(ctx, []string{"upgrade", "--yes", "--installation", s.document, "--from", from})
-	s.print("\n" + show.Users(seen()))
+	s.print("\n" + show.Users(seen(), s.width()))
 	if code != want {
 		return fmt.Errorf("the upgrade ended with exit code %d, want %d", code, want)
 	}

@@ -42,7 +42,7 @@ func (a *App) listRuns(cmd *cobra.Command) error {
 		}
 		return a.json(rs)
 	}
-	a.print(show.Runs(rs))
+	a.print(show.Runs(rs, a.width()))
 	return nil
 }
 
@@ -67,7 +67,7 @@ func (a *App) showRun(cmd *cobra.Command, got []string) error {
 	if a.format == "json" {
 		return a.json(show.OutcomeJSON(show.Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Now: time.Now(), Points: in.Points(r)}))
 	}
-	a.print(show.Run(r))
+	a.print(show.Run(r, a.width()))
 	return nil
 }
 

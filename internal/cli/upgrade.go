@@ -202,7 +202,7 @@ func (a *App) follow(ctx context.Context, in *manage.Installation, id string, fr
 		r, err = live.Plain(ctx, out, in, id, from, t)
 	}
 	if errors.Is(err, live.ErrDetached) || err != nil && ctx.Err() != nil {
-		a.say(show.Detached(id, a.command()))
+		a.say(show.Detached(id, a.command(), a.width()))
 		return nil, exit(ExitDone)
 	}
 	return r, err

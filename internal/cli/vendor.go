@@ -53,7 +53,7 @@ func (a *App) lint(paths []string) error {
 		}
 	} else {
 		for _, r := range all {
-			a.print(show.Lint(r))
+			a.print(show.Lint(r, a.width()))
 		}
 	}
 	if bad {
@@ -89,7 +89,7 @@ func (a *App) mode() *cobra.Command {
 			if a.format == "json" {
 				return a.json(modes)
 			}
-			a.print(show.Modes(modes))
+			a.print(show.Modes(modes, a.width()))
 			return nil
 		}},
 		&cobra.Command{Use: "normal", Short: "Take down a gate that no run needs", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {

@@ -11,7 +11,26 @@ import (
 // gives it back, or of the last undo that does. While it still does not serve
 // them it is counted up to now. It is zero when it never was away.
 func (s *State) Outage(now time.Time) time.Duration {
-	var from, up, undone time.Time
+	from, until := s.away()
+	switch {
+	case from.IsZero():
+		return 0
+	case until.IsZero():
+		until = now
+	}
+	return max(0, until.Sub(from))
+}
+
+// Out says that the product does not serve its users now.
+func (s *State) Out() bool {
+	from, until := s.away()
+	return !from.IsZero() && until.IsZero()
+}
+
+// away gives when the product went from its users and when it came back; zero
+// where it did not.
+func (s *State) away() (from, until time.Time) {
+	var up, undone time.Time
 	down := false
 	for _, step := range s.all() {
 		st := s.at(step.ID)
@@ -31,14 +50,12 @@ func (s *State) Outage(now time.Time) time.Duration {
 		}
 	}
 	switch {
-	case from.IsZero():
-		return 0
 	case !up.IsZero():
-		return max(0, up.Sub(from))
+		return from, up
 	case !down:
-		return max(0, undone.Sub(from))
+		return from, undone
 	}
-	return max(0, now.Sub(from))
+	return from, time.Time{}
 }
 
 func (s *State) all() []plan.Step {

@@ -14,7 +14,7 @@ func Readiness(r manage.Readiness, command, from string, width int) string {
 	if r.UpToDate {
 		return UpToDate("the product", r.Installed)
 	}
-	fmt.Fprintf(&b, "%s %s → %s\n\n", bold.Render("Readiness"), Clean(r.Installed), Clean(r.To))
+	fmt.Fprintf(&b, "%s  %s\n\n", bold.Render("Readiness"), way(r.Installed, r.To))
 	for _, open := range []bool{true, false} {
 		for _, f := range r.Findings {
 			if (!f.OK && f.Waived == "") == open {
@@ -24,9 +24,9 @@ func Readiness(r manage.Readiness, command, from string, width int) string {
 	}
 	switch {
 	case r.Blocked():
-		b.WriteString("\n" + Bad(bold.Render("the upgrade cannot start yet")) + "\n")
+		b.WriteString("\n" + wrap(bold.Render("the upgrade cannot start yet"), red.Render("✗")+" ", "  ", width))
 	case r.Warned():
-		b.WriteString("\n" + Careful("the upgrade can start; look at the warnings first") + "\n")
+		b.WriteString("\n" + wrap("the upgrade can start; look at the warnings first", yellow.Render("!")+" ", "  ", width))
 	default:
 		b.WriteString("\n" + Good("ready") + "\n")
 	}
@@ -62,7 +62,7 @@ func finding(f manage.Finding, command, from string, width int) string {
 		b.WriteString(wrap(Clean(f.Fix), "  → ", "    ", width))
 	}
 	if f.Waivable {
-		fmt.Fprintf(&b, "    to accept it: %s upgrade --from %s --waive '%s=REASON'\n", command, from, f.ID)
+		b.WriteString(wrap(Clean(fmt.Sprintf("to accept it: %s upgrade --from %s --waive '%s=REASON'", command, from, f.ID)), "    ", "      ", width))
 	}
 	return b.String()
 }

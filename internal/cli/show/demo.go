@@ -17,12 +17,12 @@ type UserView struct {
 }
 
 // Users renders it.
-func Users(v UserView) string {
-	text := fmt.Sprintf("  a user who asked %d times was not served for %s", v.Asked, bold.Render(Duration(v.Out)))
-	if v.Page != "" {
-		text += fmt.Sprintf(", and read:\n  %s", Faint("“"+clipText(Clean(v.Page), 200)+"”"))
+func Users(v UserView, width int) string {
+	text := fmt.Sprintf("a user who asked %d times was not served for %s", v.Asked, bold.Render(Duration(v.Out)))
+	if v.Page == "" {
+		return wrap(text, "  ", "  ", width)
 	}
-	return text + "\n"
+	return wrap(text+", and read:", "  ", "  ", width) + wrap(Faint("“"+clipText(one(v.Page), 200)+"”"), "  ", "  ", width)
 }
 
 func clipText(text string, n int) string {
@@ -33,8 +33,8 @@ func clipText(text string, n int) string {
 }
 
 // Fingerprints renders two fingerprints side by side.
-func Fingerprints(a, b manage.Fingerprint) string {
-	rows := [][]string{{faint.Render("what"), faint.Render("before"), faint.Render("after"), ""}}
+func Fingerprints(a, b manage.Fingerprint, width int) string {
+	list := rows{{faint.Render("what"), faint.Render("before"), faint.Render("after"), ""}}
 	add := func(what string, x, y map[string]string) {
 		keys := slices.Sorted(maps.Keys(x))
 		for k := range y {
@@ -43,11 +43,11 @@ func Fingerprints(a, b manage.Fingerprint) string {
 			}
 		}
 		for _, k := range keys {
-			same := Good("")
+			same := green.Render("✓")
 			if x[k] != y[k] {
-				same = Bad("")
+				same = red.Render("✗")
 			}
-			rows = append(rows, []string{what + " " + k, short(x[k]), short(y[k]), same})
+			list = append(list, []string{what + " " + one(k), short(x[k]), short(y[k]), same})
 		}
 	}
 	add("version of", a.Versions, b.Versions)
@@ -55,12 +55,12 @@ func Fingerprints(a, b manage.Fingerprint) string {
 	add("data of", a.Data, b.Data)
 	add("service", a.Services, b.Services)
 	add("mode", a.Modes, b.Modes)
-	return columns("  ", rows)
+	return table("  ", list, 0, width)
 }
 
 func short(s string) string {
 	if len(s) == 64 {
 		return s[:16] + "…"
 	}
-	return s
+	return one(s)
 }

@@ -38,28 +38,29 @@ type StepDoc struct {
 
 // OutcomeDoc is the JSON of a run.
 type OutcomeDoc struct {
-	Run      string        `json:"run"`
-	Plan     string        `json:"plan"` // digest
-	From     string        `json:"from"`
-	To       string        `json:"to"`
-	Mode     run.Mode      `json:"mode"`
-	Result   run.Result    `json:"result,omitempty"`
-	Version  string        `json:"version,omitempty"`
-	Outage   time.Duration `json:"outage"` // nanoseconds
-	Forecast time.Duration `json:"forecast,omitempty"`
-	Reason   *run.Decided  `json:"reason,omitempty"`
-	Waiting  string        `json:"waiting,omitempty"` // step
-	Choices  []run.Choice  `json:"choices,omitempty"`
-	Work     []string      `json:"work,omitempty"`
-	Points   []string      `json:"restorePoints,omitempty"`
-	Steps    []StepDoc     `json:"steps"`
+	Run      string            `json:"run"`
+	Plan     string            `json:"plan"` // digest
+	From     string            `json:"from"`
+	To       string            `json:"to"`
+	Mode     run.Mode          `json:"mode"`
+	Result   run.Result        `json:"result,omitempty"`
+	Version  string            `json:"version,omitempty"`
+	Outage   time.Duration     `json:"outage"` // nanoseconds
+	Forecast time.Duration     `json:"forecast,omitempty"`
+	Reason   *run.Decided      `json:"reason,omitempty"`
+	Waiting  string            `json:"waiting,omitempty"` // step
+	Choices  []run.Choice      `json:"choices,omitempty"`
+	Waivers  map[string]string `json:"waivers,omitempty"` // what was accepted, by whom and why
+	Work     []string          `json:"work,omitempty"`
+	Points   []string          `json:"restorePoints,omitempty"`
+	Steps    []StepDoc         `json:"steps"`
 }
 
 // OutcomeJSON gives the JSON of a run.
 func OutcomeJSON(o Outcome) OutcomeDoc {
 	s := o.State
 	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
-		Reason: s.Why, Work: s.Work(), Points: o.Points, Steps: []StepDoc{}}
+		Reason: s.Why, Waivers: o.Plan.Waivers, Work: s.Work(), Points: o.Points, Steps: []StepDoc{}}
 	if s.Closed != nil {
 		d.Result, d.Version = s.Closed.Result, s.Closed.Version
 	}
@@ -88,13 +89,13 @@ type StatusDoc struct {
 }
 
 // StatusJSON gives the JSON of a status.
-func StatusJSON(s manage.Status) StatusDoc {
+func StatusJSON(s manage.Status, now time.Time) StatusDoc {
 	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring}
 	if d.Installed == nil {
 		d.Installed = []journal.Installed{}
 	}
 	if s.Open != nil {
-		o := OutcomeJSON(Outcome{ID: s.Open.ID, Plan: s.Open.Plan, State: s.Open.State, Waiting: s.Open.Waiting, Now: time.Now()})
+		o := OutcomeJSON(Outcome{ID: s.Open.ID, Plan: s.Open.Plan, State: s.Open.State, Waiting: s.Open.Waiting, Now: now})
 		d.Open, d.Engine, d.Interrupted = &o, s.Open.Engine, s.Open.Interrupted()
 	}
 	return d

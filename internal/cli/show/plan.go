@@ -10,16 +10,16 @@ import (
 // Plan renders a plan as the administrator sees it before she says yes.
 func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s → %s    %s\n\n", bold.Render(Clean(p.Product)), p.From, bold.Render(p.To), faint.Render("plan "+p.ID()))
-	b.WriteString(planInstances(p))
+	b.WriteString(table("", rows{{bold.Render(one(p.Product)), way(p.From, p.To), faint.Render("plan " + p.ID())}}, 1, width) + "\n")
+	b.WriteString(planInstances(p, width))
 	b.WriteString(planRoute(p, width))
-	b.WriteString(planSteps(p, f))
+	b.WriteString(planSteps(p, f, width))
 	b.WriteString(planFailure(p, width))
-	b.WriteString(planRoom(f))
+	b.WriteString(planRoom(f, width))
 	if len(p.Notes) > 0 {
 		b.WriteString(heading("To know"))
 		for _, n := range p.Notes {
-			b.WriteString(wrap(Clean(n), "  - ", "    ", width))
+			b.WriteString(wrap(one(n), "  - ", "    ", width))
 		}
 		b.WriteString("\n")
 	}
@@ -28,12 +28,15 @@ func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 
 func heading(text string) string { return bold.Render(text) + "\n" }
 
-func planInstances(p *plan.Plan) string {
-	var rows [][]string
+// way writes versions one after the other.
+func way(versions ...string) string { return one(strings.Join(versions, " → ")) }
+
+func planInstances(p *plan.Plan, width int) string {
+	var list rows
 	for _, i := range p.Instances {
-		change := i.From + " → " + i.To
+		change := way(i.From, i.To)
 		if i.From == i.To {
-			change = i.From + " (stays)"
+			change = one(i.From) + " (stays)"
 		}
 		if i.From == "" && i.To == "" {
 			change = faint.Render("no version of its own")
@@ -42,9 +45,9 @@ func planInstances(p *plan.Plan) string {
 		if at == "" {
 			at = i.Kind
 		}
-		rows = append(rows, []string{Clean(i.Component), Clean(change), faint.Render(Clean(at))})
+		list = append(list, []string{one(i.Component), change, faint.Render(one(at))})
 	}
-	return heading("What changes") + columns("  ", rows) + "\n"
+	return heading("What changes") + table("  ", list, 2, width) + "\n"
 }
 
 func planRoute(p *plan.Plan, width int) string {
@@ -53,21 +56,21 @@ func planRoute(p *plan.Plan, width int) string {
 	}
 	var b strings.Builder
 	b.WriteString(heading("The way"))
-	way := p.From
+	versions := []string{p.From}
 	for _, h := range p.Hops {
-		way += " → " + h.To
+		versions = append(versions, h.To)
 	}
-	b.WriteString("  " + way + "\n")
+	b.WriteString(wrap(way(versions...), "  ", "  ", width))
 	for _, h := range p.Hops {
 		if h.Why != "" {
-			b.WriteString(wrap(Clean(h.Why), "  ", "  ", width))
+			b.WriteString(wrap(one(h.Why), "  ", "  ", width))
 		}
 	}
 	where := "back to " + p.From
 	if p.OnFailure == "stay" {
 		where = "back to the last version that was verified"
 	}
-	fmt.Fprintf(&b, "  One outage; every version is verified, with a restore point of its own. If a later hop fails: %s.\n\n", where)
+	b.WriteString(wrap(one("One outage; every version is verified, with a restore point of its own. If a later hop fails: "+where+"."), "  ", "  ", width) + "\n")
 	return b.String()
 }
 
@@ -93,7 +96,7 @@ func parts(p *plan.Plan, f plan.Forecast) []part {
 	return out
 }
 
-func planSteps(p *plan.Plan, f plan.Forecast) string {
+func planSteps(p *plan.Plan, f plan.Forecast, width int) string {
 	var b strings.Builder
 	n := 0
 	for _, part := range parts(p, f) {
@@ -101,63 +104,75 @@ func planSteps(p *plan.Plan, f plan.Forecast) string {
 			continue
 		}
 		b.WriteString(heading(part.title))
-		var rows [][]string
-		phase := ""
+		var list rows
 		for _, s := range part.steps {
-			if s.Verb == plan.VerbBarrier {
-				rows = append(rows, []string{"", "", yellow.Render("── barrier"), yellow.Render(s.Title)})
+			switch {
+			case s.Verb == plan.VerbBarrier:
+				list = append(list, []string{yellow.Render(" ──"), yellow.Render("barrier"), yellow.Render(one(s.Title)), ""})
 				continue
-			}
-			if s.Class == plan.Control {
-				rows = append(rows, []string{"", "", green.Render("── milestone"), green.Render(Clean(s.Title))})
+			case s.Class == plan.Control:
+				list = append(list, []string{green.Render(" ──"), green.Render("milestone"), green.Render(one(s.Title)), ""})
 				continue
 			}
 			n++
 			as := ""
 			if s.As != "" {
-				as = faint.Render("as " + s.As)
+				as = faint.Render("as " + one(s.As))
 			}
-			ph := ""
-			if s.Phase != phase {
-				phase = s.Phase
-				ph = faint.Render(phase)
-			}
-			rows = append(rows, []string{faint.Render(fmt.Sprintf("%3d", n)), ph, s.ID, Clean(s.Title), as})
+			list = append(list, []string{faint.Render(fmt.Sprintf("%3d", n)), one(s.ID), one(s.Title), as})
 		}
-		b.WriteString(columns(" ", rows) + "\n")
+		b.WriteString(stepTable(list, width) + "\n")
 	}
 	return b.String()
 }
 
+// stepTable lays steps out; where it is narrow, their ids make room for what
+// they do.
+func stepTable(list rows, width int) string {
+	if cols, ok := list.fit(" ", 2, width); !ok || cols[2] < min(list.widths()[2], 36) {
+		return table(" ", list.without(1), 1, width)
+	}
+	return table(" ", list, 2, width)
+}
+
+// planFailure says what a failure at each stage means. It must stay true for
+// every way in which users are kept out.
 func planFailure(p *plan.Plan, width int) string {
 	var b strings.Builder
 	b.WriteString(heading("If something fails, or you cancel"))
-	say := func(when, what string) { b.WriteString(wrap(what, "  "+when+": ", "    ", width)) }
-	say("before the outage", "nothing of the product has changed; what was unpacked is removed")
+	say := func(when, what string) { b.WriteString(wrap(one(what), "  "+when+": ", "    ", width)) }
 	_, waived := p.Waivers["backup"]
+	data := fmt.Sprintf("files, services and data are put back to %s, compared, and users are let in again", p.From)
 	switch {
 	case waived:
-		say("in the outage", "the old files are put back, but there is no restore point: data that a migration changed stays changed")
-	default:
-		say("in the outage", fmt.Sprintf("files, services and data are put back to %s, compared, and users are let in again", p.From))
+		data = "the old files are put back, but there is no restore point: data that a migration changed stays changed"
+	case p.OnFailure == "stay" && len(p.Hops) > 1:
+		data = fmt.Sprintf("files, services and data are put back to the last version that was verified, otherwise to %s, compared, and users are let in again", p.From)
 	}
-	say("after the barrier", fmt.Sprintf("users work on %s; what remains can be tried again with upkeep resume", p.To))
-	say("power cut, kill, lost connection", "the same: any upkeep command, or upkeep resume, goes on where it stopped")
+	say("before the outage", "what was unpacked is removed, and what was changed for the run is put back")
+	if p.Closed == "stopped" {
+		say("up to the barrier", data)
+		say("after the barrier", fmt.Sprintf("there is no way back within the run. If %s does not start or is not verified, the run waits for you; the restore point can be put back once it is over", p.To))
+	} else {
+		say("in the outage", data)
+		say("after the barrier", fmt.Sprintf("users work on %s; what still fails waits for you, and can be tried again", p.To))
+	}
+	say("power cut, kill, lost connection", "the run goes on where it stopped, with the next upkeep command")
 	b.WriteString("\n")
 	return b.String()
 }
 
-func planRoom(f plan.Forecast) string {
+func planRoom(f plan.Forecast, width int) string {
 	if len(f.Space) == 0 {
 		return ""
 	}
-	var rows [][]string
+	var list rows
 	for _, n := range f.Space {
 		where := n.Places[0]
 		if more := len(n.Places) - 1; more > 0 {
 			where += fmt.Sprintf(" and %d more on its volume", more)
 		}
-		rows = append(rows, []string{Clean(where), "needs " + plan.Size(n.Bytes), "of " + plan.Size(n.Free) + " free"})
+		list = append(list, []string{one(where), "needs " + plan.Size(n.Bytes), "of " + plan.Size(n.Free) + " free"})
 	}
-	return heading("Room") + columns("  ", rows) + "\n"
+	return heading("Room") + table("  ", list, 0, width) + "\n"
 }

@@ -6,14 +6,14 @@ import (
 )
 
 // Points renders restore points, a line each.
-func Points(list ...backup.Point) string {
-	var rows [][]string
+func Points(width int, list ...backup.Point) string {
+	var out rows
 	for _, p := range list {
 		if p.Broken != "" {
-			rows = append(rows, []string{p.ID, Bad(Clean(p.Broken))})
+			out = append(out, []string{one(p.ID), Bad(one(p.Broken))})
 			continue
 		}
-		rows = append(rows, []string{p.ID, Clean(p.About.Version), plan.Size(p.Size()), string(p.Consistency), p.Made.Local().Format("2006-01-02 15:04"), faint.Render(Clean(p.About.Note))})
+		out = append(out, []string{one(p.ID), one(p.About.Version), plan.Size(p.Size()), string(p.Consistency), p.Made.Local().Format("2006-01-02 15:04"), faint.Render(one(p.About.Note))})
 	}
-	return columns("  ", rows)
+	return table("  ", out, 5, width)
 }

@@ -25,65 +25,95 @@ type Outcome struct {
 // it took, where things are, what to do next.
 func Result(o Outcome, width int) string {
 	var b strings.Builder
-	switch {
+	head := func(mark, text string) { b.WriteString(wrap(bold.Render(one(text)), mark+" ", "  ", width)) }
+	product := o.Plan.Product
+	switch closed := o.State.Closed; {
 	case o.Waiting != nil:
 		b.WriteString(waiting(o, width))
-	case o.State.Closed == nil:
-		fmt.Fprintf(&b, "%s\n", Running(fmt.Sprintf("run %s goes on", o.ID)))
-	case o.State.Closed.Result == run.ResultOld:
+	case closed == nil:
+		head(blue.Render("▸"), fmt.Sprintf("run %s goes on", o.ID))
+	case closed.Result == run.ResultOld:
 		b.WriteString(reason(o, width))
-		b.WriteString(Back(bold.Render(fmt.Sprintf("%s is back on %s, exactly as it was", Clean(o.Plan.Product), o.State.Closed.Version))) + "\n")
-	case o.State.Closed.Result == run.ResultMilestone:
+		if left := remains(o); len(left) > 0 {
+			head(yellow.Render("↩"), fmt.Sprintf("%s is back on %s, all but this:", product, closed.Version))
+			for _, l := range left {
+				b.WriteString(wrap(one(l), "  - ", "    ", width))
+			}
+			break
+		}
+		head(yellow.Render("↩"), fmt.Sprintf("%s is back on %s, exactly as it was", product, closed.Version))
+	case closed.Result == run.ResultMilestone:
 		b.WriteString(reason(o, width))
-		b.WriteString(Good(bold.Render(fmt.Sprintf("%s is on %s, verified and open", Clean(o.Plan.Product), o.State.Closed.Version))) + "\n")
-	case len(o.State.Closed.Work) > 0:
-		b.WriteString(Careful(bold.Render(fmt.Sprintf("%s is on %s, verified and open; work remains", Clean(o.Plan.Product), o.State.Closed.Version))) + "\n")
-		for _, id := range o.State.Closed.Work {
-			b.WriteString(wrap(Clean(o.State.Step(id).Last.Error), "    "+id+": ", "      ", width))
+		head(green.Render("✓"), fmt.Sprintf("%s is on %s, verified and open", product, closed.Version))
+	case len(closed.Work) > 0:
+		head(yellow.Render("!"), fmt.Sprintf("%s is on %s, verified and open; work remains", product, closed.Version))
+		for _, id := range closed.Work {
+			b.WriteString(wrap(one(id+": "+o.State.Step(id).Last.Error), "  - ", "    ", width))
 		}
 	default:
-		b.WriteString(Good(bold.Render(fmt.Sprintf("%s is on %s, verified", Clean(o.Plan.Product), o.State.Closed.Version))) + "\n")
+		head(green.Render("✓"), fmt.Sprintf("%s is on %s, verified", product, closed.Version))
 	}
-	b.WriteString("\n" + columns("  ", facts(o)))
+	b.WriteString("\n" + table("  ", facts(o), 1, width))
 	return b.String()
 }
 
-func facts(o Outcome) [][]string {
-	end := o.Now
-	if o.State.Closed != nil {
-		end = o.State.ClosedAt
+// remains lists what a way back has left as it was not: steps that nothing
+// takes back, and those that a person vouched for.
+func remains(o Outcome) []string {
+	var out []string
+	for _, s := range o.Plan.Steps {
+		switch st := o.State.Steps[s.ID]; {
+		case st == nil || !st.Touched:
+		case s.Undo == "none":
+			out = append(out, fmt.Sprintf("%s (%s): nothing takes it back", s.Title, s.ID))
+		case st.Status == run.Undone && !st.Last.OK:
+			out = append(out, fmt.Sprintf("%s (%s): a person vouched for it", s.Title, s.ID))
+		}
 	}
-	took := Duration(end.Sub(o.State.OpenedAt))
+	return out
+}
+
+func facts(o Outcome) rows {
+	took := Duration(o.Now.Sub(o.State.OpenedAt)) + " so far"
+	if o.State.Closed != nil {
+		took = Duration(o.State.ClosedAt.Sub(o.State.OpenedAt))
+	}
 	outage := "none"
 	if d := o.State.Outage(o.Now); d > 0 {
 		outage = Duration(d)
+		if o.State.Closed == nil {
+			outage += " so far"
+		}
 		if o.Forecast > 0 {
 			outage += faint.Render(" (forecast " + Duration(o.Forecast) + ")")
 		}
 	}
-	rows := [][]string{{faint.Render("run"), fmt.Sprintf("%s, %s → %s, took %s", o.ID, o.Plan.From, o.Plan.To, took)}, {faint.Render("outage"), outage}}
+	list := rows{{faint.Render("run"), fmt.Sprintf("%s, %s", o.ID, way(o.Plan.From, o.Plan.To))}, {faint.Render("time"), took}, {faint.Render("outage"), outage}}
 	for _, p := range o.Points {
-		rows = append(rows, []string{faint.Render("restore point"), p})
+		list = append(list, []string{faint.Render("restore point"), one(p)})
 	}
-	rows = append(rows, []string{faint.Render("log"), o.Command + " runs log " + o.ID})
-	for _, n := range next(o) {
-		rows = append(rows, []string{faint.Render("next"), n})
+	list = append(list, []string{faint.Render("log"), one(o.Command + " runs log " + o.ID)})
+	if n := next(o); n != "" {
+		list = append(list, []string{faint.Render("next"), one(n)})
 	}
-	return rows
+	return list
 }
 
-func next(o Outcome) []string {
-	switch {
+// next is what to do after this screen; empty when the screen says it above.
+func next(o Outcome) string {
+	switch closed := o.State.Closed; {
 	case o.Waiting != nil:
-		return nil
-	case o.State.Closed == nil:
-		return []string{o.Command + " resume"}
-	case o.State.Closed.Result == run.ResultOld:
-		return []string{"mend what the reason names, then " + o.Command + " upgrade again"}
-	case len(o.State.Closed.Work) > 0:
-		return []string{"see the log for what remains"}
+		return ""
+	case closed == nil:
+		return o.Command + " resume"
+	case closed.Result == run.ResultOld && o.State.Why != nil && o.State.Why.By != "plan":
+		return o.Command + " upgrade, when you want it again"
+	case closed.Result != run.ResultNew:
+		return "mend what the reason names, then " + o.Command + " upgrade again"
+	case len(closed.Work) > 0:
+		return "see to what remains: the run does not try it again"
 	}
-	return []string{o.Command + " status"}
+	return o.Command + " status"
 }
 
 // reason says first why a run went back.
@@ -93,24 +123,15 @@ func reason(o Outcome, width int) string {
 		return ""
 	}
 	if why.By != "plan" {
-		return wrap(Clean(fmt.Sprintf("%s cancelled it: %s", why.By, why.Why)), red.Render("✗")+" ", "  ", width)
+		return wrap(one(fmt.Sprintf("%s cancelled it: %s", why.By, why.Why)), red.Render("✗")+" ", "  ", width)
 	}
 	step, _ := o.Plan.Find(why.Step)
 	first := fmt.Sprintf("the upgrade failed at step %s (%s)", why.Step, step.Title)
-	text := wrap(Clean(first), red.Render("✗")+" ", "  ", width) + Wrap(why.Why, "    ", width)
+	text := wrap(one(first), red.Render("✗")+" ", "  ", width) + Wrap(why.Why, "    ", width)
 	if now := o.State.Step(why.Step).Last.Now; now != "" {
-		text += wrap(Clean(now), "  → ", "    ", width)
+		text += wrap(one(now), "  → ", "    ", width)
 	}
 	return text
-}
-
-// lines indents a text of several lines and makes it safe.
-func lines(text, indent string) string {
-	var b strings.Builder
-	for l := range strings.Lines(text) {
-		b.WriteString(indent + Clean(strings.TrimRight(l, "\n")) + "\n")
-	}
-	return b.String()
 }
 
 // waiting says what a person must decide, and what each choice means.
@@ -118,21 +139,33 @@ func waiting(o Outcome, width int) string {
 	var b strings.Builder
 	s := o.Waiting.Step
 	st := o.State.Step(s.ID)
-	b.WriteString(Careful(bold.Render(fmt.Sprintf("run %s waits for your decision at step %s", o.ID, s.ID))) + "\n")
-	b.WriteString(wrap(Clean(s.Title), "  ", "  ", width))
+	b.WriteString(wrap(bold.Render(one(fmt.Sprintf("run %s waits for your decision at step %s", o.ID, s.ID))), yellow.Render("!")+" ", "  ", width))
+	b.WriteString(wrap(one(s.Title), "  ", "  ", width))
 	b.WriteString(Wrap(st.Last.Error, "    ", width))
 	if st.Last.Evidence != "" && !strings.Contains(st.Last.Error, st.Last.Evidence) {
-		b.WriteString(wrap(Clean("seen: "+st.Last.Evidence), "    ", "    ", width))
+		b.WriteString(wrap(one("seen: "+st.Last.Evidence), "    ", "    ", width))
 	}
 	if st.Last.Now != "" {
-		b.WriteString(wrap(Clean(st.Last.Now), "  → ", "    ", width))
+		b.WriteString(wrap(one(st.Last.Now), "  → ", "    ", width))
 	}
-	b.WriteString("\n")
+	b.WriteString("\n" + wrap(one(users(o)), "  ", "  ", width) + "\n")
 	for _, c := range o.Waiting.Choices {
-		b.WriteString(fmt.Sprintf("  %s\n", bold.Render(Command(o, c))))
-		b.WriteString(wrap(Meaning(o.State, s, c), "      ", "      ", width))
+		b.WriteString(wrap(bold.Render(one(Command(o, c))), "  ", "    ", width))
+		b.WriteString(wrap(one(Meaning(o.State, s, c)), "      ", "      ", width))
 	}
 	return b.String()
+}
+
+// users says what the product's users notice meanwhile.
+func users(o Outcome) string {
+	d := o.State.Outage(o.Now)
+	switch {
+	case d == 0:
+		return "Users are served meanwhile."
+	case !o.State.Out():
+		return "Users are served again."
+	}
+	return fmt.Sprintf("Users have not been served for %s. Everything stays as it is until you decide.", Duration(d))
 }
 
 // Command is the line that makes a choice.

@@ -6,9 +6,7 @@ package show
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
 
 	"charm.land/lipgloss/v2"
 
@@ -65,76 +63,6 @@ func Clock(d time.Duration) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// Clean makes a text safe for a terminal: control characters, line and
-// paragraph separators, and what turns the direction of writing become spaces,
-// so that no log line or product name can move the cursor or hide a line.
-// Bytes that are no UTF-8 become the replacement character.
-func Clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == 0x2028 || r == 0x2029 {
-			return ' '
-		}
-		return r
-	}, text)
-}
-
-// columns lays rows out in columns, two spaces apart. The last column is as
-// wide as it is.
-func columns(indent string, rows [][]string) string {
-	var width []int
-	for _, row := range rows {
-		for i, cell := range row {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], lipgloss.Width(cell))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		line := indent
-		for i, cell := range row {
-			line += cell
-			if i < len(row)-1 {
-				line += strings.Repeat(" ", width[i]-lipgloss.Width(cell)+2)
-			}
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
-}
-
-// Wrap makes a text of several lines safe and breaks it at spaces; every line
-// is indented.
-func Wrap(text, indent string, width int) string {
-	var b strings.Builder
-	for l := range strings.Lines(text) {
-		b.WriteString(wrap(Clean(l), indent, indent, width))
-	}
-	return b.String()
-}
-
-// wrap breaks a text at spaces, so that no line is longer than width; further
-// lines are indented.
-func wrap(text, first, rest string, width int) string {
-	var b strings.Builder
-	line := first
-	empty := true
-	for _, word := range strings.Fields(text) {
-		if !empty && lipgloss.Width(line)+1+lipgloss.Width(word) > width {
-			b.WriteString(line + "\n")
-			line, empty = rest, true
-		}
-		if !empty {
-			line += " "
-		}
-		line += word
-		empty = false
-	}
-	b.WriteString(line + "\n")
-	return b.String()
 }
 
 // Blue and Yellow colour what is under way, and what goes back.

@@ -13,24 +13,24 @@ import (
 
 // UpToDate says that there is nothing to do.
 func UpToDate(product, version string) string {
-	return Good(fmt.Sprintf("%s is up to date: %s", Clean(product), Clean(version))) + "\n"
+	return Good(fmt.Sprintf("%s is up to date: %s", one(product), one(version))) + "\n"
 }
 
 // Detached says that the person stopped watching, and what she can do.
-func Detached(id, command string) string {
-	return "\n" + Running(fmt.Sprintf("run %s goes on without this terminal", id)) + "\n\n" + columns("  ", [][]string{
+func Detached(id, command string, width int) string {
+	return "\n" + wrap(fmt.Sprintf("run %s goes on without this terminal", id), blue.Render("▸")+" ", "  ", width) + "\n" + table("  ", rows{
 		{faint.Render("watch again"), command + " resume"},
 		{faint.Render("undo it"), command + " cancel"},
 		{faint.Render("where it is"), command + " status"},
-	})
+	}, 1, width)
 }
 
 // Refusal says why no plan is made.
 func Refusal(r *plan.Refusal, width int) string {
 	var b strings.Builder
-	b.WriteString(Bad(bold.Render("the upgrade cannot start; nothing was changed")) + "\n")
+	b.WriteString(wrap(bold.Render("the upgrade cannot start; nothing was changed"), red.Render("✗")+" ", "  ", width))
 	for _, reason := range r.Reasons {
-		b.WriteString(wrap(Clean(reason), "  - ", "    ", width))
+		b.WriteString(wrap(one(reason), "  - ", "    ", width))
 	}
 	return b.String()
 }
@@ -41,21 +41,21 @@ func CleanLines(text string) string {
 }
 
 // Status renders where an installation is.
-func Status(s manage.Status, command string, width int) string {
+func Status(s manage.Status, command string, now time.Time, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s\n\n", bold.Render(Clean(s.Product)), faint.Render(Clean(s.Document)))
+	b.WriteString(table("", rows{{bold.Render(one(s.Product)), faint.Render(one(s.Document))}}, 1, width) + "\n")
 	if s.Open != nil {
-		b.WriteString(openRun(s, command, width) + "\n")
+		b.WriteString(openRun(s, command, now, width) + "\n")
 	}
-	var rows [][]string
+	var list rows
 	for _, i := range s.Record {
-		rows = append(rows, []string{Clean(i.Component), Clean(i.Version), faint.Render("as the last run left it")})
+		list = append(list, []string{one(i.Component), one(i.Version)})
 	}
-	if len(rows) > 0 {
-		b.WriteString(heading("Installed") + columns("  ", rows) + "\n")
+	if len(list) > 0 {
+		b.WriteString(heading("Installed, as the last run left it") + table("  ", list, 1, width) + "\n")
 	}
 	if s.Last != nil {
-		b.WriteString(heading("Last run") + columns("  ", [][]string{RunRow(*s.Last)}) + "\n")
+		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")
 	}
 	if s.Open == nil && s.Last == nil {
 		b.WriteString("  No upgrade was run with Upkeep yet.\n\n")
@@ -64,24 +64,28 @@ func Status(s manage.Status, command string, width int) string {
 		b.WriteString(wrap((&manage.RestoringError{Point: s.Restoring}).Error(), yellow.Render("!")+" ", "  ", width))
 	}
 	for _, m := range s.Modes {
-		b.WriteString(Careful(fmt.Sprintf("%s mode is on, and no run is open: %s mode normal ends it", m, command)) + "\n")
+		b.WriteString(wrap(one(fmt.Sprintf("%s mode is on, and no run is open: %s mode normal ends it", m, command)), yellow.Render("!")+" ", "  ", width))
 	}
 	return b.String()
 }
 
-func openRun(s manage.Status, command string, width int) string {
+func openRun(s manage.Status, command string, now time.Time, width int) string {
 	r := s.Open
 	switch {
 	case r.Waiting != nil:
-		return Result(Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Command: command, Now: time.Now()}, width)
+		return Result(Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Command: command, Now: now}, width)
 	case r.Engine != 0:
 		at := ""
 		if a := run.Next(r.State); a.Step.ID != "" {
 			at = ", at " + a.Step.ID
 		}
-		return Running(fmt.Sprintf("run %s is under way (process %d, by %s)%s: %s resume watches it", r.ID, r.Engine, Clean(r.By), at, command)) + "\n"
+		return wrap(one(fmt.Sprintf("run %s is under way (process %d, by %s)%s: %s resume watches it", r.ID, r.Engine, r.By, at, command)), blue.Render("▸")+" ", "  ", width)
 	}
-	return Careful(bold.Render(fmt.Sprintf("run %s was interrupted", r.ID))) + fmt.Sprintf("\n    nothing is lost: %s resume goes on where it stopped, %s back undoes it\n", command, command)
+	what := fmt.Sprintf("nothing is lost: %s resume goes on where it stopped", command)
+	if !r.State.Barrier && r.State.Mode != run.Backing {
+		what += fmt.Sprintf(", %s back undoes it", command)
+	}
+	return wrap(bold.Render(fmt.Sprintf("run %s was interrupted", r.ID)), yellow.Render("!")+" ", "  ", width) + wrap(one(what), "    ", "    ", width)
 }
 
 // RunRow is one line of the history.
@@ -89,50 +93,53 @@ func RunRow(r journal.Run) []string {
 	result := Running("open")
 	switch r.Result {
 	case run.ResultNew:
-		result = Good("on " + r.Version)
+		result = Good("on " + one(r.Version))
 		if r.Work > 0 {
-			result = Careful("on " + r.Version + ", work remains")
+			result = Careful("on " + one(r.Version) + ", work remains")
 		}
 	case run.ResultOld:
-		result = Back("back on " + r.Version)
+		result = Back("back on " + one(r.Version))
 	case run.ResultMilestone:
-		result = Careful("stayed at " + r.Version)
+		result = Careful("stayed at " + one(r.Version))
 	}
 	outage := ""
 	if r.Outage > 0 {
 		outage = "outage " + Duration(r.Outage)
 	}
-	return []string{r.ID, Clean(r.From) + " → " + Clean(r.To), result, r.Opened.Local().Format("2006-01-02 15:04"), outage, faint.Render("by " + Clean(r.By))}
+	return []string{r.ID, one(r.From) + " → " + one(r.To), result, r.Opened.Local().Format("2006-01-02 15:04"), outage, faint.Render("by " + one(r.By))}
 }
 
 // Runs renders the history, latest first.
-func Runs(rs []journal.Run) string {
+func Runs(rs []journal.Run, width int) string {
 	if len(rs) == 0 {
 		return "No upgrade was run with Upkeep yet.\n"
 	}
-	var rows [][]string
+	var list rows
 	for _, r := range rs {
-		rows = append(rows, RunRow(r))
+		list = append(list, RunRow(r))
 	}
-	return columns("", rows)
+	return table("", list, 99, width)
 }
 
 // Run renders one run with its steps and how long each took.
-func Run(r *manage.Run) string {
+func Run(r *manage.Run, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", columns("", [][]string{RunRow(r.Run)}))
-	var rows [][]string
+	b.WriteString(table("", rows{RunRow(r.Run)}, 99, width) + "\n")
+	if closed := r.State.Closed; closed != nil && closed.Result != run.ResultNew {
+		b.WriteString(reason(Outcome{Plan: r.Plan, State: r.State}, width) + "\n")
+	}
+	var list rows
 	for _, s := range r.Plan.Steps {
-		rows = append(rows, stepRow(s, r.State))
+		list = append(list, stepRow(s, r.State))
 	}
 	for _, m := range r.Plan.Milestones {
 		for _, s := range m.Landing {
 			if st := r.State.Steps[s.ID]; st != nil && st.Status != run.Pending {
-				rows = append(rows, stepRow(s, r.State))
+				list = append(list, stepRow(s, r.State))
 			}
 		}
 	}
-	b.WriteString(columns("  ", rows))
+	b.WriteString(stepTable(list, width))
 	return b.String()
 }
 
@@ -145,11 +152,11 @@ func stepRow(s plan.Step, state *run.State) []string {
 	if st.Last.Took > 0 {
 		took = faint.Render(Duration(st.Last.Took))
 	}
-	note := ""
-	if !st.Last.OK && st.Last.Error != "" {
-		note = Clean(strings.SplitN(st.Last.Error, "\n", 2)[0])
+	title := s.Title
+	if first, _, _ := strings.Cut(st.Last.Error, "\n"); !st.Last.OK && first != "" {
+		title += " — " + first
 	}
-	return []string{mark(st.Status), s.ID, Clean(s.Title), took, note}
+	return []string{mark(st.Status), one(s.ID), one(title), took}
 }
 
 func mark(s run.Status) string {
