@@ -28,6 +28,7 @@ type PG struct {
 	Account  Account // under whom it runs
 
 	dir   string
+	opts  PGOptions
 	cmd   *exec.Cmd
 	done  chan error // closed when the server has ended
 	watch *watcher
@@ -73,11 +74,11 @@ func StartPG(ctx context.Context, opts PGOptions) (*PG, error) {
 	}
 	var secret [16]byte
 	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-	pg := &PG{User: "lab", Password: "pw-" + hex.EncodeToString(secret[:]), Bin: bin, Log: filepath.Join(dir, "log"), Account: account, dir: dir}
+	pg := &PG{opts: opts, User: "lab", Password: "pw-" + hex.EncodeToString(secret[:]), Bin: bin, Log: filepath.Join(dir, "log"), Account: account, dir: dir}
 	if err := pg.initdb(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := pg.start(ctx, opts); err != nil {
+	if err := pg.start(ctx); err != nil {
 		return nil, errors.Join(err, pg.Stop())
 	}
 	return pg, nil
@@ -106,13 +107,13 @@ func (pg *PG) initdb(ctx context.Context) error {
 // A free port may be taken by another before the server has it.
 const pgStartTries = 5
 
-func (pg *PG) start(ctx context.Context, opts PGOptions) error {
+func (pg *PG) start(ctx context.Context) error {
 	var err error
 	for range pgStartTries {
 		if pg.Port, err = freePort(); err != nil {
 			return err
 		}
-		if err = pg.startOn(ctx, opts); err == nil {
+		if err = pg.startOn(ctx); err == nil {
 			return nil
 		}
 		if !strings.Contains(pg.logTail(), "Address already in use") {
@@ -122,14 +123,14 @@ func (pg *PG) start(ctx context.Context, opts PGOptions) error {
 	return err
 }
 
-func (pg *PG) startOn(ctx context.Context, opts PGOptions) error {
+func (pg *PG) startOn(ctx context.Context) error {
 	log, err := os.OpenFile(pg.Log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("cannot open the server's log: %w", err)
 	}
 	defer log.Close()
 	args := []string{"-D", filepath.Join(pg.dir, "data"), "-p", strconv.Itoa(pg.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="}
-	if !opts.Fsync {
+	if !pg.opts.Fsync {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
 	pg.cmd = exec.Command(filepath.Join(pg.Bin, "postgres"), args...)
@@ -165,13 +166,20 @@ func (pg *PG) ready(ctx context.Context) error {
 
 // Stop ends the server, by the pid that it was started with, and removes its
 // data. It may be called again.
-func (pg *PG) Stop() error {
+func (pg *PG) Stop() error { return errors.Join(pg.Halt(), os.RemoveAll(pg.dir)) }
+
+// Halt ends the server and keeps its data: every session is cut off, and
+// nobody is answered until Again.
+func (pg *PG) Halt() error {
 	err := pg.halt()
 	if pg.watch != nil {
 		err = errors.Join(err, pg.watch.release())
 	}
-	return errors.Join(err, os.RemoveAll(pg.dir))
+	return err
 }
+
+// Again starts a halted server on its data and its port.
+func (pg *PG) Again(ctx context.Context) error { return pg.startOn(ctx) }
 
 func (pg *PG) halt() error {
 	if pg.cmd == nil || pg.cmd.Process == nil {
