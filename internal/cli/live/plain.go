@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
@@ -48,23 +52,20 @@ func bar(width int, fraction float64, back bool) string {
 	return show.Blue(text[:full*len("━")]) + show.Faint(text[full*len("━"):])
 }
 
-// status is the moving part: bar, step n of m, phase, elapsed, expected end,
-// and the last line of the step.
-func (t *Track) status(now time.Time, width int) string {
+// Status is the moving part: bar, step n of m, phase, elapsed, expected end,
+// and the last line of the step. What finds no room is left out, last first.
+func (t *Track) Status(now time.Time, width int) string {
 	n, m := t.Position()
 	what := fmt.Sprintf("step %d of %d", n, m)
 	if t.Back {
 		what = fmt.Sprintf("back, %d left", n)
 	}
-	head := fmt.Sprintf("%s · %s · %s", what, t.Current.Phase, show.Clock(now.Sub(t.Began)))
-	if left, ok := t.Left(now); ok {
-		if left < time.Second {
-			head += " · nearly done"
-		} else {
-			head += fmt.Sprintf(" · about %s left, %s", show.Duration(left.Round(time.Second)), now.Add(left).Local().Format("15:04:05"))
-		}
+	head := []string{what, t.Current.Phase, show.Clock(now.Sub(t.Began))}
+	if left, ok := t.Left(now); ok && left < time.Second {
+		head = append(head, "nearly done")
+	} else if ok {
+		head = append(head, fmt.Sprintf("about %s left", show.Duration(left.Round(time.Second))), now.Add(left).Local().Format("15:04:05"))
 	}
-	title := Title(t.Current, t.Dir)
 	line := ""
 	if t.Prog != nil && t.Prog.Total > 0 {
 		line = fmt.Sprintf("%d of %d %s", t.Prog.Done, t.Prog.Total, t.Prog.Unit)
@@ -73,16 +74,31 @@ func (t *Track) status(now time.Time, width int) string {
 		}
 	}
 	if t.Line != "" {
-		line = show.Clean(t.Line)
+		line = t.Line
 	}
-	return fmt.Sprintf("%s %s\n%s\n%s", bar(min(30, max(10, width-50)), t.Fraction(now), t.Back), head,
-		show.Running(clip(title, width-2)), show.Faint(clip("  "+line, width)))
+	size := min(30, max(10, width-60))
+	return fmt.Sprintf("%s %s\n%s\n%s", bar(size, t.Fraction(now), t.Back), fit(head, width-size-1),
+		show.Running(clip(Title(t.Current, t.Dir), width-2)), show.Faint(strings.TrimRight(clip("  "+show.Clean(line), width), " ")))
 }
 
-func clip(text string, width int) string {
-	r := []rune(text)
-	if width > 1 && len(r) > width {
-		return string(r[:width-1]) + "…"
+// fit joins as many parts as there is room for.
+func fit(parts []string, width int) string {
+	text := ""
+	for i, p := range parts {
+		switch {
+		case p == "":
+			continue
+		case i > 0 && lipgloss.Width(text)+3+lipgloss.Width(p) > width:
+			return text
+		case text != "":
+			text += " · "
+		}
+		text += p
 	}
-	return text
+	return clip(text, width)
+}
+
+// clip cuts a text to width columns.
+func clip(text string, width int) string {
+	return ansi.Truncate(text, max(1, width), "…")
 }

@@ -41,7 +41,7 @@ func (s *shared) apply(e manage.Event) string {
 func (s *shared) status(now time.Time, width int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.track.status(now, width)
+	return s.track.Status(now, width)
 }
 
 // screen is the model of the terminal program.
