@@ -3,6 +3,7 @@ package requirements
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -49,7 +50,7 @@ func Judge(rows []Row, tests *Tests) Report {
 			}
 			byRow[id] = append(byRow[id], t)
 		}
-		if len(ids) > 0 && t.Verdict == Failed {
+		if t.Verdict == Failed && (len(ids) > 0 || died(t, tests)) {
 			rep.Failed = append(rep.Failed, t)
 		}
 	}
@@ -57,6 +58,16 @@ func Judge(rows []Row, tests *Tests) Report {
 		rep.Lines = append(rep.Lines, judge(r, byRow[r.ID]))
 	}
 	return rep
+}
+
+var table = regexp.MustCompile(Pattern)
+
+// died says that a table test has failed by itself and not by one of its
+// cases: then some of them may never have run.
+func died(t *Test, tests *Tests) bool {
+	return table.MatchString(t.Name) && !slices.ContainsFunc(tests.All, func(c *Test) bool {
+		return c.Verdict == Failed && strings.HasPrefix(c.Name, t.Name+"/")
+	})
 }
 
 func judge(r Row, tests []*Test) Line {

@@ -46,6 +46,8 @@ func TestReport(t *testing.T) {
 			"S1-1 open (TestA_S1_1 failed)\nS1-2 open\n! TestA_S1_1 failed\n0 of 2 proven, 0 by stand-in\n"},
 		{"a table", stream("run TestT_S1", "run TestT_S1/S1_1", "run TestT_S1/S1_2", "pass TestT_S1/S1_1", "fail TestT_S1/S1_2", "fail TestT_S1"), false,
 			"S1-1 proven TestT_S1/S1_1\nS1-2 open (TestT_S1/S1_2 failed)\n! TestT_S1/S1_2 failed\n1 of 2 proven, 0 by stand-in\n"},
+		{"a table that dies before its cases", stream("run TestT_S1", "fail TestT_S1", "fail"), false,
+			"S1-1 open\nS1-2 open\n! TestT_S1 failed\n0 of 2 proven, 0 by stand-in\n"},
 		{"no such row", stream("pass TestA_S1_99"), false,
 			"S1-1 open\nS1-2 open\n! TestA_S1_99 names S1-99, and there is no such row\n0 of 2 proven, 0 by stand-in\n"},
 		{"does not build", `{"ImportPath":"p","Action":"build-output","Output":"p.go:1: no\n"}` + "\n" + stream("fail"), false,
