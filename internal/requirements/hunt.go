@@ -22,8 +22,10 @@ type Hunt struct {
 	Example  string        // only below this folder of the examples; all otherwise
 	Rows     []string      // only tests that name one of these; all otherwise
 
-	// Test runs one test or subtest, by its name, on a folder of examples.
-	Test func(ctx context.Context, name, examples string) Verdict
+	// Test runs one top-level test with its cases on a folder of examples, and
+	// gives how each that ran has ended, by its whole name. A test that did not
+	// come to its end is not in it; failed says that the whole did not pass.
+	Test func(ctx context.Context, top, examples string) (ended map[string]Verdict, failed bool)
 	// Log tells what is under way.
 	Log func(format string, a ...any)
 }
@@ -139,8 +141,9 @@ func (h *Hunt) try(ctx context.Context, j job, examples string, rows map[string]
 		return nil, fmt.Errorf("cannot write the copy of an example: %w", err)
 	}
 	f := &Find{File: j.file, Mutant: j.mutant}
+	verdicts := h.verdicts(ctx, j.tests, examples)
 	for _, t := range j.tests {
-		if h.Test(ctx, t, examples) == Failed {
+		if verdicts[t] == Failed {
 			f.Tests = append(f.Tests, t)
 			f.Noticed = append(f.Noticed, rows[t]...)
 		}
@@ -153,6 +156,30 @@ func (h *Hunt) try(ctx context.Context, j job, examples string, rows map[string]
 	return f, context.Cause(ctx)
 }
 
+// verdicts runs tests and cases, each top-level test once. What never came to
+// its end has failed where the whole has, and was skipped otherwise.
+func (h *Hunt) verdicts(ctx context.Context, names []string, examples string) map[string]Verdict {
+	out := map[string]Verdict{}
+	ran := map[string]map[string]Verdict{}
+	failed := map[string]bool{}
+	for _, name := range names {
+		top, _, _ := strings.Cut(name, "/")
+		if ran[top] == nil {
+			ran[top], failed[top] = h.Test(ctx, top, examples)
+		}
+		v, ended := ran[top][name]
+		switch {
+		case ended:
+			out[name] = v
+		case failed[top]:
+			out[name] = Failed
+		default:
+			out[name] = Skipped
+		}
+	}
+	return out
+}
+
 // sound gives the tests that pass on the unchanged examples.
 func (h *Hunt) sound(ctx context.Context, rows map[string][]string, c *Catch) []string {
 	var names []string
@@ -163,8 +190,9 @@ func (h *Hunt) sound(ctx context.Context, rows map[string][]string, c *Catch) []
 	}
 	slices.Sort(names)
 	var good []string
+	verdicts := h.verdicts(ctx, names, h.Examples)
 	for _, name := range names {
-		switch v := h.Test(ctx, name, h.Examples); v {
+		switch verdicts[name] {
 		case Passed:
 			good = append(good, name)
 		case Skipped:
@@ -172,8 +200,8 @@ func (h *Hunt) sound(ctx context.Context, rows map[string][]string, c *Catch) []
 		default:
 			c.Flawed = append(c.Flawed, name)
 		}
-		h.Log("%s on the unchanged examples: done", name)
 	}
+	h.Log("%d of %d tests pass on the unchanged examples", len(good), len(names))
 	return good
 }
 

@@ -52,14 +52,26 @@ func TestHunt(t *testing.T) {
 		"TestBlind_S1_3":  func(string) Verdict { return Passed },
 		"TestFlawed_S1_4": func(string) Verdict { return Failed },
 		"TestSkip_S1_5":   func(string) Verdict { return Skipped },
+		"TestTable_S1":    wants("a/upkeep.yaml", "two: 2"),
 	}
-	rows := map[string][]string{}
+	rows := map[string][]string{"TestTable_S1/S1_6": {"S1-6"}, "TestTable_S1/S1_7": {"S1-7"}}
 	for name := range tests {
-		rows[name], _ = Named(name)
+		if ids, _ := Named(name); len(ids) > 0 {
+			rows[name] = ids
+		}
 	}
 	dir := examples(t, map[string]string{"a/upkeep.yaml": "one: 1\ntwo: 2\n", "b/upkeep.yaml": "x: 1\nw: 2\n", "a/other.txt": "z"})
 	h := &Hunt{Examples: dir, Work: t.TempDir(), Parallel: 2, Log: t.Logf,
-		Test: func(_ context.Context, name, examples string) Verdict { return tests[name](examples) }}
+		Test: func(_ context.Context, top, examples string) (map[string]Verdict, bool) {
+			v := tests[top](examples)
+			if top == "TestTable_S1" {
+				if v == Failed { // it dies before its second case
+					return map[string]Verdict{top: v, "TestTable_S1/S1_6": Passed}, true
+				}
+				return map[string]Verdict{top: v, "TestTable_S1/S1_6": Passed, "TestTable_S1/S1_7": Passed}, false
+			}
+			return map[string]Verdict{top: v}, v == Failed
+		}}
 	c, err := h.Run(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
@@ -71,13 +83,13 @@ func TestHunt(t *testing.T) {
 	want := `a/upkeep.yaml:1: one: 1
     S1-1
 a/upkeep.yaml:2: two: 2
-    nothing noticed
+    S1-7
 documents that no test reads: b/upkeep.yaml
 tests that were skipped: TestSkip_S1_5
 tests that fail on the unchanged examples: TestFlawed_S1_4
-rows whose tests read no document of the examples: S1-3
+rows whose tests read no document of the examples: S1-3 S1-6
 rows that no removed line turned red: S1-2
-2 lines taken away, 0 left untried; 2 rows noticed none
+2 lines taken away, 0 left untried; 3 rows noticed none
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
@@ -94,10 +106,11 @@ func TestHuntIsBounded(t *testing.T) {
 	ran := map[string]int{}
 	hunt := func() *Hunt {
 		clear(ran)
-		return &Hunt{Examples: dir, Work: t.TempDir(), Parallel: 1, Log: t.Logf, Test: func(_ context.Context, name, examples string) Verdict {
+		return &Hunt{Examples: dir, Work: t.TempDir(), Parallel: 1, Log: t.Logf, Test: func(_ context.Context, name, examples string) (map[string]Verdict, bool) {
 			ran[name]++
 			file := map[string]string{"TestA_S1_1": "a/upkeep.yaml", "TestB_S1_2": "b/upkeep.yaml"}[name]
-			return wants(file, "one")(examples)
+			v := wants(file, "one")(examples)
+			return map[string]Verdict{name: v}, v == Failed
 		}}
 	}
 	h := hunt()
@@ -155,16 +168,17 @@ func TestBinary_S(t *testing.T) {
 		t.Error(diff)
 	}
 	for examples, want := range map[string]Verdict{"fail": Failed, "skip": Skipped, "pass": Passed} {
-		if got := b.Test(t.Context(), name, examples); got != want {
-			t.Errorf("%s: %s", examples, got)
+		ended, failed := b.Test(t.Context(), "TestBinary_S", examples)
+		if ended[name] != want || failed != (want == Failed) {
+			t.Errorf("%s: %v, failed %v", examples, ended, failed)
 		}
 	}
-	if got := b.Test(t.Context(), "TestBinary_S/none_S1_3", "pass"); got == Passed {
-		t.Error("a test that is not there has passed")
+	if ended, failed := b.Test(t.Context(), "TestNone_S1_3", "pass"); len(ended) > 0 || failed {
+		t.Errorf("a test that is not there: %v, failed %v", ended, failed)
 	}
 	b.Path = filepath.Join(t.TempDir(), "none")
-	if got := b.Test(t.Context(), name, "pass"); got != Failed {
-		t.Errorf("a binary that is not there: %s", got)
+	if ended, failed := b.Test(t.Context(), "TestBinary_S", "pass"); len(ended) > 0 || !failed {
+		t.Errorf("a binary that is not there: %v, failed %v", ended, failed)
 	}
 }
 

@@ -39,32 +39,28 @@ func Compile(ctx context.Context, root, folder, work string, limit time.Duration
 	return b, nil
 }
 
-// Test runs one test or subtest on a folder of examples. A test that does not
-// end within the limit has failed.
-func (b *Binary) Test(ctx context.Context, name, examples string) Verdict {
+// Test runs one top-level test with its cases on a folder of examples. What
+// does not end within the limit has failed.
+func (b *Binary) Test(ctx context.Context, top, examples string) (ended map[string]Verdict, failed bool) {
 	ctx, cancel := context.WithTimeout(ctx, b.Limit+30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, b.Path, "-test.run", only(name), "-test.v", "-test.timeout", b.Limit.String())
+	cmd := exec.CommandContext(ctx, b.Path, "-test.run", "^"+regexp.QuoteMeta(top)+"$", "-test.v", "-test.timeout", b.Limit.String())
 	cmd.Dir = b.Dir
 	cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1", "UPKEEP_EXAMPLES="+examples, "UPKEEP_BIN="+b.Upkeep)
 	cmd.WaitDelay = 5 * time.Second // children that keep the output open
 	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil:
-		return Failed
-	case bytes.Contains(out, []byte("--- PASS: "+name+" ")):
-		return Passed
-	}
-	return Skipped
+	return verdictLines(string(out)), err != nil
 }
 
-// only is the pattern of go test that fits one test or subtest.
-func only(name string) string {
-	parts := strings.Split(name, "/")
-	for i, p := range parts {
-		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
+var verdictLine = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL|SKIP): (\S+) \(`)
+
+// verdictLines reads how tests ended from the output of go test -v.
+func verdictLines(out string) map[string]Verdict {
+	ended := map[string]Verdict{}
+	for _, m := range verdictLine.FindAllStringSubmatch(out, -1) {
+		ended[m[2]] = map[string]Verdict{"PASS": Passed, "FAIL": Failed, "SKIP": Skipped}[m[1]]
 	}
-	return strings.Join(parts, "/")
+	return ended
 }
 
 // List gives the rows of every test and subtest of the binary whose own name
