@@ -10,8 +10,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"upkeep/internal/plan"
@@ -41,8 +43,20 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	}
 	reader := h.probes.For(env.OpID)
 	list := readings(p)
+	var hope patience
 	err = Steady(ctx, env, p.Consecutive, p.Every, func(ctx context.Context) ([]string, error) {
-		return together(ctx, len(list), func(ctx context.Context, i int) (string, error) { return list[i].check(ctx, reader) })
+		var unread atomic.Bool
+		wrong, err := together(ctx, len(list), func(ctx context.Context, i int) (string, error) {
+			text, read, err := list[i].check(ctx, reader)
+			if text != "" && !read {
+				unread.Store(true)
+			}
+			return text, err
+		})
+		if err == nil && hope.over(wrong, !unread.Load(), time.Now()) {
+			err = &Unsteady{Wrong: wrong, Err: fmt.Errorf("it has read the same for %s", settled)}
+		}
+		return wrong, err
 	})
 	var not *Unsteady
 	if errors.As(err, &not) {
@@ -107,18 +121,41 @@ func Running(s plan.Service) plan.Probe {
 	return plan.Probe{Source: "service", Args: []string{s.ID}, Service: &s, Expect: []string{"running"}}
 }
 
-// check gives what is wrong; empty when nothing is.
-func (r reading) check(ctx context.Context, reader *probe.Evaluator) (string, error) {
+// settled is how long a wrong value must be read without a change before the
+// step gives up: what answers, and keeps answering the same, will not become
+// the new version, and the users wait outside. What does not answer yet has
+// the whole deadline.
+const settled = 5 * time.Second
+
+// patience watches for wrong values that do not change any more.
+type patience struct {
+	wrong []string
+	since time.Time
+}
+
+// over takes in one round and says whether waiting has become pointless. Read
+// says that every complaint is about a value, none about a silence.
+func (p *patience) over(wrong []string, read bool, now time.Time) bool {
+	if len(wrong) == 0 || !read || !slices.Equal(wrong, p.wrong) {
+		p.wrong, p.since = wrong, now
+		return false
+	}
+	return now.Sub(p.since) >= settled
+}
+
+// check gives what is wrong, empty when nothing is, and whether there was a
+// value to judge.
+func (r reading) check(ctx context.Context, reader *probe.Evaluator) (wrong string, read bool, err error) {
 	v, err := reader.Check(ctx, r.probe)
 	switch {
 	case err != nil && probe.Permanent(err):
-		return "", fmt.Errorf("cannot read the %s: %w", r.name, err)
+		return "", false, fmt.Errorf("cannot read the %s: %w", r.name, err)
 	case err != nil:
-		return fmt.Sprintf("%s: %v", r.name, err), nil
+		return fmt.Sprintf("%s: %v", r.name, err), false, nil
 	case !v.OK:
-		return fmt.Sprintf("%s reads %s, wanted is %s (%s)", r.name, v.Got, v.Want, v.Evidence), nil
+		return fmt.Sprintf("%s reads %s, wanted is %s (%s)", r.name, v.Got, v.Want, v.Evidence), true, nil
 	}
-	return "", nil
+	return "", true, nil
 }
 
 // together asks n questions side by side and gives the complaints in order.
