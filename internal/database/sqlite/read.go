@@ -25,13 +25,16 @@ type view struct {
 //
 //   - A log (-wal) with its index (-shm): the ordinary read-only way, with the
 //     index read-only too; works beside a living writer.
-//   - WAL mode without a log: nobody has it open. SQLite would make an empty log
-//     to read it, so it is opened as immutable, and read again if it was opened
-//     meanwhile. A product that opens and closes it all the time makes and removes
-//     logs all the time: then it is read like that, too.
+//   - WAL mode without a log, or with one that holds nothing: SQLite would make an
+//     empty log to read it (and read-only connections wait in vain, for ten
+//     seconds, where a crash left the log's header alone), so it is opened as
+//     immutable, and read again if it was opened meanwhile. A product that opens
+//     and closes it all the time makes and removes logs all the time: then it is
+//     read like that, too.
 //   - No WAL: the ordinary read-only way; its lock keeps writers waiting.
-//   - A crash left a journal to be rolled back, or a log without index: only a
-//     writer can read that, so a private copy is recovered and read.
+//   - A crash left a journal to be rolled back, or a log without index, or with
+//     one that it had not made yet: only a writer can read that, so a private copy
+//     is recovered and read.
 func (db *DB) look(ctx context.Context, f func(view) error) error {
 	path, err := db.path()
 	if err != nil {
@@ -49,11 +52,11 @@ func (db *DB) look(ctx context.Context, f func(view) error) error {
 
 // lookOnce says whether the file may have changed under an immutable view.
 func (db *DB) lookOnce(ctx context.Context, path string, f func(view) error) (changed bool, _ error) {
-	wal, shm := db.size(path+"-wal"), db.size(path+"-shm")
+	wal, shm := db.size(path+"-wal"), db.index(path)
 	switch {
-	case wal > 0 && shm < 0:
+	case wal > logHeader && shm < 0:
 		return false, db.copied(ctx, path, f)
-	case shm < 0:
+	case shm < 0 || wal <= logHeader:
 		logged, err := db.walMode(ctx, path)
 		if err != nil {
 			return false, err
@@ -67,7 +70,7 @@ func (db *DB) lookOnce(ctx context.Context, path string, f func(view) error) (ch
 		}
 		err = db.with(ctx, path, f, true, "mode=ro", "immutable=1")
 		after, statErr := db.config.FS.Lstat(path)
-		opened := statErr == nil && (after != before || db.size(path+"-shm") >= 0 || db.size(path+"-wal") > 0)
+		opened := statErr == nil && (after != before || db.index(path) != shm || db.size(path+"-wal") > logHeader)
 		return opened, errors.Join(statErr, ignoreIf(opened, err))
 	}
 	err := db.with(ctx, path, f, false, "mode=ro", "readonly_shm=1")
@@ -76,6 +79,22 @@ func (db *DB) lookOnce(ctx context.Context, path string, f func(view) error) (ch
 		return false, db.copied(ctx, path, f)
 	}
 	return false, err
+}
+
+// logHeader is the length of a log without content, indexPage the least that
+// its index has (sqlite.org/walformat.html).
+const (
+	logHeader = 32
+	indexPage = 32 << 10
+)
+
+// index is the size of the log's index; -1 when there is none, or an opener
+// died before it had made one: read-only connections would wait for it in vain.
+func (db *DB) index(path string) int64 {
+	if n := db.size(path + "-shm"); n >= indexPage {
+		return n
+	}
+	return -1
 }
 
 func ignoreIf(yes bool, err error) error {

@@ -75,6 +75,28 @@ var states = []struct {
 			t.Fatal(err)
 		}
 	}, "4"},
+	{"wal, crashed before its index was made", func(t *testing.T, p string) {
+		run(t, p, wal+databasetest.Fill)
+		crash(t, p, "INSERT INTO posts VALUES (4, 1, 'only in the log')")
+		if err := os.Truncate(p+"-shm", 0); err != nil {
+			t.Fatal(err)
+		}
+	}, "4"},
+	{"wal, crashed when it was opened", func(t *testing.T, p string) {
+		run(t, p, wal+databasetest.Fill)
+		for _, empty := range []string{"-wal", "-shm"} {
+			if err := os.WriteFile(p+empty, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}, "3"},
+	{"wal, crashed before the log's first page", func(t *testing.T, p string) {
+		run(t, p, wal+databasetest.Fill)
+		crash(t, p, "INSERT INTO posts VALUES (4, 1, 'x'); PRAGMA wal_checkpoint(RESTART)")
+		if err := os.Truncate(p+"-wal", logHeader); err != nil {
+			t.Fatal(err)
+		}
+	}, "4"},
 	{"wal, in use", func(t *testing.T, p string) { use(t, p, wal+databasetest.Fill+"INSERT INTO posts VALUES (4, 1, 'x')") }, "4"},
 	{"rollback, in use", func(t *testing.T, p string) { use(t, p, databasetest.Fill+"BEGIN; SELECT * FROM users") }, "3"},
 }
