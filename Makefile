@@ -71,6 +71,11 @@ requirements-mutants: setup ## which rows notice when a line of an example is ta
 	rm -rf .cache/mutants && mkdir -p .cache/mutants
 	$(GO) run ./internal/requirements/cmd mutants -work .cache/mutants $(MUTANTS)
 
+schema: build ## the JSON Schemas of the documents, in dist
+	mkdir -p dist
+	bin/upkeep schema manifest >dist/manifest.schema.json
+	bin/upkeep schema installation >dist/installation.schema.json
+
 licences: ## write docs/licences.md anew
 	GO="$(GO)" sh scripts/licences.sh >docs/licences.md.new && mv docs/licences.md.new docs/licences.md
 

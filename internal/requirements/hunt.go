@@ -36,6 +36,7 @@ type Find struct {
 	Mutant  Mutant
 	Noticed []string // rows
 	Tests   []string // that failed
+	All     bool     // every test that reads the document did: it says little of any one row
 }
 
 // Catch is what a hunt found.
@@ -44,6 +45,7 @@ type Catch struct {
 	Tried   int
 	Left    int      // mutants that the budget left untried
 	Unread  []string // files that no test reads
+	Broad   []string // rows that were red only when every test was
 	Silent  []string // rows that no removed line turned red, though their tests read an example
 	NoYAML  []string // rows whose tests read no example document at all
 	Flawed  []string // tests that do not pass on the unchanged examples: they prove nothing here
@@ -60,6 +62,7 @@ func (h *Hunt) Run(ctx context.Context, rows map[string][]string) (*Catch, error
 	c := &Catch{}
 	tests := h.sound(ctx, rows, c)
 	red := map[string]bool{}   // rows that noticed something
+	exact := map[string]bool{} // and not only with all others
 	reads := map[string]bool{} // rows whose tests read an example
 	readers, err := h.readers(ctx, files, tests)
 	if err != nil {
@@ -106,12 +109,15 @@ func (h *Hunt) Run(ctx context.Context, rows map[string][]string) (*Catch, error
 		c.Finds = append(c.Finds, *f)
 		for _, id := range f.Noticed {
 			red[id] = true
+			exact[id] = exact[id] || !f.All
 		}
 	}
 	for _, t := range tests {
 		for _, id := range rows[t] {
 			switch {
+			case exact[id]:
 			case red[id]:
+				c.Broad = append(c.Broad, id)
 			case reads[id]:
 				c.Silent = append(c.Silent, id)
 			default:
@@ -119,7 +125,7 @@ func (h *Hunt) Run(ctx context.Context, rows map[string][]string) (*Catch, error
 			}
 		}
 	}
-	c.Silent, c.NoYAML = inOrder(c.Silent), inOrder(c.NoYAML)
+	c.Broad, c.Silent, c.NoYAML = inOrder(c.Broad), inOrder(c.Silent), inOrder(c.NoYAML)
 	return c, nil
 }
 
@@ -149,6 +155,7 @@ func (h *Hunt) try(ctx context.Context, j job, examples string, rows map[string]
 		}
 	}
 	f.Noticed = inOrder(f.Noticed)
+	f.All = len(f.Tests) == len(j.tests) && len(j.tests) > 1
 	h.Log("%s:%d %d of %d tests noticed", j.file, j.mutant.Line, len(f.Tests), len(j.tests))
 	if err := os.WriteFile(at, whole, 0o644); err != nil {
 		return nil, fmt.Errorf("cannot mend the copy of an example: %w", err)

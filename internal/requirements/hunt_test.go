@@ -53,6 +53,8 @@ func TestHunt(t *testing.T) {
 		"TestFlawed_S1_4": func(string) Verdict { return Failed },
 		"TestSkip_S1_5":   func(string) Verdict { return Skipped },
 		"TestTable_S1":    wants("a/upkeep.yaml", "two: 2"),
+		"TestC_S1_8":      wants("c/upkeep.yaml", "x: 1"),
+		"TestD_S1_9":      wants("c/upkeep.yaml", "x: 1"),
 	}
 	rows := map[string][]string{"TestTable_S1/S1_6": {"S1-6"}, "TestTable_S1/S1_7": {"S1-7"}}
 	for name := range tests {
@@ -60,7 +62,8 @@ func TestHunt(t *testing.T) {
 			rows[name] = ids
 		}
 	}
-	dir := examples(t, map[string]string{"a/upkeep.yaml": "one: 1\ntwo: 2\n", "b/upkeep.yaml": "x: 1\nw: 2\n", "a/other.txt": "z"})
+	dir := examples(t, map[string]string{"a/upkeep.yaml": "one: 1\ntwo: 2\n", "b/upkeep.yaml": "x: 1\nw: 2\n",
+		"c/upkeep.yaml": "x: 1\nw: 2\n", "a/other.txt": "z"})
 	h := &Hunt{Examples: dir, Work: t.TempDir(), Parallel: 2, Log: t.Logf,
 		Test: func(_ context.Context, top, examples string) (map[string]Verdict, bool) {
 			v := tests[top](examples)
@@ -84,12 +87,17 @@ func TestHunt(t *testing.T) {
     S1-1
 a/upkeep.yaml:2: two: 2
     S1-7
+c/upkeep.yaml:1: x: 1
+    every test that reads it
+c/upkeep.yaml:2: w: 2
+    nothing noticed
 documents that no test reads: b/upkeep.yaml
 tests that were skipped: TestSkip_S1_5
 tests that fail on the unchanged examples: TestFlawed_S1_4
 rows whose tests read no document of the examples: S1-3 S1-6
+rows that were red only when every test was: S1-8 S1-9
 rows that no removed line turned red: S1-2
-2 lines taken away, 0 left untried; 3 rows noticed none
+4 lines taken away, 0 left untried; 3 rows noticed none
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Error(diff)
