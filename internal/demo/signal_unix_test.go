@@ -25,7 +25,9 @@ func TestSIGTERMFinishesRequests(t *testing.T) {
 	request.Header.Set("Content-Type", "application/json")
 	status := make(chan string, 1)
 	go func() {
-		response, err := http.DefaultClient.Do(request)
+		// a connection of its own: one that lay idle would be closed with the others
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		response, err := client.Do(request)
 		if err != nil {
 			status <- err.Error()
 			return
@@ -36,6 +38,9 @@ func TestSIGTERMFinishesRequests(t *testing.T) {
 	if _, err := half.Write([]byte(`{"author": "Ada", `)); err != nil {
 		t.Fatal(err)
 	}
+	// a client holds a request back for a moment while its body is slow; the
+	// server must have taken it up before it is told to end
+	time.Sleep(500 * time.Millisecond)
 	// Serve has the signals of this process while it runs.
 	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
