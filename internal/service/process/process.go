@@ -139,6 +139,9 @@ func (m *Manager) State(ctx context.Context, s service.Spec) (service.State, err
 	if rec != nil && rec.Boot == m.boot && proc.Running(rec.Leader) { // the frequent case, without a look at all processes
 		return service.State{Running: true, PID: rec.Leader.PID, Started: service.Stamp(rec.Leader.PID, rec.Leader.Start, m.boot)}, nil
 	}
+	if main, ok := m.named(s, m.group(s, rec)); ok && (rec == nil || rec.Boot != m.boot) { // nor for one that somebody else started
+		return service.State{Running: true, PID: main.PID, Started: service.Stamp(main.PID, main.Start, m.boot)}, nil
+	}
 	v, err := m.look(s)
 	return v.state, err
 }

@@ -44,6 +44,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	reader := h.probes.For(env.OpID)
 	list := readings(p)
 	var hope patience
+	var one sync.Mutex // rounds overlap
 	err = Steady(ctx, env, p.Consecutive, p.Every, func(ctx context.Context) ([]string, error) {
 		var unread atomic.Bool
 		wrong, err := together(ctx, len(list), func(ctx context.Context, i int) (string, error) {
@@ -53,6 +54,8 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 			}
 			return text, err
 		})
+		one.Lock()
+		defer one.Unlock()
 		if err == nil && hope.over(wrong, !unread.Load(), time.Now()) {
 			err = &Unsteady{Wrong: wrong, Err: fmt.Errorf("it has read the same for %s", settled)}
 		}
@@ -191,39 +194,81 @@ func (e *Unsteady) Error() string {
 
 func (e *Unsteady) Unwrap() error { return e.Err }
 
-// Steady asks in rounds until nothing is wrong several times in a row. The
+// Steady asks in rounds until nothing is wrong several times in a row. Rounds
+// begin one pause after the other and do not wait for each other's answers,
+// since users wait too; while something is wrong there is one at a time. The
 // error is *Unsteady when ctx's deadline passes, ctx's cause when it is
 // cancelled, and that of a round when trying again cannot help.
 func Steady(ctx context.Context, env step.Env, inARow int, every time.Duration, round func(context.Context) ([]string, error)) error {
 	inARow, every = max(inARow, 1), max(every, time.Millisecond)
+	asking, stop := context.WithCancel(ctx)
+	var open []chan answer // rounds under way, in the order in which they began
+	defer func() {
+		stop()
+		for _, r := range open { // nothing asks on behind the step's back
+			<-r
+		}
+	}()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	var last []string
 	for row, n := 0, 0; ; {
-		wrong, err := round(ctx)
-		if ctx.Err() == nil { // one that was cut off says less than the one before
-			if err != nil {
-				return err
+		var oldest chan answer
+		if len(open) > 0 {
+			oldest = open[0]
+		}
+		due := next.C
+		if len(open) >= inARow-row || n > 0 && row == 0 && len(open) > 0 {
+			due = nil
+		}
+		select {
+		case <-due:
+			r := make(chan answer, 1)
+			open = append(open, r)
+			go func() {
+				wrong, err := round(asking)
+				r <- answer{wrong, err}
+			}()
+			next.Reset(every)
+		case a := <-oldest:
+			open = open[1:]
+			if ctx.Err() != nil { // one that was cut off says less than the one before
+				return ended(ctx, last, a.wrong, n)
+			}
+			if a.err != nil {
+				return a.err
 			}
 			n++
-			if row++; len(wrong) > 0 {
-				row, last = 0, wrong
-				child.Progress(env, step.Progress{Line: "waiting: " + wrong[0]})
+			if row++; len(a.wrong) > 0 {
+				row, last = 0, a.wrong
+				child.Progress(env, step.Progress{Line: "waiting: " + a.wrong[0]})
 			}
 			if row >= inARow {
 				return nil
 			}
-		}
-		pause := time.NewTimer(every)
-		select {
-		case <-pause.C:
 		case <-ctx.Done():
-			pause.Stop()
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return context.Cause(ctx)
+			var cut []string
+			if oldest != nil {
+				cut, open = (<-oldest).wrong, open[1:]
 			}
-			if len(last) == 0 {
-				last = wrong
-			}
-			return &Unsteady{Wrong: last, Rounds: n, Err: context.Cause(ctx)}
+			return ended(ctx, last, cut, n)
 		}
 	}
+}
+
+// answer is what a round gave.
+type answer struct {
+	wrong []string
+	err   error
+}
+
+// ended is the error of a wait that its context has ended.
+func ended(ctx context.Context, last, cut []string, rounds int) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return context.Cause(ctx)
+	}
+	if len(last) == 0 {
+		last = cut
+	}
+	return &Unsteady{Wrong: last, Rounds: rounds, Err: context.Cause(ctx)}
 }
