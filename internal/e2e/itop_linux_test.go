@@ -99,7 +99,7 @@ func TestItop_S0(t *testing.T) {
 	})
 	t.Run("S0_30_a_page_at_the_end", func(t *testing.T) {
 		end := r.Out[strings.LastIndex(r.Out, "✓ itop is on 3.2.0, verified"):]
-		wants(t, end, `run .*3\.1\.0 → 3\.2\.0, took .*outage .*next +upkeep status`)
+		wants(t, end, `run .*3\.1\.0 → 3\.2\.0.*time +[0-9].*outage .*next +upkeep status`)
 	})
 	t.Run("S0_31_read_only_first_by_its_marker", func(t *testing.T) {
 		wants(t, log, `begin do read-only.*there is `+s.Root+`/data/\.readonly, and a write is refused.*begin do backup`)
