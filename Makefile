@@ -29,7 +29,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/upkeep
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/upkeep ./cmd/upkeep
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/upkeep ./cmd/upkeep
 
 demo: build ## upgrade a sample product, then take a failing upgrade back; needs no root
 	bin/upkeep demo
@@ -56,8 +56,8 @@ fuzz-short: ## every fuzz function for a few seconds
 	GO="$(GO)" sh scripts/fuzz.sh 3s
 
 cross: ## build for the other platforms
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -o dist/upkeep-linux-arm64 ./cmd/upkeep
-	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -o dist/upkeep-windows-amd64.exe ./cmd/upkeep
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '-s -w' -o dist/upkeep-linux-arm64 ./cmd/upkeep
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 $(GO) build -trimpath -ldflags '-s -w' -o dist/upkeep-windows-amd64.exe ./cmd/upkeep
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) vet ./...
 
 lint: vet ## gofmt and vet
