@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"path"
@@ -308,9 +310,32 @@ func (b *builder) start(h HopInput) {
 func (b *builder) verify(h HopInput) {
 	b.use(h.Product)
 	p := b.verifyParams(func(id string) string { return b.version(id, b.n) })
-	b.add(Step{ID: "verify", Verb: "verify", Phase: string(manifest.Verify), Class: Check,
-		Title: fmt.Sprintf("verify %s: every version read back, every service running", h.Release.Version)}, p)
-	b.phase(manifest.Verify, h.Release)
+	title := fmt.Sprintf("verify %s: every version read back, every service running", h.Release.Version)
+	d := b.add(Step{ID: "verify", Verb: "verify", Phase: string(manifest.Verify), Class: Check, Title: title}, p)
+	before := len(*b.into)
+	b.hooks(manifest.Verify)
+	steps := h.Release.Procedure.Phases[manifest.Verify].Steps
+	// what the vendor wants verified as well is asked at the same time, not
+	// afterwards: users wait for it
+	for len(*b.into) == before && len(steps) > 0 && onlyProbes(steps[0]) {
+		p.Probes = append(p.Probes, b.verifyProbes(steps[0])...)
+		d.Title, steps = title+", and what the vendor wants verified", steps[1:]
+	}
+	for _, s := range steps {
+		b.vendorStep(manifest.Verify, s, h)
+	}
+	b.release(manifest.Verify)
+}
+
+// onlyProbes says that a step says nothing but what must hold.
+func onlyProbes(s manifest.Step) bool {
+	if s.Verb != "verify" {
+		return false
+	}
+	s.Verb, s.Args, s.Probe, s.Verify = "", nil, nil, nil
+	said, err := json.Marshal(s) // without its place in the document
+	nothing, nerr := json.Marshal(manifest.Step{})
+	return err == nil && nerr == nil && bytes.Equal(said, nothing)
 }
 
 // version is what an instance must read after the hop.

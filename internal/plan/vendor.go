@@ -346,18 +346,21 @@ func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
 	}
 }
 
-func (b *builder) verifyStep(ph manifest.Phase, s manifest.Step) {
-	p := &VerifyParams{Consecutive: 3, Every: 20 * time.Millisecond}
+func (b *builder) verifyProbes(s manifest.Step) (out []Probe) {
 	probes := s.Verify
 	if s.Probe != nil {
 		probes = append([]manifest.Probe{*s.Probe}, probes...)
 	}
 	for _, v := range probes {
-		pr, err := b.res.Probe(v)
-		if b.check(err) {
-			p.Probes = append(p.Probes, *pr)
+		if pr, err := b.res.Probe(v); b.check(err) {
+			out = append(out, *pr)
 		}
 	}
+	return out
+}
+
+func (b *builder) verifyStep(ph manifest.Phase, s manifest.Step) {
+	p := &VerifyParams{Consecutive: 3, Every: 20 * time.Millisecond, Probes: b.verifyProbes(s)}
 	id := s.ID
 	if id == "" {
 		id = "verify.product"
