@@ -206,6 +206,7 @@ func (c Control) Ready(ctx context.Context, env step.Env, s plan.Service) (bool,
 const (
 	readyInARow  = 2
 	readyFirst   = 10 * time.Millisecond  // between the first tries: users wait
+	readyOften   = 2 * time.Second        // so long tries stay that close
 	readyLast    = 250 * time.Millisecond // between later ones
 	defaultStart = 60 * time.Second
 )
@@ -244,7 +245,7 @@ func (c Control) await(ctx context.Context, env step.Env, s plan.Service, m svc.
 			return &step.UserError{Msg: fmt.Sprintf("service %s is running, but not ready after %s: %s", s.ID, limit, why),
 				Now: "look into its log; if it only needs longer, give it more time in the product's manifest"}
 		}
-		if row > 0 {
+		if row > 0 || time.Since(began) < readyOften {
 			pause = readyFirst
 		}
 		t := time.NewTimer(pause)
