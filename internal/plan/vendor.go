@@ -305,11 +305,12 @@ func (b *builder) drainStep(ph manifest.Phase, s manifest.Step) {
 	}
 	// it waits and, at its end, may end work: nothing that could be taken back
 	class := Check
+	title := fmt.Sprintf("wait until %s %s is %s", pr.Source, strings.Join(pr.Args, " "), strings.Join(pr.Expect, " or "))
 	if p.Or != nil {
 		class = Outward
+		title += "; what has not ended by then is ended: run " + strings.Join(p.Or.Args, " ")
 	}
-	b.add(Step{ID: "drain", Verb: "drain", Phase: string(ph), Class: class, Redo: true,
-		Title: fmt.Sprintf("wait until %s %s is %s", pr.Source, strings.Join(pr.Args, " "), strings.Join(pr.Expect, " or "))}, p)
+	b.add(Step{ID: "drain", Verb: "drain", Phase: string(ph), Class: class, Redo: true, Title: title}, p)
 }
 
 func (b *builder) notifyStep(ph manifest.Phase, s manifest.Step) {
