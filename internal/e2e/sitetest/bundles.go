@@ -59,12 +59,15 @@ func (s *Site) Source(version string) string {
 	s.must(err)
 	text := s.edited("product.yaml", string(product))
 	s.must(os.WriteFile(filepath.Join(dir, "upkeep.yaml"), []byte(text+"---\n"+s.edited("releases/"+version+"/release.yaml", string(release))), 0o644))
-	if i > 0 {
-		before := filepath.Join(dir, "from", all[i-1])
+	for _, older := range all[:i] {
+		before := filepath.Join(dir, "from", older)
+		if _, err := os.Stat(before); s.Example == "notes" && err != nil {
+			continue // the sample product knows only the release before
+		}
 		s.must(os.MkdirAll(before, 0o755))
 		s.must(os.WriteFile(filepath.Join(before, "product.yaml"), []byte(text), 0o644))
 		if s.Example != "notes" {
-			s.sums(from, all[i-1], before)
+			s.sums(from, older, before)
 		}
 	}
 	return dir
