@@ -32,6 +32,11 @@ func (db *DB) Fingerprint(ctx context.Context) (database.Fingerprint, error) {
 
 func fingerprint(ctx context.Context, tx pgx.Tx, major int) (database.Fingerprint, error) {
 	f := database.Fingerprint{Objects: map[string]string{}, Tables: map[string]database.Rows{}}
+	// The catalog's queries look expensive and are not: compiling them would
+	// cost most of the time, and users wait for a dump.
+	if _, err := tx.Exec(ctx, "SET LOCAL jit = off"); err != nil {
+		return f, err
+	}
 	for _, q := range catalog {
 		if q.since > major {
 			continue
