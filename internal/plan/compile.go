@@ -259,13 +259,27 @@ func (b *builder) instance(id string, c manifest.Component) {
 	in := Instance{Component: id, Kind: c.Kind, At: at, Node: b.in.Facts.Node, From: f.Version}
 	v := f.Version
 	for _, h := range b.in.Hops {
-		if want := wantVersion(h, id, c.Kind); want != "" {
+		switch want := wantVersion(h, id, c.Kind); {
+		case want != "":
 			v = want
+		case b.migrates(id, h):
+			v = "" // the release does not say which version its migration leads to
 		}
 		in.Versions = append(in.Versions, v)
 	}
 	in.To = v
 	b.plan.Instances = append(b.plan.Instances, in)
+}
+
+// migrates says whether a hop migrates the component.
+func (b *builder) migrates(id string, h HopInput) bool {
+	var any func(steps []manifest.Step) bool
+	any = func(steps []manifest.Step) bool {
+		return slices.ContainsFunc(steps, func(s manifest.Step) bool {
+			return s.Verb == "migrate" && slices.Contains(s.Args, id) && b.applies(s.When, h) || any(s.During)
+		})
+	}
+	return slices.ContainsFunc(manifest.Phases(), func(ph manifest.Phase) bool { return any(h.Release.Procedure.Phases[ph].Steps) })
 }
 
 // place gives where the one instance of a component is; a database behind a

@@ -38,8 +38,11 @@ func planInstances(p *plan.Plan, width int) string {
 		if i.From == i.To {
 			change = one(i.From) + " (stays)"
 		}
-		if i.From == "" && i.To == "" {
+		switch {
+		case i.From == "" && i.To == "":
 			change = faint.Render("no version of its own")
+		case i.To == "":
+			change = one(i.From) + " (migrated; the release does not say to what)"
 		}
 		at := i.At
 		if at == "" {
