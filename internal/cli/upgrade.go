@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -197,7 +196,7 @@ func (a *App) follow(ctx context.Context, in *manage.Installation, id string, fr
 	case a.format == "json":
 		r, err = in.Attach(ctx, id, from, func(manage.Event) {})
 	case a.tty():
-		r, err = live.Screen(ctx, a.In, os.Stdout, in, id, from, t)
+		r, err = live.Screen(ctx, out, a.width, in, id, from, t)
 	default:
 		r, err = live.Plain(ctx, out, in, id, from, t)
 	}

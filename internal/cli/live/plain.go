@@ -34,22 +34,20 @@ func Plain(ctx context.Context, out io.Writer, a Attacher, id string, from int64
 	})
 }
 
+// full and rest are the two parts of the bar.
+const (
+	full = "━"
+	rest = "─"
+)
+
 // bar draws a bar of the given width.
 func bar(width int, fraction float64, back bool) string {
-	full := int(fraction*float64(width) + 0.5)
-	full = max(0, min(width, full))
-	text := ""
-	for i := range width {
-		if i < full {
-			text += "━"
-		} else {
-			text += "─"
-		}
-	}
+	n := max(0, min(width, int(fraction*float64(width)+0.5)))
+	paint := show.Blue
 	if back {
-		return show.Yellow(text[:full*len("━")]) + show.Faint(text[full*len("━"):])
+		paint = show.Yellow
 	}
-	return show.Blue(text[:full*len("━")]) + show.Faint(text[full*len("━"):])
+	return paint(strings.Repeat(full, n)) + show.Faint(strings.Repeat(rest, width-n))
 }
 
 // Status is the moving part: bar, step n of m, phase, elapsed, expected end,

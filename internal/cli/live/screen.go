@@ -3,12 +3,11 @@ package live
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
-	"os"
+	"strings"
 	"sync"
 	"time"
-
-	tea "charm.land/bubbletea/v2"
 
 	"upkeep/internal/manage"
 )
@@ -16,106 +15,90 @@ import (
 // ErrDetached says that the person stopped watching; the run goes on.
 var ErrDetached = errors.New("detached")
 
-type (
-	tickMsg time.Time
-	quitMsg struct{}
-	endMsg  struct {
-		run *manage.Run
-		err error
-	}
-)
+// frame is how often the bar is drawn when nothing happens.
+const frame = 200 * time.Millisecond
 
-// shared is the track as two goroutines use it: the one that takes in events,
-// and the one that draws.
-type shared struct {
+// painter keeps the bar at the bottom of what was printed. It knows three
+// things of a terminal: to go up, to clear to the end, and its width; so that
+// nothing which stands on the screen is ever written over.
+type painter struct {
 	mu    sync.Mutex
+	out   io.Writer
+	width func() int
 	track *Track
+	drawn int // lines of the bar that are on the screen
 }
 
-func (s *shared) apply(e manage.Event) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.track.Apply(e)
+// take takes in an event; the line that it leaves goes above the bar.
+func (p *painter) take(e manage.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.track.Width = p.width()
+	if line := p.track.Apply(e); line != "" {
+		p.paint(line+"\n", true)
+	}
 }
 
-func (s *shared) status(now time.Time, width int) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.track.Status(now, width)
+// tick draws the bar anew.
+func (p *painter) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paint("", true)
 }
 
-// screen is the model of the terminal program.
-type screen struct {
-	track    *shared
-	width    int
-	end      *endMsg
-	detached bool
+// end takes the bar away.
+func (p *painter) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paint("", false)
 }
 
-func tick() tea.Cmd {
-	return tea.Tick(200*time.Millisecond, func(t time.Time) tea.Msg { return tickMsg(t) })
-}
-
-// quit ends the program once an empty frame has taken the bar away.
-func quit() tea.Cmd {
-	return tea.Tick(50*time.Millisecond, func(time.Time) tea.Msg { return quitMsg{} })
-}
-
-// Init implements tea.Model.
-func (s screen) Init() tea.Cmd { return tick() }
-
-// Update implements tea.Model.
-func (s screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	switch msg := msg.(type) {
-	case tea.WindowSizeMsg:
-		s.width = msg.Width
-	case tea.KeyPressMsg:
-		if k := msg.String(); k == "ctrl+c" || k == "q" {
-			s.detached = true
-			return s, quit()
+// paint writes one frame at once. What cannot be written is lost without harm.
+func (p *painter) paint(above string, bar bool) {
+	var b strings.Builder
+	if p.drawn > 0 {
+		b.WriteByte('\r')
+		if p.drawn > 1 {
+			fmt.Fprintf(&b, "\x1b[%dA", p.drawn-1)
 		}
-	case tickMsg:
-		return s, tick()
-	case endMsg:
-		s.end = &msg
-		return s, quit()
-	case quitMsg:
-		return s, tea.Quit
+		b.WriteString("\x1b[J")
 	}
-	return s, nil
+	b.WriteString(above)
+	p.drawn = 0
+	if bar {
+		// the last column stays free: terminals differ in what they do there
+		text := p.track.Status(time.Now(), p.width()-1)
+		b.WriteString(text)
+		p.drawn = 1 + strings.Count(text, "\n")
+	}
+	_, _ = io.WriteString(p.out, b.String())
 }
 
-// View implements tea.Model.
-func (s screen) View() tea.View {
-	if s.end != nil || s.detached {
-		return tea.NewView(" ") // an empty view would leave the bar standing
-	}
-	return tea.NewView(s.track.status(time.Now(), s.width))
-}
-
-// Screen shows a run with a moving bar. ErrDetached says that the person
-// pressed Ctrl-C or q: the run goes on.
-func Screen(ctx context.Context, in io.Reader, out io.Writer, a Attacher, id string, from int64, t *Track) (*manage.Run, error) {
-	actx, stop := context.WithCancel(ctx)
-	defer stop()
-	sh := &shared{track: t}
-	p := tea.NewProgram(screen{track: sh, width: 80}, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(os.Environ()))
-	go func() {
-		r, err := a.Attach(actx, id, from, func(e manage.Event) {
-			// printed from here, since only one goroutine keeps the lines in order
-			if line := sh.apply(e); line != "" {
-				p.Println(line)
+// Screen shows a run on a terminal of that width with a moving bar, until it
+// ends or waits. Ending ctx, as Ctrl-C does, is ErrDetached: the run goes on.
+func Screen(ctx context.Context, out io.Writer, width func() int, a Attacher, id string, from int64, t *Track) (*manage.Run, error) {
+	defer silence()()
+	p := &painter{out: out, width: width, track: t}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(frame)
+		defer tick.Stop()
+		for {
+			p.tick()
+			select {
+			case <-done:
+				p.end()
+				return
+			case <-tick.C:
 			}
-		})
-		p.Send(endMsg{r, err})
-	}()
-	final, err := p.Run()
-	if err != nil {
-		return nil, err
-	}
-	s := final.(screen)
-	if s.end == nil {
+		}
+	})
+	r, err := a.Attach(ctx, id, from, p.take)
+	close(done)
+	wg.Wait()
+	if err != nil && ctx.Err() != nil {
 		return nil, ErrDetached
 	}
-	return s.end.run, s.end.err
+	return r, err
 }

@@ -5,7 +5,6 @@
 package live
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -105,13 +104,20 @@ func (t *Track) ended(e manage.Event) string {
 	took := show.Faint(show.Duration(e.Ended.Took))
 	title := Title(s, e.Dir)
 	why := strings.TrimRight(show.Wrap(e.Ended.Error, "    ", t.Width), "\n")
+	mark := show.Good
 	switch {
 	case e.Ended.OK:
-		return fmt.Sprintf("%s  %s", show.Good(title), took)
 	case s.Tolerated:
-		return fmt.Sprintf("%s  %s\n%s", show.Careful(title), took, why)
+		mark = show.Careful
+	default:
+		mark = show.Bad
 	}
-	return fmt.Sprintf("%s  %s\n%s", show.Bad(title), took, why)
+	// what it took does not stand alone on a line
+	line := strings.TrimRight(show.Hang(mark(title)+" "+took, "  ", t.Width), "\n")
+	if why != "" {
+		line += "\n" + why
+	}
+	return line
 }
 
 // Title is what a step does in a direction.

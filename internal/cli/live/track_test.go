@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -114,11 +116,13 @@ type script struct {
 	run    *manage.Run
 	err    error
 	hold   bool // until nobody watches any more
+	slow   time.Duration
 }
 
 func (s script) Attach(ctx context.Context, _ string, _ int64, sink func(manage.Event)) (*manage.Run, error) {
 	for _, e := range s.events {
 		sink(e)
+		time.Sleep(s.slow)
 	}
 	if s.hold {
 		<-ctx.Done()
@@ -139,14 +143,14 @@ func TestPlainLines(t *testing.T) {
 	if r != want || err != nil {
 		t.Errorf("it ended with %v, %v", r, err)
 	}
-	d := cmp.Diff(`22:00:01 [ 1/4] ✓ unpack app 3.1  1.5 s
+	d := cmp.Diff(`22:00:01 [ 1/4] ✓ unpack app 3.1 1.5 s
   ended 2  processes
-22:00:03 [ 3/4] ✗ migrate database  1.5 s
+22:00:03 [ 3/4] ✗ migrate database 1.5 s
     duplicate key
     DETAIL: [2Jgone
 ↩ going back
-22:00:04 [ 3/4] ✓ leave database to the restore point  1.5 s
-22:00:05 [ 4/4] ! remove what is no longer needed  1.5 s
+22:00:04 [ 3/4] ✓ leave database to the restore point 1.5 s
+22:00:05 [ 4/4] ! remove what is no longer needed 1.5 s
     no such file
 `, ansi.Strip(out.String()))
 	if d != "" {
@@ -158,33 +162,109 @@ func TestPlainLines(t *testing.T) {
 	}
 }
 
-// keys are what a person types.
-func keys(text string) io.Reader {
-	r, w := io.Pipe()
-	go func() { time.Sleep(300 * time.Millisecond); _, _ = io.WriteString(w, text) }()
-	return r
+// glass is a terminal: what stands on it after all that was written to it.
+type glass struct {
+	mu    sync.Mutex
+	lines []string
+	row   int
+	col   int
+	width int
 }
 
+func (g *glass) Write(b []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for text := ansi.Strip(keep.Replace(string(b))); text != ""; {
+		r, n := utf8.DecodeRuneInString(text)
+		text = text[n:]
+		switch r {
+		case '\n':
+			g.row, g.col = g.row+1, 0
+		case '\r':
+			g.col = 0
+		case up:
+			g.row = max(0, g.row-1)
+		case wipe:
+			if g.row < len(g.lines) {
+				g.lines = g.lines[:g.row+1]
+				g.lines[g.row] = string([]rune(g.lines[g.row])[:g.col])
+			}
+		default:
+			for len(g.lines) <= g.row {
+				g.lines = append(g.lines, "")
+			}
+			line := []rune(g.lines[g.row])
+			if g.col >= g.width {
+				panic("a line is wider than the terminal: " + string(line))
+			}
+			g.lines[g.row] = string(append(line[:min(g.col, len(line))], r))
+			g.col++
+		}
+	}
+	return len(b), nil
+}
+
+func (g *glass) text() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strings.Join(g.lines, "\n")
+}
+
+// what moves the cursor, as single letters of no alphabet
+const up, wipe = '\ue000', '\ue001'
+
+var keep = strings.NewReplacer("\x1b[1A", string(up), "\x1b[2A", string(up)+string(up), "\x1b[J", string(wipe))
+
+// What stood on the terminal stays, every line of the run follows once and in
+// order, and the bar is gone at the end.
 func TestScreen(t *testing.T) {
-	want := &manage.Run{}
-	var out bytes.Buffer
-	r, err := live.Screen(t.Context(), keys(""), &out, script{events: failing, run: want}, "r", 0, track())
-	if r != want || err != nil {
-		t.Errorf("it ended with %v, %v", r, err)
-	}
-	text := ansi.Strip(out.String())
-	for _, line := range []string{"unpack app 3.1", "going back", "leave database to the restore point"} {
-		if !strings.Contains(text, line) {
-			t.Errorf("the screen does not say %q:\n%s", line, text)
+	time.Local = time.UTC
+	for _, width := range []int{40, 60, 100} {
+		g := &glass{width: width}
+		_, _ = g.Write([]byte("the plan\nUpgrade? y\n"))
+		want := &manage.Run{}
+		r, err := live.Screen(t.Context(), g, func() int { return width }, script{events: failing, run: want, slow: 30 * time.Millisecond}, "r", 0, track())
+		if r != want || err != nil {
+			t.Errorf("it ended with %v, %v", r, err)
+		}
+		lines := []string{"the plan", "Upgrade? y", "✓ unpack app 3.1 1.5 s", "  ended 2  processes", "✗ migrate database 1.5 s", "    duplicate key", "    DETAIL: [2Jgone", "↩ going back",
+			"✓ leave database to the restore point", "! remove what is no longer needed", "    no such file"}
+		got := g.text()
+		for _, l := range lines {
+			i := strings.Index(got, l)
+			if i < 0 {
+				t.Fatalf("at %d there is no %q behind what was before:\n%s", width, l, g.text())
+			}
+			got = got[i+len(l):]
+		}
+		if strings.Contains(g.text(), "step ") || strings.Contains(g.text(), "━") {
+			t.Errorf("the bar is left:\n%s", g.text())
 		}
 	}
 }
 
-// Whoever stops watching leaves the run going.
-func TestDetach(t *testing.T) {
-	for _, key := range []string{"q", "\x03"} {
-		if _, err := live.Screen(t.Context(), keys(key), io.Discard, script{events: failing, hold: true}, "r", 0, track()); !errors.Is(err, live.ErrDetached) {
-			t.Errorf("after %q it ended with %v", key, err)
+// The bar is there while nothing happens.
+func TestScreenShowsTheBar(t *testing.T) {
+	g := &glass{width: 80}
+	ctx, stop := context.WithCancel(t.Context())
+	seen := make(chan bool, 1)
+	go func() {
+		defer stop()
+		for range 200 {
+			if strings.Contains(g.text(), "step 1 of 4") {
+				seen <- true
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
+		seen <- false
+	}()
+	// whoever stops watching leaves the run going
+	_, err := live.Screen(ctx, g, func() int { return 80 }, script{events: failing[:1], hold: true}, "r", 0, track())
+	if !errors.Is(err, live.ErrDetached) || !<-seen {
+		t.Errorf("it ended with %v\n%s", err, g.text())
+	}
+	if g.text() != "" {
+		t.Errorf("the bar is left:\n%s", g.text())
 	}
 }

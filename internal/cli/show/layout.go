@@ -34,6 +34,9 @@ func Wrap(text, indent string, width int) string {
 	return b.String()
 }
 
+// Hang breaks a safe text at spaces; all lines but the first are indented.
+func Hang(text, rest string, width int) string { return wrap(text, "", rest, width) }
+
 // wrap breaks a text at spaces, so that no line is longer than width; further
 // lines are indented. A word that is too long for a line has one of its own.
 func wrap(text, first, rest string, width int) string {
