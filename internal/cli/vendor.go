@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,14 +76,16 @@ func (a *App) schema() *cobra.Command {
 }
 
 func (a *App) mode() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "mode", Short: "Show the access modes, or end a gate that was left up"})
+	cmd := group(&cobra.Command{Use: "mode", Short: "Show the access modes, or end what was left on"})
+	var from string
+	cmd.PersistentFlags().StringVar(&from, "from", "", "`DIR or FILE` of a bundle of the product, where Upkeep has not upgraded it yet")
 	cmd.AddCommand(
 		&cobra.Command{Use: "show", Short: "Show which access modes are on", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
 			if err != nil {
 				return err
 			}
-			modes, err := in.Modes(cmd.Context())
+			modes, err := in.Modes(cmd.Context(), from)
 			if err != nil {
 				return err
 			}
@@ -92,15 +95,23 @@ func (a *App) mode() *cobra.Command {
 			a.print(show.Modes(modes, a.width()))
 			return nil
 		}},
-		&cobra.Command{Use: "normal", Short: "Take down a gate that no run needs", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {
+		&cobra.Command{Use: "normal", Short: "End every access mode that is on: the gate, and the product's own", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
 			if err != nil {
 				return err
 			}
-			if err := in.LowerGate(cmd.Context()); err != nil {
+			ended, err := in.EndModes(cmd.Context(), from)
+			if err != nil {
 				return err
 			}
-			a.print(show.Good("the gate is down: users are in") + "\n")
+			if a.format == "json" {
+				return a.json(map[string][]string{"ended": append([]string{}, ended...)})
+			}
+			if len(ended) == 0 {
+				a.print(show.Good("no access mode was on: users are in") + "\n")
+				return nil
+			}
+			a.print(show.Good(strings.Join(ended, " and ")+" ended: users are in") + "\n")
 			return nil
 		}})
 	return cmd

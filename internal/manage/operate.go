@@ -52,17 +52,5 @@ func (in *Installation) eachService(ctx context.Context, p *manifest.Product, f 
 	return nil
 }
 
-// LowerGate takes down a gate that no run needs any more.
-func (in *Installation) LowerGate(ctx context.Context) error {
-	r, err := in.OpenRun(ctx)
-	if err != nil {
-		return err
-	}
-	if r != nil {
-		return fmt.Errorf("run %s is open: it switches its modes off itself, on the new version or back on the old one", r.ID)
-	}
-	return in.gate.Down(ctx, in.Doc.ID)
-}
-
 // probeEvery is the pause between two looks at a service that starts.
 const probeEvery = 25 * time.Millisecond

@@ -16,7 +16,7 @@ type Status struct {
 	Open         *Run // the run that is open
 	Last         *journal.Run
 	Record       []journal.Installed
-	Modes        []string // gates that are up though no run is open
+	Modes        []string // access modes that are on though no run is open
 	Restoring    string   // the restore point whose return was interrupted
 }
 
@@ -51,6 +51,20 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		}
 		s.Last = &row
 		break
+	}
+	if s.Open == nil && s.Last != nil {
+		p, err := j.Plan(ctx, s.Last.Plan)
+		if err != nil {
+			return s, err
+		}
+		for _, m := range ownOf(p) {
+			if m.Marker == "" {
+				continue // telling would run a command of the product
+			}
+			if on, err := in.modeOn(ctx, m); err == nil && on {
+				s.Modes = append(s.Modes, m.Mode)
+			}
+		}
 	}
 	if s.Open == nil && in.Root {
 		if st, err := in.gate.State(ctx, in.Doc.ID); err == nil && st.Up {

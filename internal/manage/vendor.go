@@ -2,7 +2,6 @@ package manage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,35 +92,4 @@ func Schema(kind string) ([]byte, error) {
 		return schema.Installation()
 	}
 	return nil, fmt.Errorf("there is no schema of %q: say manifest or installation", kind)
-}
-
-// Modes reads which access modes are on: the gate, and those of the product
-// that the open or last plan knows.
-func (in *Installation) Modes(ctx context.Context) (map[string]bool, error) {
-	out := map[string]bool{}
-	if in.Root {
-		st, err := in.gate.State(ctx, in.Doc.ID)
-		if err != nil {
-			return nil, err
-		}
-		out["gate"] = st.Up
-	}
-	r, err := in.Run(ctx, "")
-	if errors.Is(err, ErrNoJournal) {
-		return out, nil // nothing was run: only the gate could be on
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range accessModes(r.Plan) {
-		if p.Marker == "" {
-			continue
-		}
-		_, err := in.FS.Lstat(p.Marker)
-		if absent(err) != nil {
-			return nil, fmt.Errorf("cannot tell whether %s mode is on: %w", p.Mode, err)
-		}
-		out[p.Mode] = err == nil
-	}
-	return out, nil
 }

@@ -142,51 +142,7 @@ func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
 }
 
 func (b *builder) accessParams(mode string, a manifest.Access) (*AccessParams, error) {
-	p := &AccessParams{Mode: mode, Reason: a.Reason, Env: b.res.Env}
-	fail := func(err error) (*AccessParams, error) { return nil, fmt.Errorf("access mode %s: %w", mode, err) }
-	var err error
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{{&p.Marker, a.Marker}, {&p.Parked, a.Parked}} {
-		if f.from == "" {
-			continue
-		}
-		if *f.to, err = Rooted(b.res, f.from); err != nil {
-			return fail(err)
-		}
-	}
-	for _, alias := range a.Aliases {
-		p.Aliases = append(p.Aliases, path.Join(path.Dir(p.Marker), path.Base(alias)))
-	}
-	as := b.account("")
-	if a.Command != nil {
-		if p.Enter, err = b.res.Scope.ExpandAll(a.Command.Enter); err != nil {
-			return fail(err)
-		}
-		if p.Leave, err = b.res.Scope.ExpandAll(a.Command.Leave); err != nil {
-			return fail(err)
-		}
-		if a.Command.State == nil {
-			return fail(fmt.Errorf("a mode by commands needs state: a probe that tells whether it is on"))
-		}
-		if p.State, err = b.res.Probe(*a.Command.State); err != nil {
-			return fail(err)
-		}
-		if as = b.account(a.Command.As); as == "" && b.in.Facts.Root {
-			return fail(fmt.Errorf("say which account its commands run under, with as:"))
-		}
-	}
-	p.As, p.Owner = as, as
-	if a.Refused != nil {
-		if p.Refused, err = b.res.Probe(*a.Refused); err != nil {
-			return fail(err)
-		}
-	}
-	if p.Marker == "" && len(p.Enter) == 0 {
-		return fail(fmt.Errorf("it has neither a marker nor a command"))
-	}
-	return p, nil
+	return b.res.Access(mode, a)
 }
 
 // Rooted resolves a path that may be given relative to the product's root:
@@ -224,15 +180,7 @@ func treePlace(r *Resolver) string {
 // account gives the account of a step: the one it states, otherwise that of
 // the first service.
 func (b *builder) account(stated string) string {
-	if stated == "" {
-		for _, s := range b.res.Product.Services {
-			if s.As != "" {
-				stated = s.As
-				break
-			}
-		}
-	}
-	as, err := b.res.As(stated)
+	as, err := b.res.account(stated)
 	b.check(err)
 	return as
 }

@@ -1,0 +1,186 @@
+package manage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"upkeep/internal/plan"
+	"upkeep/internal/step"
+	"upkeep/internal/step/access"
+)
+
+// gateMode is the name of Upkeep's own way to keep users out.
+const gateMode = "gate"
+
+// Modes reads which access modes are on: the gate, and those of the product
+// that the latest run knows, or else the releases at from.
+func (in *Installation) Modes(ctx context.Context, from string) (map[string]bool, error) {
+	out := map[string]bool{}
+	if in.Root {
+		st, err := in.gate.State(ctx, in.Doc.ID)
+		if err != nil {
+			return nil, err
+		}
+		out[gateMode] = st.Up
+	}
+	own, err := in.ownModes(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range own {
+		if out[p.Mode], err = in.modeOn(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ownModes gives the access modes of the product's own; none when nothing was
+// run yet and no release is named.
+func (in *Installation) ownModes(ctx context.Context, from string) ([]plan.AccessParams, error) {
+	if from == "" {
+		r, err := in.Run(ctx, "")
+		if errors.Is(err, ErrNoJournal) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return ownOf(r.Plan), nil
+	}
+	p, err := in.product(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	s := in.surveyor()
+	facts, err := s.Basics(ctx, p, in.Doc)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Resolver(p, in.Doc, facts)
+	if err != nil {
+		return nil, err
+	}
+	var out []plan.AccessParams
+	for _, mode := range []string{"maintenance", "read-only"} {
+		a, ok := p.Access[mode]
+		if !ok {
+			continue
+		}
+		params, err := r.Access(mode, a)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, *params)
+	}
+	return out, nil
+}
+
+// ownOf gives the modes of the product's own that a plan enters, the innermost
+// first.
+func ownOf(p *plan.Plan) []plan.AccessParams {
+	var out []plan.AccessParams
+	for _, m := range accessModes(p) {
+		if m.Gate == nil {
+			out = append([]plan.AccessParams{m}, out...)
+		}
+	}
+	return out
+}
+
+// modeOn tells whether a mode of the product's own is on.
+func (in *Installation) modeOn(ctx context.Context, p plan.AccessParams) (bool, error) {
+	if p.State != nil {
+		v, err := in.probes.Check(ctx, *p.State)
+		if err != nil {
+			return false, fmt.Errorf("cannot tell whether %s mode is on: %w", p.Mode, err)
+		}
+		return v.OK, nil
+	}
+	for _, name := range append([]string{p.Marker}, p.Aliases...) {
+		_, err := in.FS.Lstat(name)
+		if absent(err) != nil {
+			return false, fmt.Errorf("cannot tell whether %s mode is on: %w", p.Mode, err)
+		}
+		if err == nil {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// EndModes ends every access mode that is on, whoever switched it on, and
+// gives their names: the gate, and those of the product's own. A page that is
+// parked while its mode is off is parked again, or taken away where it lies
+// there already. It is refused while a run is open.
+func (in *Installation) EndModes(ctx context.Context, from string) ([]string, error) {
+	r, err := in.OpenRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r != nil {
+		return nil, fmt.Errorf("run %s is open: it switches its modes off itself, on the new version or back on the old one", r.ID)
+	}
+	on, err := in.Modes(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	own, err := in.ownModes(ctx, from)
+	if err != nil || !slices.Contains(slices.Collect(maps.Values(on)), true) {
+		return nil, err
+	}
+	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	l, held, err := takeLock(in.lockPath())
+	if err != nil {
+		return nil, err
+	}
+	if held != 0 {
+		return nil, &BusyError{PID: held, Run: "?", By: "?"}
+	}
+	defer l.release()
+	var ended []string
+	h := in.handlers()["access"].(*access.Handler)
+	for _, p := range own {
+		if !on[p.Mode] {
+			continue
+		}
+		if err := in.endMode(ctx, h, p); err != nil {
+			return ended, err
+		}
+		ended = append(ended, p.Mode)
+	}
+	if on[gateMode] {
+		if err := in.gate.Down(ctx, in.Doc.ID); err != nil {
+			return ended, err
+		}
+		ended = append(ended, gateMode)
+	}
+	return ended, nil
+}
+
+// byHand stands for the step that entered a mode which a person ends.
+const byHand = "by-hand"
+
+func (in *Installation) endMode(ctx context.Context, h *access.Handler, p plan.AccessParams) error {
+	p.Reopen = byHand
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	s := plan.Step{ID: byHand, Verb: "access", Class: plan.Irreversible, As: p.As, Title: "switch " + p.Mode + " off", Params: raw, Deadline: time.Minute}
+	env := step.Env{OpID: byHand + "/" + p.Mode, Direction: step.Forward, Dir: in.State, State: in.State, Log: io.Discard,
+		Recall: func(string) (step.Memo, error) { return step.Memo("{}"), nil }}
+	m, err := h.Prepare(ctx, env, s)
+	if err != nil {
+		return err
+	}
+	return h.Do(ctx, env, s, m)
+}

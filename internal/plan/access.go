@@ -1,0 +1,74 @@
+package plan
+
+import (
+	"fmt"
+	"path"
+
+	"upkeep/internal/manifest"
+)
+
+// Access resolves an access mode of the product's own.
+func (r *Resolver) Access(mode string, a manifest.Access) (*AccessParams, error) {
+	p := &AccessParams{Mode: mode, Reason: a.Reason, Env: r.Env}
+	fail := func(err error) (*AccessParams, error) { return nil, fmt.Errorf("access mode %s: %w", mode, err) }
+	var err error
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{{&p.Marker, a.Marker}, {&p.Parked, a.Parked}} {
+		if f.from == "" {
+			continue
+		}
+		if *f.to, err = Rooted(r, f.from); err != nil {
+			return fail(err)
+		}
+	}
+	for _, alias := range a.Aliases {
+		p.Aliases = append(p.Aliases, path.Join(path.Dir(p.Marker), path.Base(alias)))
+	}
+	as, err := r.account("")
+	if err != nil {
+		return fail(err)
+	}
+	if a.Command != nil {
+		if p.Enter, err = r.Scope.ExpandAll(a.Command.Enter); err != nil {
+			return fail(err)
+		}
+		if p.Leave, err = r.Scope.ExpandAll(a.Command.Leave); err != nil {
+			return fail(err)
+		}
+		if a.Command.State == nil {
+			return fail(fmt.Errorf("a mode by commands needs state: a probe that tells whether it is on"))
+		}
+		if p.State, err = r.Probe(*a.Command.State); err != nil {
+			return fail(err)
+		}
+		if as, err = r.account(a.Command.As); err != nil {
+			return fail(err)
+		}
+		if as == "" && r.Root {
+			return fail(fmt.Errorf("say which account its commands run under, with as:"))
+		}
+	}
+	p.As, p.Owner = as, as
+	if a.Refused != nil {
+		if p.Refused, err = r.Probe(*a.Refused); err != nil {
+			return fail(err)
+		}
+	}
+	if p.Marker == "" && len(p.Enter) == 0 {
+		return fail(fmt.Errorf("it has neither a marker nor a command"))
+	}
+	return p, nil
+}
+
+// account gives the account of a step: the one it states, otherwise that of
+// the first service.
+func (r *Resolver) account(stated string) (string, error) {
+	for _, s := range r.Product.Services {
+		if stated == "" {
+			stated = s.As
+		}
+	}
+	return r.As(stated)
+}
