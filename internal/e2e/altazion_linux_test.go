@@ -190,3 +190,68 @@ func TestAltazionSameVersion_S3_35(t *testing.T) {
 		t.Errorf("not as it was:\n%s", d)
 	}
 }
+
+// A site that stays in maintenance after failed attempts, under either name of
+// the page, with and without the parked one.
+func TestAltazionLeftOver_S3(t *testing.T) {
+	s := altazion(t)
+	const page, other, parked = "ecommerce/app_offline.htm", "ecommerce/app_offline.html", "ecommerce/app_offline.bak"
+	ended := func(t *testing.T, args ...string) {
+		t.Helper()
+		wants(t, s.Must(0, append([]string{"mode", "normal"}, args...)...).Out, `maintenance ended`)
+		before := s.Snapshot()
+		wants(t, s.Must(0, append([]string{"mode", "normal"}, args...)...).Out, `no access mode was on`)
+		if d := sitetest.Diff(before, s.Snapshot()); d != "" {
+			t.Errorf("the second time it changed:\n%s", d)
+		}
+	}
+	t.Run("S3_44_S3_45_never_upgraded_before", func(t *testing.T) {
+		s.Write(page, "closed\n", 0o644)
+		wants(t, s.Must(0, "mode", "show", "--from", s.Releases).Out, `maintenance +! on`)
+		ended(t, "--from", s.Releases)
+		if s.Exists(page) || s.Read(parked) != "closed\n" {
+			t.Error("it is not parked")
+		}
+		s.Remove(parked)
+	})
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	for _, name := range []string{page, other} {
+		t.Run("S3_43_S3_44_recognised_"+filepath.Ext(name)[1:], func(t *testing.T) {
+			s.Write(name, "closed\n", 0o644)
+			wants(t, s.Must(0, "status").Out, `maintenance mode is on, and no run is open: upkeep mode normal ends it`)
+			wants(t, s.Must(0, "mode", "show").Out, `maintenance +! on`)
+			s.Remove(name)
+			wants(t, s.Must(0, "mode", "show").Out, `maintenance +✓ off`)
+		})
+		t.Run("S3_45_parked_again_"+filepath.Ext(name)[1:], func(t *testing.T) {
+			s.Write(name, "closed\n", 0o644)
+			if s.Exists(parked) {
+				s.Remove(parked)
+			}
+			ended(t)
+			if s.Exists(name) || s.Read(parked) != "closed\n" {
+				t.Error("it is not parked")
+			}
+		})
+		t.Run("S3_46_taken_away_where_one_is_parked_"+filepath.Ext(name)[1:], func(t *testing.T) {
+			s.Write(name, "closed\n", 0o644)
+			s.Write(parked, "the site's own page\n", 0o644)
+			ended(t)
+			if s.Exists(name) || s.Read(parked) != "the site's own page\n" {
+				t.Error("it is not as the vendor's page says")
+			}
+		})
+	}
+}
+
+// An upgrade that finds both the page and the parked one, as failed attempts
+// leave them, is not confused by them; what was on before stays on.
+func TestAltazionParked_S3_45_S3_46(t *testing.T) {
+	s := altazion(t)
+	s.Write("ecommerce/app_offline.bak", "the site's own page\n", 0o644)
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	if s.Exists("ecommerce/app_offline.htm") || s.Read("ecommerce/app_offline.bak") != "the site's own page\n" {
+		t.Error("the page is not parked as it was")
+	}
+	wants(t, s.Read("trace/hooks.log"), `PREINSTALL_ecommerce\.sh .* shop=offline`)
+}
