@@ -86,11 +86,21 @@ func (in *Installation) startAnew(id string, letGo func()) error {
 // near it; nothing fails above it.
 const engineMemory = 80 << 20
 
-// easeFullDisk gives the reserve free when there is hardly any room left, so
-// that journal and way back have some.
-func (in *Installation) easeFullDisk() {
+// full is the room below which a volume counts as full: what the journal, the
+// memos and the log of a run need to get on.
+const full = 4 << 20
+
+// isFull says whether there is hardly any room left for the state.
+func (in *Installation) isFull() bool {
 	v, err := in.FS.Free(in.State)
-	if err == nil && v.Free < plan.Reserve/2 {
+	return err == nil && v.Free < full
+}
+
+// easeFullDisk gives the reserve free when there is hardly any room left, so
+// that journal and way back have some. Earlier it would be filled by whatever
+// fills the disk.
+func (in *Installation) easeFullDisk() {
+	if in.isFull() {
 		if err := absent(in.FS.Remove(in.reservePath())); err != nil {
 			fmt.Fprintf(os.Stderr, "cannot give the reserve free: %v\n", err)
 		}

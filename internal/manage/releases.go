@@ -174,6 +174,19 @@ func planBundle(r Release) (plan.Bundle, error) {
 		}
 		out.Payloads[component] = pay
 	}
+	err := fs.WalkDir(r.Bundle.FS(), ".", func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			out.Bytes += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return out, fmt.Errorf("cannot measure the bundle of %s: %w", r.Release.Version, err)
+	}
 	for name, sum := range r.Bundle.Sums() {
 		if dir := filepath.ToSlash(filepath.Dir(name)); strings.HasSuffix(name, ".sql") {
 			out.Scripts[dir] = append(out.Scripts[dir], plan.Script{Name: name, SHA256: sum})

@@ -287,6 +287,9 @@ const engineLog = "engine.log"
 
 // engineSaid gives the last words of a run's engines, and where the rest is.
 func (in *Installation) engineSaid(id string) string {
+	if in.isFull() {
+		return fmt.Sprintf("there is no room left on the volume of %s: make some, then upkeep resume goes on", in.State)
+	}
 	path := filepath.Join(in.RunDir(id), engineLog)
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -32,6 +32,10 @@ func (n Need) Short() bool { return n.Bytes > n.Free }
 // on a full disk, in bytes.
 const Reserve = 32 << 20
 
+// Slack is what the run itself writes beside the reserve: journal, memos and
+// log, in bytes.
+const Slack = 16 << 20
+
 // rates of a plain computer, in bytes a second; past runs are better
 const (
 	copyRate  = 150 << 20
@@ -141,7 +145,12 @@ func space(p *Plan, in Input) []Need {
 			add(in.Facts.Backup, b)
 		}
 	}
-	add(in.Facts.State, Reserve)
+	// the run keeps its own copy of every bundle
+	own := int64(Reserve + Slack)
+	for _, h := range in.Hops {
+		own += h.Bundle.Bytes
+	}
+	add(in.Facts.State, own)
 	var out []Need
 	for _, n := range needs {
 		slices.Sort(n.Places)

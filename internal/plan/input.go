@@ -34,6 +34,7 @@ type HopInput struct {
 // Bundle is what the compiler must know of a release's bundle.
 type Bundle struct {
 	Digest   string
+	Bytes    int64               // of all its files, as it is kept
 	Payloads map[string]Payload  // by component
 	Scripts  map[string][]Script // by folder
 	Hooks    map[string][]HookEntry
