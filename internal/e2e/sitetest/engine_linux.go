@@ -80,6 +80,9 @@ func (s *Site) end() {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), limit)
 	defer stop()
+	if r, err := in.OpenRun(ctx); err == nil && r != nil {
+		_ = s.Command(ctx, "back", "--yes").Run() // a test that ended in the middle leaves no gate up
+	}
 	if err := in.StopServices(ctx, p); err != nil && !s.t.Failed() {
 		s.t.Errorf("cannot stop the services: %v", err)
 	}

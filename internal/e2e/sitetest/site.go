@@ -11,13 +11,15 @@ package sitetest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,7 +76,7 @@ func Examples() (string, error) {
 // test, with everything that still runs of it.
 func New(t testing.TB, o Options) *Site {
 	t.Helper()
-	s := &Site{Options: o, t: t, Bin: lab.Build(t), Dir: lab.Dir(t), Port: lab.FreePort(t)}
+	s := &Site{Options: o, t: t, Bin: lab.Build(t), Dir: lab.Dir(t), Port: port(t)}
 	s.Root, s.Releases = filepath.Join(s.Dir, "product"), filepath.Join(s.Dir, "releases")
 	s.Marks = filepath.Join(s.Dir, "marks")
 	s.Document, s.State = filepath.Join(s.Root, "installation.yaml"), filepath.Join(s.Root, "upkeep")
@@ -245,7 +247,27 @@ func (s *Site) Replace(path, old, text string) {
 
 // id is a name that no other installation on this computer has: the gate's
 // rules are named by it.
-func (s *Site) id() string { return s.Example[:min(len(s.Example), 12)] + "-" + strconv.Itoa(s.Port) }
+func (s *Site) id() string { return s.Example + "-" + strings.ToLower(rand.Text()[:12]) }
+
+// taken counts the ports that this process has given away: two sites of tests
+// that run side by side must not get the same one.
+var taken atomic.Uint32
+
+// port gives a port that is free, below those that the system gives to
+// connections.
+func port(t testing.TB) int {
+	t.Helper()
+	for range 1000 {
+		n := 12000 + (os.Getpid()*97+int(taken.Add(1)))%20000
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n))
+		if err == nil {
+			l.Close()
+			return n
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
 
 // Remove takes a file below the product's folder away.
 func (s *Site) Remove(name string) {
