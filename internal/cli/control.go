@@ -47,10 +47,14 @@ func (a *App) decided(cmd *cobra.Command, d run.Decided) error {
 		return err
 	}
 	d.By = a.person()
-	at := int64(0)
-	if open, err := in.OpenRun(cmd.Context()); err == nil && open != nil {
-		at = in.Latest(open.ID)
+	open, err := in.OpenRun(cmd.Context())
+	if err != nil {
+		return err
 	}
+	if open == nil {
+		return &manage.NoRunError{Want: cmd.Name()}
+	}
+	at := in.Latest(open.ID)
 	r, err := in.Decide(cmd.Context(), d)
 	if err != nil {
 		return err

@@ -300,3 +300,11 @@ func (h *house) page() string {
 	}
 	return text
 }
+
+// runs counts the runs that were ever opened.
+func (h *house) runs() int {
+	h.t.Helper()
+	rs, err := h.open().Runs(h.t.Context())
+	must(h.t, err)
+	return len(rs)
+}

@@ -129,6 +129,23 @@ func (r rows) fit(indent string, flex, width int) (cols []int, ok bool) {
 	return cols, true
 }
 
+// pairs lays out a name and a value a row. A value that holds a command is
+// never broken: it must be there in one piece to be copied, and a terminal
+// breaks a line that is too long without tearing it.
+func (r rows) pairs(indent, command string, width int) string {
+	cols := r.widths()
+	cols[1] = max(least, min(cols[1], width-lipgloss.Width(indent)-cols[0]-2))
+	var b strings.Builder
+	for _, row := range r {
+		flex := 1
+		if strings.Contains(row[1], command) {
+			flex = -1
+		}
+		b.WriteString(rowLines(indent, row, cols, flex))
+	}
+	return b.String()
+}
+
 // without leaves a column out.
 func (r rows) without(col int) rows {
 	var out rows

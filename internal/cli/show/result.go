@@ -53,7 +53,7 @@ func Result(o Outcome, width int) string {
 	default:
 		head(green.Render("✓"), fmt.Sprintf("%s is on %s, verified", product, closed.Version))
 	}
-	b.WriteString("\n" + table("  ", facts(o), 1, width))
+	b.WriteString("\n" + facts(o).pairs("  ", o.Command+" ", width))
 	return b.String()
 }
 
