@@ -134,7 +134,7 @@ func (r rows) fit(indent string, flex, width int) (cols []int, ok bool) {
 // breaks a line that is too long without tearing it.
 func (r rows) pairs(indent, command string, width int) string {
 	cols := r.widths()
-	cols[1] = max(least, min(cols[1], width-lipgloss.Width(indent)-cols[0]-2))
+	cols[1] = max(least-2, min(cols[1], width-lipgloss.Width(indent)-cols[0]-2))
 	var b strings.Builder
 	for _, row := range r {
 		flex := 1
