@@ -126,7 +126,7 @@ func (b *builder) proveReturn() {
 
 // verifyParams reads back every instance whose version is known to want.
 func (b *builder) verifyParams(want func(id string) string) *VerifyParams {
-	p := &VerifyParams{Consecutive: 3, Every: 20 * time.Millisecond}
+	p := &VerifyParams{Consecutive: 2, Every: 25 * time.Millisecond}
 	for _, id := range b.res.Product.Order {
 		c := b.res.Product.Components[id]
 		w := want(id)

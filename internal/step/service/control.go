@@ -205,7 +205,7 @@ func (c Control) Ready(ctx context.Context, env step.Env, s plan.Service) (bool,
 // Bounds of the wait for readiness.
 const (
 	readyInARow  = 2
-	readyFirst   = 10 * time.Millisecond  // between the first tries: users wait
+	readyFirst   = 5 * time.Millisecond   // between the first tries: users wait
 	readyOften   = 2 * time.Second        // so long tries stay that close
 	readyLast    = 250 * time.Millisecond // between later ones
 	defaultStart = 60 * time.Second
