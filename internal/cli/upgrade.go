@@ -65,6 +65,11 @@ func (a *App) plan() *cobra.Command {
 				return err
 			}
 			defer p.Close()
+			if !p.UpToDate {
+				if err := manage.SavePlan(p.Plan); err != nil {
+					fmt.Fprintf(a.Err, "upkeep: the plan could not be kept for --plan: %v\n", err)
+				}
+			}
 			if a.format == "json" {
 				return a.json(show.PlanJSON(p.Plan, p.Forecast, p.UpToDate, p.Installed))
 			}
@@ -73,9 +78,6 @@ func (a *App) plan() *cobra.Command {
 				return nil
 			}
 			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
-			if err := manage.SavePlan(p.Plan); err != nil {
-				fmt.Fprintf(a.Err, "upkeep: the plan could not be kept for --plan: %v\n", err)
-			}
 			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s --plan %s\n", a.command(), w.req.From, p.Plan.ID()))
 			return nil
 		}}
