@@ -122,6 +122,12 @@ func (in *Installation) openRelease(ctx context.Context, path, cache string) (*R
 	if r == nil {
 		return nil, fmt.Errorf("%s has no release document in its %s", path, bundle.ManifestName)
 	}
+	// vendor build refuses these, but a bundle can be made without it
+	for _, f := range manifest.Lint(p, r) {
+		if f.Level == manifest.LevelError {
+			return nil, fmt.Errorf("the documents of %s contradict themselves: %w", path, f)
+		}
+	}
 	return &Release{Product: p, Release: r, Bundle: b}, nil
 }
 

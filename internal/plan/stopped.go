@@ -1,0 +1,44 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"upkeep/internal/manifest"
+)
+
+// stopped says that the product has services and none of them runs: nobody
+// writes, and nobody answers.
+func (b *builder) stopped() bool {
+	for _, s := range b.res.Product.Services {
+		if running, known := b.in.Facts.Services[s.ID]; running || !known {
+			return false
+		}
+	}
+	return len(b.res.Product.Services) > 0
+}
+
+// refuseStopped refuses to upgrade a product that does not run where the new
+// version could be verified only by asking it: what was stopped stays stopped.
+func (b *builder) refuseStopped() {
+	if !b.stopped() {
+		return
+	}
+	asks := func(p manifest.Probe) bool { return slices.Contains([]string{"http", "port", "tcp", "tls"}, p.Source) }
+	for _, h := range b.in.Hops {
+		var what []string
+		for _, id := range h.Product.Order {
+			if c := h.Product.Components[id]; c.Version != nil && asks(*c.Version) {
+				what = append(what, "the version of "+id)
+			}
+		}
+		for _, s := range h.Release.Procedure.Phases[manifest.Verify].Steps {
+			if slices.ContainsFunc(s.Verify, asks) || s.Probe != nil && asks(*s.Probe) {
+				what = append(what, "what the vendor wants verified")
+			}
+		}
+		if len(what) > 0 {
+			b.refuse("none of the product's services runs, and %s is verified by asking it (%s): start the product first", h.Release.Version, strings.Join(what, ", "))
+		}
+	}
+}
