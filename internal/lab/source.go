@@ -100,12 +100,18 @@ func (s *MinifluxSite) Document() (string, error) {
 	return path, nil
 }
 
+// example reads a document of examples/miniflux, or of the folder of examples
+// that UPKEEP_EXAMPLES names.
 func example(name string) (string, error) {
-	root, err := ModuleRoot()
-	if err != nil {
-		return "", err
+	dir := os.Getenv("UPKEEP_EXAMPLES")
+	if dir == "" {
+		root, err := ModuleRoot()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(root, "examples")
 	}
-	text, err := os.ReadFile(filepath.Join(root, "examples", "miniflux", name))
+	text, err := os.ReadFile(filepath.Join(dir, "miniflux", name))
 	if err != nil {
 		return "", fmt.Errorf("cannot read the example: %w", err)
 	}
