@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -66,10 +67,8 @@ func (a *App) decided(cmd *cobra.Command, d run.Decided) error {
 }
 
 func (a *App) back() *cobra.Command {
-	var yes bool
-	var why string
-	var to int
-	cmd := &cobra.Command{Use: "back", Aliases: []string{"rollback"}, Short: "Take the open run back: files, services and data as they were", Args: args(0, 0, "no argument"),
+	w := &backWish{}
+	cmd := &cobra.Command{Use: "back", Aliases: []string{"rollback"}, Short: "Go back: files, services and data as they were before the open run, or before the last one", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
 			if err != nil {
@@ -80,9 +79,9 @@ func (a *App) back() *cobra.Command {
 				return err
 			}
 			if r == nil {
-				return &manage.NoRunError{Want: "take back"}
+				return a.takeBack(cmd.Context(), in, w)
 			}
-			if !yes {
+			if !w.yes {
 				ok, err := a.ask(fmt.Sprintf("Take run %s back, so that %s is on %s exactly as before? [y/N] ", r.ID, r.Plan.Product, r.From))
 				if err != nil {
 					return err
@@ -92,12 +91,58 @@ func (a *App) back() *cobra.Command {
 					return exit(ExitDeclined)
 				}
 			}
-			return a.decided(cmd, run.Decided{Choice: run.ChooseBack, To: to, Why: why})
+			return a.decided(cmd, run.Decided{Choice: run.ChooseBack, To: w.to, Why: w.why})
 		}}
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "say yes beforehand")
-	cmd.Flags().StringVar(&why, "why", "taken back by hand", "the reason, for the record")
-	cmd.Flags().IntVar(&to, "to-milestone", 0, "stay at the `NUMBER`-th verified version on the way, instead of the origin")
+	cmd.Flags().BoolVarP(&w.yes, "yes", "y", false, "say yes beforehand")
+	cmd.Flags().StringVar(&w.why, "why", "taken back by hand", "the reason, for the record")
+	cmd.Flags().IntVar(&w.to, "to-milestone", 0, "stay at the `NUMBER`-th verified version on the way, instead of the origin")
+	cmd.Flags().BoolVar(&w.dryRun, "dry-run", false, "when no run is open: show the plan and end")
 	return cmd
+}
+
+// backWish is what the flags of back say.
+type backWish struct {
+	yes, dryRun bool
+	why         string
+	to          int
+}
+
+// takeBack undoes an upgrade whose run is over, by a run of its own. Its yes
+// names what users lose by it.
+func (a *App) takeBack(ctx context.Context, in *manage.Installation, w *backWish) error {
+	if err := a.settle(ctx, in); err != nil {
+		return err
+	}
+	a.say(show.Running("looking for the way back, and verifying its restore point, all of it") + "\n\n")
+	p, err := in.PrepareReturn(ctx)
+	if err != nil {
+		return err
+	}
+	if a.format == "text" {
+		a.print(show.Plan(p.Plan, p.Forecast, a.width()))
+	}
+	if w.dryRun {
+		if a.format == "json" {
+			return a.json(show.PlanJSON(p.Plan, p.Forecast, false, p.Installed))
+		}
+		return nil
+	}
+	if !w.yes {
+		ok, err := a.ask(fmt.Sprintf("Go back from %s to %s, and discard what users did in the %s since run %s ended? [y/N] ",
+			p.Plan.From, p.Plan.To, show.Duration(time.Since(p.Closed).Round(time.Second)), p.Run))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			a.say("Nothing was changed.\n")
+			return exit(ExitDeclined)
+		}
+	}
+	id, err := in.Start(ctx, p.Prepared, a.person())
+	if err != nil {
+		return err
+	}
+	return a.watch(ctx, in, id, 0)
 }
 
 func (a *App) cancel() *cobra.Command {

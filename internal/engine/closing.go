@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"upkeep/internal/journal"
+	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/step"
 )
 
 // closing is what the projection takes up when the run ends as decided.
@@ -22,6 +24,20 @@ func closing(s *run.State, a run.Action) journal.Closing {
 		c.Record = append(c.Record, journal.Installed{Component: in.Component, Instance: in.ID,
 			Version: in.Versions[hop-1], Release: s.Plan.Hops[hop-1].To, Bundle: s.Plan.Hops[hop-1].Bundle})
 	}
-	c.Once = s.Once()
+	c.Once, c.Forget = s.Once(), takenBack(s)
 	return c
+}
+
+// takenBack gives the earlier runs that this one has taken back.
+func takenBack(s *run.State) []string {
+	var out []string
+	for _, st := range s.Plan.Steps {
+		if st.Verb != "return" || s.Step(st.ID).Status != run.Done {
+			continue
+		}
+		if p, err := step.Params[plan.ReturnParams](st); err == nil {
+			out = append(out, p.Run)
+		}
+	}
+	return out
 }

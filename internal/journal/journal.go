@@ -59,4 +59,5 @@ type Closing struct {
 	Outage time.Duration
 	Record []Installed // what is installed now; nil: unchanged
 	Once   []string    // markers of once-only steps that were done
+	Forget []string    // runs that were taken back: their once-only steps are to be done again
 }

@@ -65,6 +65,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"record":   record.New(runner, in.probes),
 		"restore":  stepbackup.NewAnchor(backups),
 		"restart":  stepservice.NewRestart(control, runner.Records()),
+		"return":   stepbackup.NewReturn(backups),
 		"run":      steprun.New(runner, in.probes),
 		"stage":    stage.New(in.FS, bundles, ownership, in.Root),
 		"start":    stepservice.NewStart(control),

@@ -22,7 +22,7 @@ type pages struct {
 // newPages takes up a run wherever it is.
 func (in *Installation) newPages(r *Run) *pages {
 	p := &pages{gate: in.gate, name: in.Doc.ID, outage: in.Forecast(r.ID).Outage,
-		page: gate.Page{Product: r.Plan.Product, Reason: fmt.Sprintf("%s is being upgraded to %s", r.Plan.Product, r.Plan.To)}}
+		page: gate.Page{Product: r.Plan.Product, Reason: plan.Doing(r.Plan)}}
 	for _, s := range r.Plan.Steps {
 		if st := r.State.Steps[s.ID]; st != nil && st.Status == run.Done {
 			p.ended(s, run.Do, st.Last, st.Ended)
@@ -45,14 +45,14 @@ func (p *pages) ended(s plan.Step, dir run.Direction, e run.Ended, at time.Time)
 
 // back tells users that it went wrong, and what is done about it.
 func (p *pages) back() {
-	p.page.Reason = fmt.Sprintf("The upgrade of %s did not succeed; it is being put back as it was", p.page.Product)
+	p.page.Reason = fmt.Sprintf("It did not succeed; %s is being put back as it was", p.page.Product)
 	p.page.ExpectedEnd = time.Time{}
 	p.show()
 }
 
 // waits tells users that it takes longer.
 func (p *pages) waits() {
-	p.page.Reason = fmt.Sprintf("The upgrade of %s takes longer than planned; its administrator has to look at it", p.page.Product)
+	p.page.Reason = fmt.Sprintf("The work on %s takes longer than planned; its administrator has to look at it", p.page.Product)
 	p.page.ExpectedEnd = time.Time{}
 	p.show()
 }

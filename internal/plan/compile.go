@@ -20,7 +20,9 @@ func Compile(in Input) (*Plan, error) {
 	}
 	b := newBuilder(in)
 	b.header()
+	b.losses()
 	b.refuseLater()
+	b.refuseStopped()
 	b.stage()
 	b.open()
 	for i := range in.Hops {
@@ -150,7 +152,7 @@ func (b *builder) note(format string, a ...any) {
 // deadlines are generous: they end what hangs, they do not hurry what works.
 func deadline(verb string) time.Duration {
 	switch verb {
-	case "stage", "precopy", "backup", "migrate":
+	case "stage", "precopy", "backup", "migrate", "return":
 		return 6 * time.Hour
 	case "install", "clean-up", "drain":
 		return 30 * time.Minute

@@ -126,7 +126,7 @@ func (b *builder) proveReturn() {
 
 // verifyParams reads back every instance whose version is known to want.
 func (b *builder) verifyParams(want func(id string) string) *VerifyParams {
-	p := &VerifyParams{Consecutive: 2, Every: 25 * time.Millisecond}
+	p := &VerifyParams{Consecutive: 2, Every: 10 * time.Millisecond}
 	for _, id := range b.res.Product.Order {
 		c := b.res.Product.Components[id]
 		w := want(id)
@@ -194,6 +194,10 @@ func (b *builder) between(i int) {
 }
 
 func (b *builder) install(h HopInput) {
+	if h.Return != nil {
+		b.goBack(h)
+		return
+	}
 	if h.Release.Procedure.Phases[manifest.Install].None {
 		return
 	}
@@ -370,5 +374,5 @@ func (b *builder) barrier(h HopInput, i int) {
 			Title: fmt.Sprintf("files and data are those of %s", h.Release.Version)}, nil)
 		b.reach(h, i, d.ID)
 	}
-	b.add(Step{ID: "barrier", Verb: VerbBarrier, Phase: string(manifest.Barrier), Class: Control, Title: "the point of no return: from here users work on the new version"}, nil)
+	b.add(Step{ID: "barrier", Verb: VerbBarrier, Phase: string(manifest.Barrier), Class: Control, Title: "the point of no return: from here users work on " + h.Release.Version}, nil)
 }

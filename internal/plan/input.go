@@ -29,6 +29,7 @@ type HopInput struct {
 	Product *manifest.Product
 	Bundle  Bundle
 	Why     string
+	Return  *ReturnParams // set for a run that takes an earlier one back; Release and Product are then what was installed before it
 }
 
 // Bundle is what the compiler must know of a release's bundle.

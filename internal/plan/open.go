@@ -122,7 +122,7 @@ func (b *builder) gate() {
 	b.plan.Closed = "gate"
 	d := b.add(Step{ID: "gate", Verb: "access", Phase: string(manifest.Maintenance), Class: Reversible, Down: true,
 		Title: "close the gate: users see the outage page (port " + strings.Join(ports, ", ") + ")"},
-		&AccessParams{Mode: "maintenance", Gate: &Gate{Name: b.in.Site.ID, Ports: ports, Product: b.plan.Product}, Reason: fmt.Sprintf("%s is being upgraded to %s", b.plan.Product, b.plan.To)})
+		&AccessParams{Mode: "maintenance", Gate: &Gate{Name: b.in.Site.ID, Ports: ports, Product: b.plan.Product}, Reason: Doing(b.plan)})
 	b.entered = append(b.entered, entered{d.ID, d.params.(*AccessParams)})
 }
 
@@ -136,6 +136,9 @@ func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
 		Title: "switch " + mode + " on", Down: mode == "maintenance" && a.Users != "read"}
 	if b.in.Facts.Modes[mode] {
 		b.note("%s mode was on before: it stays on after the run, since Upkeep did not switch it on", mode)
+	}
+	if b.stopped() {
+		p.Refused = nil // nobody writes, and nobody is there to refuse it
 	}
 	d := b.add(s, p)
 	b.entered = append(b.entered, entered{d.ID, p})

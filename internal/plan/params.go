@@ -164,6 +164,14 @@ type BackupParams struct {
 	Prove     bool         `json:"prove,omitempty"`  // the way back compares everything, touched or not
 }
 
+// ReturnParams: an earlier run is taken back by the restore point that it
+// made.
+type ReturnParams struct {
+	Run          string `json:"run"`   // the earlier one
+	Point        string `json:"point"` // id of its restore point, in the folder Dir
+	BackupParams        // what is put back; its key is that of the earlier run
+}
+
 // FileSource is a tree or a file of the product in a restore point.
 type FileSource struct {
 	Component string   `json:"component"`

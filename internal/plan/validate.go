@@ -10,7 +10,7 @@ import (
 // Verbs are the verbs that this Upkeep can carry out.
 func Verbs() []string {
 	return []string{"access", "backup", "check", "clean-up", "drain", "hold", "hooks", "install", "migrate", "notify", "precopy", "prove",
-		"record", "restart", "restore", "run", "stage", "start", "stop", "verify", VerbMilestone, VerbBarrier}
+		"record", "restart", "restore", "return", "run", "stage", "start", "stop", "verify", VerbMilestone, VerbBarrier}
 }
 
 // Validate refuses a plan that could break a promise. Compile never makes

@@ -215,6 +215,11 @@ func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journa
 		if err != nil {
 			return err
 		}
+		for _, r := range c.Forget {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM once WHERE run = ?", r); err != nil {
+				return err
+			}
+		}
 		for _, m := range c.Once {
 			if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO once(marker, run) VALUES (?,?)", m, id); err != nil {
 				return err

@@ -40,6 +40,11 @@ func (h *Handler) Undo(ctx context.Context, env step.Env, s plan.Step, raw step.
 		fmt.Fprintf(env.Log, "nothing that changes data was begun: restore point %s is not needed\n", j.ID)
 		return nil
 	}
+	return h.restore(ctx, j, point)
+}
+
+// restore puts every part back as the restore point has it.
+func (h *Handler) restore(ctx context.Context, j *job, point backup.Point) error {
 	for _, f := range j.p.Files {
 		if err := h.restoreFiles(ctx, j, f); err != nil {
 			return err

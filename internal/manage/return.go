@@ -1,0 +1,189 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"upkeep/internal/files"
+	"upkeep/internal/journal/sqlite"
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+	"upkeep/internal/step"
+	stepbackup "upkeep/internal/step/backup"
+	"upkeep/internal/survey"
+)
+
+// NoReturnError says why the last upgrade cannot be taken back, and what can
+// be done instead.
+type NoReturnError struct{ Why string }
+
+func (e *NoReturnError) Error() string {
+	return fmt.Sprintf("there is no way back: %s; upkeep backup list shows the restore points, upkeep backup restore puts one back", e.Why)
+}
+
+// Return is a prepared way back from an upgrade whose run is over.
+type Return struct {
+	*Prepared
+	Run    string    // that is taken back
+	Closed time.Time // when users were in again: what they did since is discarded
+}
+
+// PrepareReturn makes the plan of a run that takes the last upgrade back, by
+// the restore point that it made: the next morning's way back. It changes
+// nothing.
+func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil, &NoReturnError{Why: "nothing was upgraded with Upkeep yet"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	last, err := in.lastChange(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	params, err := in.returnParams(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	now, before, err := in.documents(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	input, err := in.returnInput(ctx, j, last, now, before, params)
+	if err != nil {
+		return nil, err
+	}
+	r := &Return{Run: last.ID, Closed: last.Closed, Prepared: &Prepared{Input: input, Installed: last.Version, To: last.From}}
+	if r.Plan, err = plan.Compile(input); err != nil {
+		return nil, err
+	}
+	r.Forecast = plan.Estimate(r.Plan, input)
+	return r, nil
+}
+
+// lastChange is the latest run that changed the version and is over.
+func (in *Installation) lastChange(ctx context.Context, j *sqlite.Journal) (*Run, error) {
+	rows, err := j.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		if row.Result == run.ResultNew || row.Result == run.ResultMilestone {
+			return in.load(ctx, j, row)
+		}
+	}
+	return nil, &NoReturnError{Why: "no run has changed the version"}
+}
+
+// returnParams finds what the run saved before it changed anything.
+func (in *Installation) returnParams(ctx context.Context, r *Run) (*plan.ReturnParams, error) {
+	for _, s := range r.Plan.Steps {
+		if s.Verb != "backup" {
+			continue
+		}
+		p, err := step.Params[plan.BackupParams](s)
+		if err != nil {
+			return nil, err
+		}
+		out := &plan.ReturnParams{Run: r.ID, Point: stepbackup.PointID(r.ID, p.Key), BackupParams: *p}
+		out.Covers = nil
+		if _, err := in.archive().Find(ctx, out.Point); err != nil {
+			return nil, &NoReturnError{Why: fmt.Sprintf("restore point %s of run %s is not there any more", out.Point, r.ID)}
+		}
+		// all of it is read while users work, not in the outage
+		if err := in.archive().Verify(ctx, out.Point); err != nil {
+			return nil, &NoReturnError{Why: err.Error()}
+		}
+		return out, nil
+	}
+	return nil, &NoReturnError{Why: fmt.Sprintf("run %s made no restore point", r.ID)}
+}
+
+// documents gives the product documents as of now and as of before the run,
+// from the run's own copies of the bundles.
+func (in *Installation) documents(ctx context.Context, r *Run) (now, before *manifest.Product, err error) {
+	hops := r.Plan.Hops
+	last := len(hops) - 1
+	for last > 0 && hops[last].To != r.Version {
+		last-- // it stayed at a milestone
+	}
+	open := func(digest string) (*Release, error) {
+		return in.openRelease(ctx, filepath.Join(in.bundlesDir(), digest), "")
+	}
+	if r.Plan.Trigger == plan.TriggerBack {
+		return nil, nil, &NoReturnError{Why: fmt.Sprintf("the last run (%s) took an upgrade back itself", r.ID)}
+	}
+	target, err := open(hops[last].Bundle)
+	if err != nil {
+		return nil, nil, err
+	}
+	first, err := open(hops[0].Bundle)
+	if err != nil {
+		return nil, nil, err
+	}
+	if before, err = installed(first.Bundle, r.From); err != nil {
+		return nil, nil, err
+	}
+	if before == nil {
+		before = first.Product
+	}
+	return target.Product, before, nil
+}
+
+func (in *Installation) returnInput(ctx context.Context, j *sqlite.Journal, r *Run, now, before *manifest.Product, params *plan.ReturnParams) (plan.Input, error) {
+	// what was installed before is a release without a procedure of its own
+	rel := &manifest.Release{Product: now.ID, Version: r.From, Versions: map[string]string{}}
+	for _, i := range r.Plan.Instances {
+		if i.From != "" {
+			rel.Versions[i.Component] = i.From
+		}
+	}
+	input := plan.Input{Site: in.Doc, Installed: now, From: r.Version, Trigger: plan.TriggerBack, OnFailure: "origin",
+		Hops: []plan.HopInput{{Release: rel, Product: before, Return: params, Bundle: plan.Bundle{Digest: in.bundleOf(ctx, j, r)}}}}
+	s := in.surveyor()
+	facts, err := s.Basics(ctx, now, in.Doc)
+	if err != nil {
+		return input, err
+	}
+	is, err := installedVersion(now, facts)
+	if err != nil {
+		return input, err
+	}
+	if is != r.Version {
+		return input, &NoReturnError{Why: fmt.Sprintf("run %s left %s, but %s is installed now", r.ID, r.Version, is)}
+	}
+	if err := s.Details(ctx, &facts, now, in.Doc, []survey.Hop{{Product: before, Release: rel}}, func(string) *files.Tree { return nil }); err != nil {
+		return input, err
+	}
+	facts.HookDirs = nil // its hooks are the upgrade's, not the return's
+	if err := in.past(ctx, &facts); err != nil {
+		return input, err
+	}
+	input.Facts = facts
+	return input, nil
+}
+
+// bundleOf gives the bundle of what was installed before the run, when an
+// earlier run installed that.
+func (in *Installation) bundleOf(ctx context.Context, j *sqlite.Journal, r *Run) string {
+	rows, err := j.Runs(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, row := range rows {
+		if row.ID == r.ID || row.Opened.After(r.Opened) || row.Result != run.ResultNew || row.Version != r.From {
+			continue
+		}
+		if p, err := j.Plan(ctx, row.Plan); err == nil {
+			return p.Hops[len(p.Hops)-1].Bundle
+		}
+	}
+	return ""
+}

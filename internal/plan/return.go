@@ -1,0 +1,35 @@
+package plan
+
+import (
+	"fmt"
+
+	"upkeep/internal/manifest"
+)
+
+// TriggerBack is the trigger of a run that takes an earlier one back.
+const TriggerBack = "back"
+
+// Doing says to the product's users what a run does.
+func Doing(p *Plan) string {
+	if p.Trigger == TriggerBack {
+		return fmt.Sprintf("%s is being put back on %s", p.Product, p.To)
+	}
+	return fmt.Sprintf("%s is being upgraded to %s", p.Product, p.To)
+}
+
+// goBack puts files and data back as they were before an earlier run. The
+// restore point that this run has made of the present state takes that back.
+func (b *builder) goBack(h HopInput) {
+	b.add(Step{ID: "return", Verb: "return", Phase: string(manifest.Install), Class: Reversible, Writes: true, Undo: "restore", Redo: true,
+		Title: fmt.Sprintf("put files and data back as in restore point %s, and compare", h.Return.Point)}, h.Return)
+}
+
+// losses says what a run that takes an earlier one back does not bring back.
+func (b *builder) losses() {
+	r := b.first().Return
+	if r == nil {
+		return
+	}
+	b.note("what users did since run %s is taken from them; it stays in the restore point that this run makes of %s first", r.Run, b.plan.From)
+	b.note("hooks and the vendor's own steps are not run, and what they changed outside of files and data is not put back")
+}
