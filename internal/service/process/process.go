@@ -38,7 +38,7 @@ type Options struct {
 	Dir          string        // state of the installation's services, absolute; made when needed
 	Installation string        // its name
 	Cgroups      string        // name of the parent control group; "" = "upkeep", "-" = use none
-	Settle       time.Duration // Start watches this long whether the program ends at once; 0 = 25 ms
+	Settle       time.Duration // Start watches this long whether the program ends at once; 0 = 10 ms
 }
 
 // Manager implements service.Manager.
@@ -63,7 +63,7 @@ func New(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("cannot manage services: %q is not a whole path", o.Dir)
 	}
 	if o.Settle <= 0 {
-		o.Settle = 25 * time.Millisecond
+		o.Settle = 10 * time.Millisecond
 	}
 	m := &Manager{Inhibits: service.Inhibits{FS: o.FS, Dir: o.Dir}, o: o, exits: map[proc.ID]<-chan struct{}{}, how: map[proc.ID]*os.ProcessState{}}
 	var err error
