@@ -361,7 +361,7 @@ func (b *builder) verifyProbes(s manifest.Step) (out []Probe) {
 }
 
 func (b *builder) verifyStep(ph manifest.Phase, s manifest.Step) {
-	p := &VerifyParams{Consecutive: 2, Every: 25 * time.Millisecond, Probes: b.verifyProbes(s)}
+	p := &VerifyParams{Consecutive: 2, Every: 10 * time.Millisecond, Probes: b.verifyProbes(s)}
 	id := s.ID
 	if id == "" {
 		id = "verify.product"
