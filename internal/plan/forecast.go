@@ -108,6 +108,14 @@ func guess(s Step, in Input) time.Duration {
 	return 50 * time.Millisecond
 }
 
+// What a file takes on a disk at most beside its content, what it takes in a
+// restore point, and what every restore point takes for its own record.
+const (
+	blockSize = 4 << 10
+	entrySize = 2560
+	pointSize = 1 << 20
+)
+
 // space adds up what every volume must hold at the worst moment: needs on one
 // volume add up, wherever on it they lie.
 func space(p *Plan, in Input) []Need {
@@ -130,7 +138,7 @@ func space(p *Plan, in Input) []Need {
 	for _, i := range p.Instances {
 		for _, h := range in.Hops {
 			if pay, ok := h.Bundle.Payloads[i.Component]; ok {
-				add(path.Dir(i.At), pay.Bytes)
+				add(path.Dir(i.At), pay.Bytes+int64(pay.Files)*blockSize)
 			}
 		}
 	}
@@ -139,8 +147,10 @@ func space(p *Plan, in Input) []Need {
 			continue
 		}
 		for _, i := range p.Instances {
-			add(in.Facts.Backup, in.Facts.Instances[i.Component].Bytes)
+			f := in.Facts.Instances[i.Component]
+			add(in.Facts.Backup, f.Bytes+int64(f.Files)*entrySize)
 		}
+		add(in.Facts.Backup, pointSize)
 		for _, b := range in.Facts.Databases {
 			add(in.Facts.Backup, b)
 		}
