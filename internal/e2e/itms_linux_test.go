@@ -132,7 +132,7 @@ func TestItmsRoutes_S4(t *testing.T) {
 		s.Bundle("7.1 SP2 MP1.1")
 		r := s.Must(0, "upgrade", "--yes", "--from", s.Releases)
 		wants(t, r.Out, `7\.1 → 7\.1 SP2 MP1\.1 → 7\.5 SP1`)
-		wants(t, s.Must(0, "runs", "show").Out, `✓ +h1\.install\.itms.*✓ +h2\.install\.itms`)
+		wants(t, s.Must(0, "runs", "show").Out, `✓.* itms for 7\.1 SP2 MP1\.1.*✓.* itms for 7\.5 SP1`)
 	})
 	t.Run("S4_4_a_fix_level", func(t *testing.T) {
 		s := itms(t, "7.5")

@@ -214,7 +214,8 @@ func udpEcho(t *testing.T, port uint16, c net.Conn) error {
 // The engine is killed: users stay out, and the next engine takes over.
 // A program that gets the port of a listener that has died gets no users.
 // While an up gate is put up again and again, no user slips through, and
-// nobody gets anything but the page.
+// nobody gets anything but the page. A connection that is just being made while
+// the rules change may be reset, on a busy machine more often; it is still out.
 func TestUpIsAtomic(t *testing.T) {
 	if !namespace(t) {
 		return
@@ -223,13 +224,17 @@ func TestUpIsAtomic(t *testing.T) {
 	spec := Spec{Name: "shop", Ports: []uint16{p.port}, PassUIDs: []uint32{12345}}
 	mustUp(t, g, spec)
 	var stop atomic.Bool
-	var asked atomic.Int64
+	var asked, reset atomic.Int64
 	var wg sync.WaitGroup
 	for _, u := range all {
 		wg.Go(func() {
 			for !stop.Load() {
 				asked.Add(1)
-				if status, body, err := u.get(p.port, 0); status != 503 {
+				status, body, err := u.get(p.port, 0)
+				switch {
+				case errors.Is(err, syscall.ECONNRESET):
+					reset.Add(1)
+				case status != 503:
 					t.Errorf("%s: %d %.40q %v", u.name, status, body, err)
 					return
 				}
@@ -242,8 +247,8 @@ func TestUpIsAtomic(t *testing.T) {
 	}
 	stop.Store(true)
 	wg.Wait()
-	if p.hits.Load() != 0 || asked.Load() < 50 {
-		t.Errorf("%d of %d users reached the product", p.hits.Load(), asked.Load())
+	if p.hits.Load() != 0 || asked.Load() < 50 || reset.Load() > asked.Load()/10 {
+		t.Errorf("%d of %d users reached the product, %d were reset", p.hits.Load(), asked.Load(), reset.Load())
 	}
 }
 
