@@ -71,9 +71,13 @@ func (e *Engine) undo(ctx context.Context, s plan.Step, again bool) error {
 	began := time.Now()
 	st := e.state.Step(s.ID)
 	memo, err := e.Memos.Read(s.ID, st.Memo)
-	if err == nil && !again {
-		// an effect that was under way when the decision fell may still run
+	if err == nil {
+		// an effect that was under way when the decision fell may still run;
+		// nothing is taken back beside it
 		err = e.reap(ctx, s, run.Do)
+	}
+	if stop := e.interrupted(ctx, err); stop != nil {
+		return stop
 	}
 	if err := e.append(ctx, run.Intent, s.ID, run.Undo, run.Intended{Memo: st.Memo}); err != nil {
 		return err
@@ -130,6 +134,9 @@ func (e *Engine) recover(ctx context.Context, s plan.Step, dir run.Direction) er
 	e.Observer.Note(fmt.Sprintf("%s was interrupted; looking at what is there", s.ID))
 	began := time.Now()
 	if err := e.reap(ctx, s, dir); err != nil {
+		if stop := e.interrupted(ctx, err); stop != nil {
+			return stop
+		}
 		return e.unclear(ctx, s, dir, began, step.Observation{State: step.Unknown}, err)
 	}
 	if e.Settle != nil {
@@ -168,8 +175,21 @@ func (e *Engine) recover(ctx context.Context, s plan.Step, dir run.Direction) er
 	return e.effect(ctx, h, s, dir, memo, began)
 }
 
+// reapLimit bounds the end of what an operation has left: a database server
+// that does not answer must not hold up the way back for ever.
+const reapLimit = time.Minute
+
+// reap ends what is left of a step: of its way forward always, on the way back
+// also of an undo that was interrupted.
 func (e *Engine) reap(ctx context.Context, s plan.Step, dir run.Direction) error {
-	n, err := e.Reaper.End(ctx, e.opID(s, dir))
+	ctx, cancel := context.WithTimeoutCause(ctx, reapLimit, fmt.Errorf("it did not end within %s", reapLimit))
+	defer cancel()
+	n, err := e.Reaper.End(ctx, e.opID(s, run.Do))
+	if err == nil && dir == run.Undo {
+		var more int
+		more, err = e.Reaper.End(ctx, e.opID(s, run.Undo))
+		n += more
+	}
 	if n > 0 {
 		e.Observer.Note(fmt.Sprintf("%s: ended %d processes or sessions that were left of it", s.ID, n))
 	}
