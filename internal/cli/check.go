@@ -30,7 +30,7 @@ func (a *App) check() *cobra.Command {
 					return err
 				}
 			} else {
-				a.print(show.Readiness(r, a.command(), w.req.From, a.width()))
+				a.print(show.Readiness(r, a.command(), quote(w.req.From), a.width()))
 			}
 			switch {
 			case r.Blocked():

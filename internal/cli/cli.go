@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"regexp"
 	"strings"
 
 	"github.com/charmbracelet/colorprofile"
@@ -152,8 +153,18 @@ func (a *App) command() string {
 	if a.installation == "" || a.installation == a.Getenv("UPKEEP_INSTALLATION") {
 		return "upkeep"
 	}
-	return "upkeep --installation " + a.installation
+	return "upkeep --installation " + quote(a.installation)
 }
+
+// quote writes a word as a shell takes it.
+func quote(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
 
 // person is who gives the command: through sudo, the one who called it.
 func (a *App) person() string {

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"os"
 	"testing"
 
 	"upkeep/internal/cli"
@@ -39,4 +40,15 @@ func TestDecisionsThatCannotBeTaken(t *testing.T) {
 	if d := was.Differences(h.fingerprint()); len(d) > 0 {
 		t.Errorf("it is not as it was: %v", d)
 	}
+}
+
+// What the screens say to type must work as it is typed.
+func TestQuotedInstallation(t *testing.T) {
+	h := newHouse(t)
+	odd := h.dir + "/it's here.yaml"
+	text, err := os.ReadFile(h.doc)
+	must(t, err)
+	must(t, os.WriteFile(odd, text, 0o644))
+	out, _ := h.expect(cli.ExitDone, "plan", "--installation", odd, "--from", h.good)
+	contains(t, "the plan", out, `upkeep --installation '`+h.dir+`/it'\''s here.yaml' upgrade --from `+h.good+" --plan ")
 }

@@ -78,7 +78,7 @@ func (a *App) plan() *cobra.Command {
 				return nil
 			}
 			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
-			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s --plan %s\n", a.command(), w.req.From, p.Plan.ID()))
+			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s --plan %s\n", a.command(), quote(w.req.From), p.Plan.ID()))
 			return nil
 		}}
 	w.flags(cmd)
