@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 )
 
 // altazion installs the example with two versions to upgrade to.
@@ -162,6 +163,7 @@ func TestAltazionScriptsStay_S3_47_S3_57(t *testing.T) {
 // A pool that did not run before is not started, neither after an upgrade nor
 // after one that failed.
 func TestAltazionPools_S3_42(t *testing.T) {
+	lab.Slow(t)
 	s := altazion(t)
 	s.StopService("pool-test")
 	s.Hook("updates/scripts/PREINSTALL_phygitalapi.sh", "exit 1")
@@ -178,6 +180,7 @@ func TestAltazionPools_S3_42(t *testing.T) {
 
 // An installation that ends well and leaves the old version has failed.
 func TestAltazionSameVersion_S3_35(t *testing.T) {
+	lab.Slow(t)
 	s := altazion(t)
 	src := s.Copy(s.Source("20.5"), "same")
 	s.Replace(filepath.Join(src, "components/integration/version.txt"), "20.5", "20.4")
@@ -247,6 +250,7 @@ func TestAltazionLeftOver_S3(t *testing.T) {
 // An upgrade that finds both the page and the parked one, as failed attempts
 // leave them, is not confused by them; what was on before stays on.
 func TestAltazionParked_S3_45_S3_46(t *testing.T) {
+	lab.Slow(t)
 	s := altazion(t)
 	s.Write("ecommerce/app_offline.bak", "the site's own page\n", 0o644)
 	s.Must(0, "upgrade", "--yes", "--from", s.Releases)

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 )
 
 // compress makes a .tar.zst of entries.
@@ -186,6 +187,7 @@ func TestBadBundle(t *testing.T) {
 // A payload whose sums fit, and that wants to lead out of its tree, be a
 // device, or be more than it says: the run ends in the old state.
 func TestBadPayload(t *testing.T) {
+	lab.Slow(t)
 	whole := tar.Header{Typeflag: tar.TypeDir, Name: ".", Mode: 0o755}
 	for _, c := range []struct {
 		name    string

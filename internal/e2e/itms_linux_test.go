@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 	"upkeep/internal/manage"
 )
 
@@ -90,6 +91,7 @@ func TestItms_S4(t *testing.T) {
 
 // After a failure every setting has the value that it had before, too.
 func TestItmsFails_S4_26_S4_45_standin(t *testing.T) {
+	lab.Slow(t)
 	s := sitetest.New(t, sitetest.Options{Example: "itms", Version: "7.5 HF6", Edit: func(path, text string) string {
 		if path == "releases/7.5 SP1/itms/bin/configure" {
 			return "#!/bin/sh\nexit 1\n"
@@ -121,6 +123,7 @@ func settled(snapshot string) string {
 
 // The versions that lead here, and the fix levels that have to be passed.
 func TestItmsRoutes_S4(t *testing.T) {
+	lab.Slow(t)
 	t.Run("S4_2_not_from_everywhere", func(t *testing.T) {
 		s := itms(t, "7.0")
 		r := untouched(t, s, 1, "upgrade", "--yes", "--from", s.Releases)
@@ -144,6 +147,7 @@ func TestItmsRoutes_S4(t *testing.T) {
 // Replication jobs that run are waited for; those that do not end are
 // cancelled, and the plan says so.
 func TestItmsDrain_S4(t *testing.T) {
+	lab.Slow(t)
 	t.Run("S4_30_S4_32_S4_33_waits_until_none_runs", func(t *testing.T) {
 		s := itms(t, "7.5 HF6")
 		s.Write("settings/replication-jobs", "2 running\n", 0o644)
@@ -171,6 +175,7 @@ func TestItmsDrain_S4(t *testing.T) {
 
 // A task with warnings stops the upgrade, and everything is as it was.
 func TestItmsTask_S4_39(t *testing.T) {
+	lab.Slow(t)
 	s := itms(t, "7.5 HF6")
 	s.Write("settings/packagerefresh.next", "2 warnings\n", 0o644)
 	before := s.Snapshot()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 )
 
 // itop installs the example with a release to upgrade to.
@@ -158,6 +159,7 @@ func TestItopPrerequisites_S0_4(t *testing.T) {
 // An optional extension that is missing is a warning with what is lost, and
 // never stops the upgrade.
 func TestItopOptional_S0_5(t *testing.T) {
+	lab.Slow(t)
 	s := itop(t)
 	s.Replace(filepath.Join(s.Root, "bin/php"), `ldap\n`, "")
 	r := untouched(t, s, 4, "check", "--from", s.Releases)
@@ -167,6 +169,7 @@ func TestItopOptional_S0_5(t *testing.T) {
 
 // The backup can be left out by somebody who says why; who it was is recorded.
 func TestItopNoBackup_S0_9(t *testing.T) {
+	lab.Slow(t)
 	s := itop(t)
 	r := s.Must(0, "upgrade", "--yes", "--from", s.Releases, "--waive", "backup=the disk is copied every hour")
 	wants(t, flat(r.Out), `no restore point is made \(.*: the disk is copied every hour\): a failed migration cannot be put back`)

@@ -56,6 +56,7 @@ func TestJp1_S2(t *testing.T) {
 
 // A stop command that says it has stopped is not believed.
 func TestJp1StopLies_S2_8(t *testing.T) {
+	lab.Slow(t)
 	s := jp1(t, "09-50")
 	stop := filepath.Join(s.Root, "bin/stopservice")
 	s.Replace(stop, `rm -f "$1/running"`, "exit 0")
@@ -70,6 +71,7 @@ func TestJp1StopLies_S2_8(t *testing.T) {
 
 // The database's upgrade can be left for later.
 func TestJp1DatabaseLater_S2_11(t *testing.T) {
+	lab.Slow(t)
 	s := jp1(t, "09-50")
 	s.Replace(s.Document, "auto_agents: true", "upgrade_db: false")
 	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
@@ -98,6 +100,7 @@ func TestJp1Crosses_S2_28_S2_29(t *testing.T) {
 
 // What fails is put back by the backup of this very run.
 func TestJp1Fails_S2_19(t *testing.T) {
+	lab.Slow(t)
 	s := sitetest.New(t, sitetest.Options{Example: "jp1", Version: "09-50", Edit: func(path, text string) string {
 		if path == "releases/10-10/migrations/001-mdm.sql" {
 			return "DELETE FROM computers;\nINSERT INTO no_such_table VALUES (1);\n"

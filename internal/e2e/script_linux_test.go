@@ -18,9 +18,20 @@ import (
 	"upkeep/internal/manage"
 )
 
-// TestCommands runs every script of testdata/script as the account that runs
-// the tests: as root the gate keeps users out.
-func TestCommands(t *testing.T) { scripts(t, "") }
+// TestCommands runs the scripts of testdata/script as the account that runs the
+// tests (as root the gate keeps users out): some of them in a quick run, all
+// where slow tests are asked for.
+func TestCommands(t *testing.T) {
+	if os.Getenv("UPKEEP_SLOW") == "1" {
+		scripts(t, "")
+		return
+	}
+	var quick []string
+	for _, name := range []string{"usage", "vendor", "upgrade", "failing", "busy", "stopped"} {
+		quick = append(quick, filepath.Join("testdata", "script", name+".txtar"))
+	}
+	scripts(t, "", quick...)
+}
 
 // TestCommandsUnprivileged runs every script as an account without rights.
 func TestCommandsUnprivileged(t *testing.T) {
@@ -52,9 +63,13 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	delete FILE PATTERN             take away the one line that fits
 //	decide CHOICE CODE              upkeep decide, on the open run
 //	restore NAME                    upkeep backup restore, of the latest restore point
-func scripts(t *testing.T, account string) {
+func scripts(t *testing.T, account string, files ...string) {
+	dir := "testdata/script"
+	if len(files) > 0 {
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:                "testdata/script",
+		Dir: dir, Files: files,
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			tb, ok := env.T().(testing.TB)

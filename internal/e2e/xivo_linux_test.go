@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 )
 
 // xivo installs the example with a release to upgrade to.
@@ -125,6 +126,7 @@ func TestXivo_S1(t *testing.T) {
 
 // Unattended: yes beforehand, and nobody at the keyboard.
 func TestXivoUnattended_S1_15(t *testing.T) {
+	lab.Slow(t)
 	s := xivo(t, nil)
 	if r := s.Must(0, "upgrade", "--yes", "--from", s.Releases); strings.Contains(r.Out, "[y/N]") {
 		t.Errorf("it asked:\n%s", r.Out)
@@ -134,6 +136,7 @@ func TestXivoUnattended_S1_15(t *testing.T) {
 // The scripts after are not run when the installation failed, and the services
 // run again.
 func TestXivoFails_S1_18(t *testing.T) {
+	lab.Slow(t)
 	s := xivo(t, func(path, text string) string {
 		if path == "releases/1.2.3/migrations/002-fill.sql" {
 			return "INSERT INTO no_such_table VALUES (1);"
