@@ -133,7 +133,7 @@ func followFile(path string, end time.Time, sink func(event) bool) error {
 			if time.Now().After(end) {
 				return fmt.Errorf("the event did not come in time")
 			}
-			time.Sleep(500 * time.Microsecond)
+			time.Sleep(200 * time.Microsecond)
 			continue
 		}
 		var e event
