@@ -25,8 +25,9 @@ func (a *App) resume() *cobra.Command {
 				return err
 			}
 			if r == nil {
-				if a.format == "text" {
-					a.print("There is no open run: nothing to resume.\n")
+				a.say("There is no open run: nothing to resume.\n")
+				if a.format == "json" {
+					return a.json(nil)
 				}
 				return nil
 			}

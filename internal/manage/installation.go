@@ -146,7 +146,32 @@ func Open(path, exe string) (*Installation, error) {
 	if in.Backup = in.place(doc.Backup.Dir); in.Backup == "" {
 		in.Backup = filepath.Join(in.State, "restore-points")
 	}
+	if err := in.ours(); err != nil {
+		return nil, err
+	}
 	return in, in.wire()
+}
+
+// ownerPath names the document whose runs the state folder holds.
+func (in *Installation) ownerPath() string { return filepath.Join(in.State, "document") }
+
+// ours refuses a state folder of another installation: two that were given
+// one id, as a copied document is, would take each other's runs for their own.
+// A document that was moved is still the same one.
+func (in *Installation) ours() error {
+	raw, err := os.ReadFile(in.ownerPath())
+	if err != nil {
+		return nil // no run yet, or not to be read: whatever needs the state says so
+	}
+	other := strings.TrimSpace(string(raw))
+	theirs, err := os.Stat(other)
+	if err != nil {
+		return nil
+	}
+	if mine, err := os.Stat(in.Path); err == nil && os.SameFile(mine, theirs) {
+		return nil
+	}
+	return fmt.Errorf("the state folder %s belongs to the installation document %s: give %s an id, or a state: folder, of its own", in.State, other, in.Path)
 }
 
 // place resolves a folder of the document, which may be relative to it; empty
