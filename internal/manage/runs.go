@@ -262,7 +262,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 	cmd := exec.Command(in.Exe, "engine", "--installation", in.Path, "--run", id)
 	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr, cmd.Dir = out, out, detached(), "/"
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start the engine: %w", err)
+		return fmt.Errorf("cannot start the engine: %w; run %s is as it was: upkeep resume goes on with it once that is mended", err, id)
 	}
 	gone := make(chan struct{})
 	go func() { cmd.Wait(); close(gone) }()

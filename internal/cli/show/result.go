@@ -46,7 +46,7 @@ func Result(o Outcome, width int) string {
 		b.WriteString(reason(o, width))
 		head(green.Render("✓"), fmt.Sprintf("%s is on %s, verified and open", product, closed.Version))
 	case len(closed.Work) > 0:
-		head(yellow.Render("!"), fmt.Sprintf("%s is on %s, verified and open; work remains", product, closed.Version))
+		head(yellow.Render("!"), fmt.Sprintf("%s is on %s, %s; work remains", product, closed.Version, standing(o)))
 		for _, id := range closed.Work {
 			b.WriteString(wrap(one(id+": "+o.State.Step(id).Last.Error), "  - ", "    ", width))
 		}
@@ -55,6 +55,22 @@ func Result(o Outcome, width int) string {
 	}
 	b.WriteString("\n" + facts(o).pairs("  ", o.Command+" ", width))
 	return b.String()
+}
+
+// standing says how the new version stands when steps behind the barrier were
+// passed over: where the barrier lies before the start, so does what proves it.
+func standing(o Outcome) string {
+	for _, id := range o.State.Closed.Work {
+		if s, _ := o.Plan.Find(id); s.Class == plan.Check {
+			return "not verified"
+		} else if s.Up {
+			return "maybe not open"
+		}
+	}
+	if o.State.Out() {
+		return "verified, but not open"
+	}
+	return "verified and open"
 }
 
 // remains lists what a way back has left as it was not: steps that nothing

@@ -173,6 +173,7 @@ func screens() map[string]func(width int) string {
 	backing := failedAt(state(shop(), "===x"), "h1.migrate.database")
 	backing.Mode = run.Backing
 	undecided := state(shop(), "=====?")
+	skipped := state(stopped(), "========!")
 	lost := behind
 	unlucky := outcome(undecided)
 	unlucky.Waiting = &run.Action{Step: shop().Steps[5], Choices: []run.Choice{run.ChooseRetry, run.ChooseAccept, run.ChooseBack}}
@@ -198,6 +199,7 @@ func screens() map[string]func(width int) string {
 		"plan with evil texts":       plans(bad),
 		"result new":                 opens(closed(state(shop(), "==========="), run.ResultNew, "3.1")),
 		"result work remains":        opens(closed(state(shop(), "==========!"), run.ResultNew, "3.1", "clean-up")),
+		"result not verified":        opens(closed(skipped, run.ResultNew, "3.1", "h1.start.web")),
 		"result old":                 opens(closed(back, run.ResultOld, "3.0")),
 		"result old but":             opens(closed(gone, run.ResultOld, "3.0")),
 		"result cancelled":           opens(closed(cancelled, run.ResultOld, "3.0")),
