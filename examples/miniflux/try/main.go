@@ -1,4 +1,4 @@
-// Program try sets up an old Miniflux with data and a PostgreSQL of its own on
+// Command try sets up an old Miniflux with data and a PostgreSQL of its own on
 // loopback, makes the source of a bundle for the new one, and says what to
 // type. It waits until it is interrupted and clears everything away again. It
 // may import the test support in internal/lab; it is no part of Upkeep.

@@ -1,4 +1,4 @@
-// The requirements command prints which of the 207 rows the end-to-end tests
+// Command cmd (make requirements) prints which of the 207 rows the end-to-end tests
 // prove, and which rows would notice when a line of an example is taken away.
 //
 //	go run ./internal/requirements/cmd report
