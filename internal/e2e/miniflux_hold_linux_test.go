@@ -147,7 +147,7 @@ func (term *terminal) ended(t testing.TB) int {
 	return term.cmd.ProcessState.ExitCode()
 }
 
-// gonePID waits until a process has ended.
+// goneOrKilled waits until a process has ended.
 func goneOrKilled(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	timer := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -247,5 +246,3 @@ func unmarshal[T any](t testing.TB, text string) T {
 	}
 	return v
 }
-
-func sorted(list []string) []string { slices.Sort(list); return list }
