@@ -54,7 +54,7 @@ func (s *miniSite) fingerprint() fingerprint {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(leftOut, name) || strings.HasPrefix(name, ".app.upkeep") {
+		if slices.Contains(leftOut, name) {
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
