@@ -12,16 +12,17 @@ import (
 
 // Finding is one result of a readiness check.
 type Finding struct {
-	ID       string `json:"id"`
-	Level    string `json:"level"` // blocker, warning, info
-	OK       bool   `json:"ok"`
-	Waived   string `json:"waived,omitempty"` // by whom and why
-	Evidence string `json:"evidence,omitempty"`
-	Error    string `json:"error,omitempty"` // the check could not be made
-	Effect   string `json:"effect,omitempty"`
-	Fix      string `json:"fix,omitempty"`
-	Release  string `json:"release,omitempty"`
-	Waivable bool   `json:"waivable,omitempty"`
+	ID        string `json:"id"`
+	Level     string `json:"level"` // blocker, warning, info
+	OK        bool   `json:"ok"`
+	Waived    string `json:"waived,omitempty"` // by whom and why
+	Evidence  string `json:"evidence,omitempty"`
+	Error     string `json:"error,omitempty"` // the check could not be made
+	Effect    string `json:"effect,omitempty"`
+	Fix       string `json:"fix,omitempty"`
+	Reference string `json:"reference,omitempty"` // where the vendor says more
+	Release   string `json:"release,omitempty"`
+	Waivable  bool   `json:"waivable,omitempty"`
 }
 
 // Readiness is what stands between an installation and a release.
@@ -59,13 +60,18 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 		return Readiness{}, err
 	}
 	r := Readiness{Installed: p.Installed, To: p.To, UpToDate: p.UpToDate, Findings: []Finding{}}
-	for _, h := range p.Input.Hops {
+	add := func(f Finding) {
+		if !slices.ContainsFunc(r.Findings, func(g Finding) bool { return g.ID == f.ID && g.OK == f.OK && g.Evidence == f.Evidence }) {
+			r.Findings = append(r.Findings, f)
+		}
+	}
+	for i, h := range p.Input.Hops {
 		for _, c := range h.Release.Checks {
-			res, known := p.Input.Facts.Checks[c.ID]
-			if !known {
+			res, known := p.Input.Facts.Checks[plan.CheckKey(h.Release.Version, c.ID)]
+			if !known || !plan.Applies(p.Input, i, c) {
 				continue
 			}
-			f := Finding{ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Text(), Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
+			f := Finding{Reference: c.Reference, ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Text(), Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
 			if f.Level == "" {
 				f.Level = "blocker"
 			}
@@ -79,8 +85,11 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			} else if w, ok := in.Doc.Waivers[c.ID]; ok && c.Waivable {
 				f.Waived = w.By + ": " + w.Why
 			}
-			if !slices.ContainsFunc(r.Findings, func(g Finding) bool { return g.ID == f.ID && g.OK == f.OK && g.Evidence == f.Evidence }) {
-				r.Findings = append(r.Findings, f)
+			add(f)
+			if next := p.Input.Facts.Checks[plan.AnnouncedKey(h.Release.Version, c.ID)]; res.OK && !next.OK {
+				f.ID, f.Level, f.OK, f.Evidence, f.Waivable = c.ID+"-announced", "warning", false, next.Text(), false
+				f.Effect = "a release after " + h.Release.Version + " will refuse it"
+				add(f)
 			}
 		}
 	}

@@ -14,8 +14,13 @@ import (
 func (b *builder) backupPhase(restorable bool) {
 	b.opening(manifest.BeforeBackup)
 	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil {
-		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible,
-			Title: fmt.Sprintf("make the restore point of %s (%s), read it back and compare", b.in.From, strings.Join(bp.parts(), ", "))}, bp)
+		title := fmt.Sprintf("make the restore point of %s (%s), read it back and compare", b.in.From, strings.Join(bp.parts(), ", "))
+		for _, s := range b.first().Release.Procedure.Phases[manifest.BackupPhase].Steps {
+			if s.Verb == "backup" {
+				title = withReference(title, s)
+			}
+		}
+		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible, Title: title}, bp)
 	}
 	b.copied = b.copied || restorable
 	b.opening(manifest.BackupPhase)

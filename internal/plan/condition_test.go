@@ -76,7 +76,7 @@ func TestReviewBehindACondition(t *testing.T) {
 func TestWaiverEnds(t *testing.T) {
 	rel := with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}, waivable: true}]`)
 	in := inputAt(t, with(here, `waivers: {php: {by: ann, why: never mind, until: "2026-05-01"}}`), shop, rel)
-	in.Facts.Checks["php"] = plan.CheckResult{Evidence: "php is 7.4"}
+	in.Facts.Checks[plan.CheckKey("2.0", "php")] = plan.CheckResult{Evidence: "php is 7.4"}
 	in.Facts.Today = "2026-05-01"
 	if p := compile(t, in); p.Waivers["php"] != "ann: never mind" {
 		t.Errorf("the waivers are %v", p.Waivers)

@@ -27,7 +27,7 @@ func (b *builder) checkStep() {
 				continue
 			}
 			p.Checks = append(p.Checks, CheckItem{ID: c.ID, Probe: *pr, Effect: c.Effect})
-			r, known := b.in.Facts.Checks[c.ID]
+			r, known := b.in.Facts.Checks[CheckKey(h.Release.Version, c.ID)]
 			if known && !r.OK {
 				b.failedCheck(c, r)
 			}
@@ -37,6 +37,15 @@ func (b *builder) checkStep() {
 	if len(p.Checks) > 0 {
 		b.add(Step{ID: "check", Verb: "check", Phase: "stage", Class: Check, Title: "check once more what could stop the upgrade"}, p)
 	}
+}
+
+// Applies says whether a check of the i-th hop's release concerns this
+// installation and this way; one whose condition cannot be told does.
+func Applies(in Input, i int, c manifest.Check) bool {
+	b := newBuilder(in)
+	b.use(in.Hops[i].Product)
+	ok, err := b.when(c.When, in.Hops[i])
+	return ok || err != nil
 }
 
 // skipCheck leaves out what is no blocker, is waived, or does not apply.
@@ -70,6 +79,9 @@ func (b *builder) failedCheck(c manifest.Check, r CheckResult) {
 		if f.Tell != "" {
 			text += "; " + f.Tell
 		}
+	}
+	if c.Reference != "" {
+		text += "; see " + c.Reference
 	}
 	if c.Waivable {
 		text += fmt.Sprintf("; to accept it: --waive %s=REASON", c.ID)

@@ -116,6 +116,14 @@ func (r CheckResult) Text() string {
 	return text
 }
 
+// CheckKey is under which a check's result stands in Facts.Checks: several
+// releases on the way may have checks of one name.
+func CheckKey(release, id string) string { return release + " " + id }
+
+// AnnouncedKey is under which stands whether a check's value meets what the
+// release announces for the next one.
+func AnnouncedKey(release, id string) string { return release + " " + id + " announced" }
+
 // Volume is a file system.
 type Volume struct {
 	ID   string

@@ -55,7 +55,11 @@ func (r *Resolver) As(account string) (string, error) {
 	if account == "" || r.Root || account == r.Account {
 		return account, nil
 	}
-	return "", fmt.Errorf("it runs as %s, but Upkeep runs as %s and only root can change accounts: start Upkeep as root or as %s", account, r.Account, account)
+	start := "start Upkeep as root"
+	if account != "root" {
+		start += " or as " + account
+	}
+	return "", fmt.Errorf("it runs as %s, but Upkeep runs as %s and only root can change accounts: %s", account, r.Account, start)
 }
 
 // Probe resolves a probe.

@@ -39,7 +39,7 @@ func (b *builder) setting(id string) (*Setting, error) {
 	}
 	write, err := b.runParams(set.Write)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("setting %s: %w", id, err)
 	}
 	return &Setting{ID: id, Read: *read, Write: write.Args, As: write.As, Env: write.Env}, nil
 }

@@ -136,7 +136,16 @@ func (b *builder) common(d *draft, s manifest.Step) {
 	if s.Title != "" {
 		d.Title = s.Title
 	}
+	d.Title = withReference(d.Title, s)
 	d.Once = s.Once
+}
+
+// withReference adds to a title where the vendor says more.
+func withReference(title string, s manifest.Step) string {
+	if s.Reference != "" {
+		title += " (see " + s.Reference + ")"
+	}
+	return title
 }
 
 // runParams resolves a command.
@@ -153,7 +162,11 @@ func (b *builder) runParams(s manifest.Step) (*RunParams, error) {
 	if len(args) == 0 || args[0] == "" {
 		return nil, fmt.Errorf("run needs a command")
 	}
-	p := &RunParams{Args: args, Env: b.res.Env, As: b.account(s.As), Outputs: s.Outputs, Repeatable: s.Repeatable, OutputMax: outputMax}
+	as, err := b.res.account(s.As)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	p := &RunParams{Args: args, Env: b.res.Env, As: as, Outputs: s.Outputs, Repeatable: s.Repeatable, OutputMax: outputMax}
 	if p.As == "" && b.in.Facts.Root {
 		return nil, fmt.Errorf("%s has no account: say as: ACCOUNT; root must be written", args[0])
 	}

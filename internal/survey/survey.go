@@ -326,8 +326,14 @@ func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.R
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			res := s.check(ctx, r, c)
+			next := res
+			if c.Announce != "" && res.OK {
+				c.Probe.Expect = manifest.Expect{AnyOf: []string{c.Announce}}
+				next = s.check(ctx, r, c)
+			}
 			mu.Lock()
-			f.Checks[c.ID] = res
+			f.Checks[plan.CheckKey(rel.Version, c.ID)] = res
+			f.Checks[plan.AnnouncedKey(rel.Version, c.ID)] = next
 			mu.Unlock()
 		})
 	}

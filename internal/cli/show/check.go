@@ -61,6 +61,9 @@ func finding(f manage.Finding, command, from string, width int) string {
 	if f.Fix != "" {
 		b.WriteString(wrap(Clean(f.Fix), "  → ", "    ", width))
 	}
+	if f.Reference != "" {
+		b.WriteString(wrap(Clean("see "+f.Reference), "    ", "    ", width))
+	}
 	if f.Waivable {
 		b.WriteString(wrap(Clean(fmt.Sprintf("to accept it: %s upgrade --from %s --waive '%s=REASON'", command, from, f.ID)), "    ", "      ", width))
 	}
