@@ -1,11 +1,15 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab"
@@ -258,4 +262,47 @@ func TestAltazionParked_S3_45_S3_46(t *testing.T) {
 		t.Error("the page is not parked as it was")
 	}
 	wants(t, s.Read("trace/hooks.log"), `PREINSTALL_ecommerce\.sh .* shop=offline`)
+}
+
+// Files that somebody still has open are waited for, a bounded time, and then
+// again after a while. A lock stands in for what Windows knows of open files.
+func TestAltazionInUse_S3_standin(t *testing.T) {
+	lab.Slow(t)
+	hold := func(t *testing.T, s *sitetest.Site) *os.File {
+		t.Helper()
+		f, err := os.OpenFile(filepath.Join(s.Root, "ecommerce/in-use.lock"), os.O_RDWR, 0)
+		if err == nil {
+			err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	t.Run("S3_36_S3_38_waited_for_and_tried_again_standin", func(t *testing.T) {
+		s := altazion(t)
+		f := hold(t, s)
+		wait := s.Began("upgrade", "--yes", "--from", s.Releases)
+		at(t, s, "drain")
+		time.Sleep(2500 * time.Millisecond)
+		f.Close()
+		if r := wait(); r.Code != 0 {
+			t.Fatalf("%v\n%s", r, s.Log())
+		}
+		wants(t, s.Log(), `FAILED do drain .*again do drain.*ended do drain`)
+	})
+	t.Run("S3_36_no_longer_than_it_says_standin", func(t *testing.T) {
+		s := altazion(t)
+		f := hold(t, s)
+		defer f.Close()
+		before := s.Snapshot()
+		r := s.Must(6, "upgrade", "--yes", "--from", s.Releases)
+		wants(t, flat(r.Out), `failed at step drain.*running work did not end`)
+		if got := lines(s.Log(), "FAILED do drain"); len(got) != 3 {
+			t.Errorf("it was tried %d times, want 3", len(got))
+		}
+		if d := sitetest.Diff(before, s.Snapshot()); d != "" {
+			t.Errorf("not as it was:\n%s", d)
+		}
+	})
 }

@@ -193,6 +193,40 @@ func TestItmsCritical_S4_41(t *testing.T) {
 	wants(t, untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases).Err, `check critical-tasks`)
 }
 
+// Steps and checks say where the vendor says more.
+func TestItmsReferences_S4(t *testing.T) {
+	s := itms(t, "7.5 HF6")
+	plan := flat(s.Must(0, "plan", "--from", s.Releases).Out)
+	t.Run("S4_18_of_the_backup", func(t *testing.T) {
+		wants(t, plan, `make the restore point of 7\.5 HF6 \(itms, settings\), read it back and compare \(see DOC5669, backing up the CMDB\)`)
+	})
+	t.Run("S4_29_of_the_hierarchy", func(t *testing.T) {
+		wants(t, plan, `hold setting replication disabled until verify \(see HOWTO21657, hierarchy\)`)
+	})
+	t.Run("S4_43_of_running_tasks", func(t *testing.T) {
+		s.Write("settings/critical-tasks", "patching\n", 0o644)
+		wants(t, flat(s.Must(3, "check", "--from", s.Releases).Out), `✗ critical-tasks: .*see HOWTO83998, finding tasks that run`)
+	})
+}
+
+// Both backups are optional: left out by somebody who says why.
+func TestItmsOptionalBackup_S4_14(t *testing.T) {
+	s := itms(t, "7.5 HF6")
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `make the restore point of 7\.5 HF6 \(itms, settings\)`)
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases, "--waive", "backup=copied by hand").Out), `no restore point is made \(.*copied by hand\)`)
+}
+
+// A step that needs more rights than whoever gives the command has is refused
+// beforehand, with what to do.
+func TestItmsRights_S4_11(t *testing.T) {
+	lab.Root(t)
+	s := sitetest.New(t, sitetest.Options{Example: "itms", Version: "7.5 HF6", Account: "nobody"})
+	s.Bundle("7.5 SP1")
+	s.Replace(s.Document, "updater: nobody", "updater: root")
+	r := untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases)
+	wants(t, flat(r.Err), `setting uac.*runs as root, but Upkeep runs as nobody.*start Upkeep as root`)
+}
+
 // A pending restart stops the upgrade at the check and at the plan, and also
 // when it comes up between the plan and the yes. A file stands in for what
 // Windows says.

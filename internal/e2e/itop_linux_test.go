@@ -178,3 +178,12 @@ func TestItopNoBackup_S0_9(t *testing.T) {
 		t.Errorf("restore points: %s", points)
 	}
 }
+
+// What the next release will ask for is a warning today.
+func TestItopAnnounced_S0_7(t *testing.T) {
+	s := itop(t)
+	s.Replace(filepath.Join(s.Root, "bin/php"), "PHP 8.2.7", "PHP 8.1.2")
+	r := untouched(t, s, 4, "check", "--from", s.Releases)
+	wants(t, flat(r.Out), `! php-announced: 8\.1\.2 .*wanted is >= 8\.2.*a release after 3\.2\.0 will refuse it`)
+	wants(t, r.Out, `✓ php: `)
+}

@@ -151,3 +151,12 @@ func TestJp1Room_S2_6_S2_15_standin(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A check says where the vendor says more.
+func TestJp1Reference_S2_31(t *testing.T) {
+	s := jp1(t, "09-50")
+	s.Remove("conf/mdm-host")
+	const see = `see JP1/IT Desktop Management Configuration Guide 4\.6`
+	wants(t, flat(untouched(t, s, 3, "check", "--from", s.Releases).Out), `✗ mdm: .*`+see)
+	wants(t, flat(untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases).Err), `check mdm: .*`+see)
+}

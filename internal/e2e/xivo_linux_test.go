@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -210,5 +212,26 @@ func TestXivoConfigured_S1_10(t *testing.T) {
 	wants(t, strings.Join(strings.Fields(r.Err), " "), `check configured.*Run the wizard first`)
 	if d := sitetest.Diff(before, s.Everything()); d != "" {
 		t.Errorf("something was written:\n%s", d)
+	}
+}
+
+// The same plan leads to the same state: what differs between two computers
+// beforehand is in the plan, and is gone afterwards.
+func TestXivoSameState_S1_3(t *testing.T) {
+	lab.Slow(t)
+	trees := map[string]string{}
+	for _, edited := range []bool{false, true} {
+		s := xivo(t, nil)
+		if edited {
+			s.Write("xivo/lib/libxivo", "patched by hand\n", 0o644)
+			s.Replace(s.Document, "params:", "edited: {lib/libxivo: discard}\nparams:")
+			wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `xivo: lib/libxivo was edited at this site; it is left behind`)
+		}
+		s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+		trees[fmt.Sprint(edited)] = strings.Join(lines(s.Snapshot(), "xivo/"), "\n")
+	}
+	strip := regexp.MustCompile(`(?m)^\.xivo\.upkeep.*$`)
+	if a, b := strip.ReplaceAllString(trees["false"], ""), strip.ReplaceAllString(trees["true"], ""); strings.TrimSpace(a) == "" || strings.TrimSpace(a) != strings.TrimSpace(b) {
+		t.Errorf("the trees differ:\n%s", sitetest.Diff(a, b))
 	}
 }
