@@ -49,7 +49,9 @@ func TestRefusals(t *testing.T) {
 		{"an unsafe hook", with(shop, hooks), v2, hook(plan.HookEntry{Name: "01-x", SHA256: "s", Unsafe: "others can write to it"}), "the hook /srv/hooks/01-x must not run: others can write to it"},
 		{"a relative place", strings.Replace(shop, "at: /srv/shop/app,", "at: app,", 1), v2, nil, "give an absolute path"},
 		{"a failed check", shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], expect: ">= 8.1", as: shop}, effect: nothing works, waivable: true, fix: [{tell: install PHP 8.1}]}]`),
-			func(in *plan.Input) { in.Facts.Checks[plan.CheckKey("2.0", "php")] = plan.CheckResult{Evidence: "php is 7.4"} }, "check php: php is 7.4 (nothing works); install PHP 8.1; to accept it: --waive php=REASON"},
+			func(in *plan.Input) {
+				in.Facts.Checks[plan.CheckKey("2.0", "php")] = plan.CheckResult{Evidence: "php is 7.4"}
+			}, "check php: php is 7.4 (nothing works); install PHP 8.1; to accept it: --waive php=REASON"},
 		{"a check that could not be made", shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}}]`),
 			func(in *plan.Input) { in.Facts.Checks[plan.CheckKey("2.0", "php")] = plan.CheckResult{Error: "no php"} }, "check php could not be made: no php"},
 		{"a waiver that the vendor does not allow", shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}}]`),
