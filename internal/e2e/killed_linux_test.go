@@ -85,6 +85,7 @@ func kill(s *sitetest.Site, m instant, args ...string) (bool, error) {
 type ends struct {
 	mu                      sync.Mutex
 	kills, new, old, missed int
+	waited                  int
 }
 
 func (e *ends) add(n *int) {
@@ -95,7 +96,7 @@ func (e *ends) add(n *int) {
 
 // own takes out of a snapshot what is new in every run: names of runs, times
 // of migrations.
-var own = regexp.MustCompile(`(?m)[0-9]{8}-[0-9]{6}-[0-9a-f]{4}|^(data/notes\.db|data/private-token|installation\.yaml) .*$|^\.app\.upkeep/[^ ]*\.json .*$`)
+var own = regexp.MustCompile(`(?m)[0-9]{8}-[0-9]{6}-[0-9a-f]{4}|^([^ ]*\.db|data/private-token|installation\.yaml) .*$|^\.[a-z]+\.upkeep/[^ ]*\.json .*$`)
 
 func comparable(s *sitetest.Site) string { return own.ReplaceAllString(s.Snapshot(), "*") }
 
@@ -112,60 +113,128 @@ func leftovers(t *testing.T, s *sitetest.Site) {
 	}
 }
 
+// target is an upgrade whose engine is killed everywhere.
+type target struct {
+	example, version string
+	code             int // how it ends when nobody disturbs it
+	prepare          func(*sitetest.Site) []string
+	// settled takes out of a snapshot what nothing takes back, as the plan says.
+	settled func(string) string
+	// good looks at what only the new version has.
+	good func(*testing.T, *sitetest.Site)
+	// one in so many instants is tried, by the seed; 0: each.
+	oneIn int
+}
+
+func (x target) site(t *testing.T) (*sitetest.Site, []string) {
+	s := sitetest.New(t, sitetest.Options{Example: x.example, Version: x.version})
+	return s, x.prepare(s)
+}
+
+// upgradeTo builds the releases and gives the command.
+func upgradeTo(versions ...string) func(*sitetest.Site) []string {
+	return func(s *sitetest.Site) []string {
+		for _, v := range versions {
+			s.Bundle(v)
+		}
+		return []string{"upgrade", "--yes", "--from", s.Releases}
+	}
+}
+
+func asItIs(snapshot string) string { return snapshot }
+
 // The engine is killed at two moments of every step of an upgrade over two
 // hops. The next command brings every run to its end.
 func TestKilledForward(t *testing.T) {
 	lab.Slow(t)
-	killedEverywhere(t, func(s *sitetest.Site) []string {
-		s.Bundle("2.0")
-		s.Bundle("3.0")
-		return []string{"upgrade", "--yes", "--from", s.Releases}
-	}, 0)
+	killedEverywhere(t, target{"notes", "1.0", 0, upgradeTo("2.0", "3.0"), asItIs, func(t *testing.T, s *sitetest.Site) {
+		if got := s.Query("data/notes.db", "SELECT version || ' ' || (SELECT count(*) FROM notes) FROM schema_version"); len(got) != 1 || got[0] != "3 480" {
+			t.Errorf("the data: %v", got)
+		}
+	}, 0})
 }
 
 // The engine is killed at two moments of every step of an upgrade that fails,
 // on the way there and on the way back.
 func TestKilledBack(t *testing.T) {
 	lab.Slow(t)
-	killedEverywhere(t, func(s *sitetest.Site) []string {
+	killedEverywhere(t, target{"notes", "1.0", 6, func(s *sitetest.Site) []string {
 		src := s.Copy(s.Source("2.0"), "bad")
 		s.Replace(filepath.Join(src, "migrations/002-body.sql"), "UPDATE schema_version", "UPDATE no_such_table")
 		s.Build(src, filepath.Join(s.Releases, "bad.tar.zst"))
 		return []string{"upgrade", "--yes", "--from", s.Releases}
-	}, 6)
+	}, asItIs, nil, 0})
 }
 
-// killedEverywhere kills the engine at the instants of an upgrade that ends, when
-// nobody disturbs it, with the code.
-func killedEverywhere(t *testing.T, prepare func(*sitetest.Site) []string, code int) {
+// Settings and services that are held, a drain, a task, a record that is
+// applied again: after a kill at any moment of any step they have the values
+// that they had, or those of a run that nobody disturbed.
+func TestKilledHolds(t *testing.T) {
+	lab.Slow(t)
+	good := func(t *testing.T, s *sitetest.Site) {
+		if got := settings(s, strings.Fields(heldFor+" task-server")...); got != held+"; task-server=7 tasks" {
+			t.Errorf("settings: %s", got)
+		}
+	}
+	killedEverywhere(t, target{"itms", "7.5 HF6", 0, upgradeTo("7.5 SP1"), settled, good, 2})
+}
+
+// The same on the way back of an upgrade that fails late.
+func TestKilledHoldsBack(t *testing.T) {
+	lab.Slow(t)
+	killedEverywhere(t, target{"itms", "7.5 HF6", 6, func(s *sitetest.Site) []string {
+		src := s.Copy(s.Source("7.5 SP1"), "bad")
+		s.Replace(filepath.Join(src, "components/itms/VERSION"), "7.5 SP1", "7.5 SP2")
+		s.Build(src, filepath.Join(s.Releases, "bad.tar.zst"))
+		s.Replace(s.Document, "params:", "limits: {verify: 1s}\nparams:")
+		return []string{"upgrade", "--yes", "--from", s.Releases}
+	}, settled, nil, 3})
+}
+
+// Hooks, services in their order, tasks that run once, migrations.
+func TestKilledHooks(t *testing.T) {
+	lab.Slow(t)
+	killedEverywhere(t, target{"xivo", "1.2.2", 0, upgradeTo("1.2.3"), asItIs, func(t *testing.T, s *sitetest.Site) {
+		if got := strings.Join(s.Query("data/xivo.db", "SELECT name FROM queues ORDER BY id"), " "); got != "reception sales support" {
+			t.Errorf("queues: %s", got)
+		}
+	}, 2})
+}
+
+// killedEverywhere kills the engine at the moments of an upgrade. A run that
+// waits then for a person is taken back.
+func killedEverywhere(t *testing.T, x target) {
 	dice := notesSeed(t)
-	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0"})
-	args := prepare(s)
+	s, args := x.site(t)
 	var events []manage.Event
-	s.Must(code, args...)
+	s.Must(x.code, args...)
 	if err := s.Follow(0, time.Second, func(e manage.Event) bool { events = append(events, e); return false }); len(events) == 0 {
 		t.Fatal(err)
 	}
 	want := comparable(s)
 	all := instants(events, dice)
+	if x.oneIn > 1 {
+		dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		all = all[:len(all)/x.oneIn]
+	}
 	count := &ends{}
 	t.Run("at", func(t *testing.T) {
 		for _, m := range all {
 			t.Run(m.String(), func(t *testing.T) {
 				t.Parallel()
-				killedOnce(t, m, prepare, code, want, count)
+				killedOnce(t, m, x, want, count)
 			})
 		}
 	})
-	t.Logf("%d moments, %d kills: %d ended new, %d old; %d came too late", len(all), count.kills, count.new, count.old, count.missed)
+	t.Logf("%d moments, %d kills: %d ended new, %d old, of which %d waited for a person; %d came too late",
+		len(all), count.kills, count.new, count.old, count.waited, count.missed)
 	if count.kills < len(all)*3/4 {
 		t.Errorf("only %d of %d moments were met", count.kills, len(all))
 	}
 }
 
-func killedOnce(t *testing.T, m instant, prepare func(*sitetest.Site) []string, code int, want string, count *ends) {
-	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0"})
-	args := prepare(s)
+func killedOnce(t *testing.T, m instant, x target, want string, count *ends) {
+	s, args := x.site(t)
 	before := s.Snapshot()
 	killed, err := kill(s, m, args...)
 	if err != nil {
@@ -177,21 +246,23 @@ func killedOnce(t *testing.T, m instant, prepare func(*sitetest.Site) []string, 
 		count.add(&count.kills)
 	}
 	r := s.Upkeep("resume")
+	if r.Code == 7 {
+		count.add(&count.waited)
+		r = s.Upkeep("back", "--yes")
+	}
 	switch {
 	case !killed && r.Code == 0:
 	case r.Code == 6:
 		count.add(&count.old)
-		if d := sitetest.Diff(before, s.Snapshot()); d != "" {
+		if d := sitetest.Diff(x.settled(before), x.settled(s.Snapshot())); d != "" {
 			t.Errorf("it is not as it was:\n%s\n%s", d, s.Log())
 		}
-	case r.Code == 0 && code == 0:
+	case r.Code == 0 && x.code == 0:
 		count.add(&count.new)
-		if d := sitetest.Diff(want, comparable(s)); d != "" {
+		if d := sitetest.Diff(x.settled(want), x.settled(comparable(s))); d != "" {
 			t.Errorf("it is not as after an upgrade without a kill:\n%s\n%s", d, s.Log())
 		}
-		if got := s.Query("data/notes.db", "SELECT version || ' ' || (SELECT count(*) FROM notes) FROM schema_version"); len(got) != 1 || got[0] != "3 480" {
-			t.Errorf("the data: %v", got)
-		}
+		x.good(t, s)
 	default:
 		t.Fatalf("%v\n%s", r, s.Log())
 	}
