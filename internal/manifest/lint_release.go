@@ -47,6 +47,7 @@ func (l *linter) release() {
 		return
 	}
 	declared := sorted(l.p.Components)
+	l.atStart()
 	for _, id := range sorted(r.Payloads) {
 		l.known(r.Places.Of("payloads."+id, r.Pos), "unknown-component", "component", id, declared)
 	}
@@ -55,6 +56,23 @@ func (l *linter) release() {
 		if l.known(at, "unknown-component", "component", id, declared) && l.p.Components[id].Version == nil {
 			l.errorf(at, "unreadable-version", "give the component version: PROBE, or remove it from versions",
 				"the release says a version of %s, but nothing says how to read it back", id)
+		}
+	}
+}
+
+// atStart checks what the product's start migrates: that can only be read back,
+// for a product that answers proves nothing.
+func (l *linter) atStart() {
+	for _, id := range sorted(l.p.Components) {
+		c := l.p.Components[id]
+		_, shipped := l.r.Payloads[id]
+		switch {
+		case c.Migrates == "":
+		case shipped || !c.Database() && c.Kind != "tree":
+			l.errorf(c.Pos, "migrates-no-data", "say it of the data: a database, or a tree that no release brings", "component %s is not what the start migrates", id)
+		case c.Version == nil || l.r.Versions[id] == "":
+			l.errorf(c.Pos, "migrates-unread", "give the component version: PROBE, and the release versions: {"+id+": VERSION}",
+				"component %s migrates when the product starts, and nothing says which version it reads then", id)
 		}
 	}
 }

@@ -264,7 +264,7 @@ func (b *builder) instance(id string, c manifest.Component) {
 		switch want := wantVersion(h, id, c.Kind); {
 		case want != "":
 			v = want
-		case b.migrates(id, h):
+		case b.migrates(id, h), slices.Contains(atStart(h), id):
 			v = "" // the release does not say which version its migration leads to
 		}
 		in.Versions = append(in.Versions, v)

@@ -52,6 +52,10 @@ func Estimate(p *Plan, in Input) Forecast {
 		d, known := in.Facts.History[s.ID]
 		if !known {
 			d = guess(s, in)
+			if s.Verb == "start" && s.Hop > 0 && len(atStart(in.Hops[s.Hop-1])) > 0 && firstStart(p, s) {
+				s.Verb = "migrate"
+				d += guess(s, in)
+			}
 		} else {
 			f.Known++
 		}

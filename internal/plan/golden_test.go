@@ -63,6 +63,9 @@ func TestGolden(t *testing.T) {
 		{"two releases that add to the same points", with(shop, settings), []string{with(v2,
 			`+drain: [{drain: {command: [jobs], expect: "0"}}]`, `+stop: [{run: [first-stop], as: shop, undo: none}]`, `+end-of-run: [{run: [mail], as: shop}]`),
 			with(v3, `+drain: [{drain: {command: [jobs], expect: "0"}}, {run: [more], as: shop, undo: none}]`, `+stop: [{run: [second-stop], as: shop, undo: none}]`)}, nil},
+		{"migrates when it starts", selfish, []string{s2, s3}, nil},
+		{"migrates when it starts, in the open", selfish, []string{s2}, notRoot},
+		{"migrates when it starts, by a start of the vendor's", selfish, []string{with(s2, `procedure: {start: none, after-install: [{start: [web]}]}`)}, nil},
 		{"a mode for a span of steps", with(shop, `access: {maintenance: {marker: /srv/shop/down, users: none}}`), []string{with(v2,
 			`+maintenance: none`, `+install: [{access: maintenance, during: [{install: app}, {run: [compile], as: shop, undo: restore}]}]`)}, nil},
 	}
@@ -73,7 +76,7 @@ func TestGolden(t *testing.T) {
 				tt.change(&in)
 			}
 			got := show(compile(t, in))
-			path := filepath.Join("testdata", strings.ReplaceAll(tt.name, " ", "-")+".golden")
+			path := filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "", "'", "").Replace(tt.name)+".golden")
 			if *update {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)

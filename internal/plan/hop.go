@@ -171,7 +171,7 @@ func (b *builder) hop(i int) {
 	b.migrate(h)
 	b.phase(manifest.AfterInstall, rel)
 	if b.plan.Closed == "stopped" {
-		if len(b.in.Hops) > 1 {
+		if len(b.in.Hops) > 1 && len(atStart(h)) == 0 {
 			b.refuse("several hops in one closed run need the gate or a maintenance mode, so that each version can be verified before users reach it: run Upkeep as root, or upgrade to %s first with --to %s", b.in.Hops[0].Release.Version, b.in.Hops[0].Release.Version)
 		}
 		b.barrier(h, i)
@@ -316,8 +316,10 @@ func (b *builder) start(h HopInput) {
 			if b.plan.Closed == "stopped" {
 				class = Irreversible
 			}
-			b.add(Step{ID: "start." + svc.ID, Verb: "start", Phase: string(manifest.Start), As: svc.As, Class: class, Writes: true,
-				Up: up && i == len(services)-1, Title: fmt.Sprintf(title, svc.ID)}, &ServiceParams{Service: *svc, Inhibit: true})
+			st, p := Step{ID: "start." + svc.ID, Verb: "start", Phase: string(manifest.Start), As: svc.As, Class: class, Writes: true,
+				Up: up && i == len(services)-1, Title: fmt.Sprintf(title, svc.ID)}, &ServiceParams{Service: *svc, Inhibit: true}
+			b.migrating(&st, p)
+			b.add(st, p)
 		}
 	}
 	b.phase(manifest.Start, h.Release)
@@ -382,8 +384,11 @@ func (b *builder) reach(h HopInput, i int, step string) {
 
 func (b *builder) barrier(h HopInput, i int) {
 	if b.plan.Closed == "stopped" {
-		d := b.add(Step{ID: "milestone", Verb: VerbMilestone, Phase: string(manifest.Verify), Class: Control,
-			Title: fmt.Sprintf("files and data are those of %s", h.Release.Version)}, nil)
+		title := fmt.Sprintf("files and data are those of %s", h.Release.Version)
+		if len(atStart(h)) > 0 {
+			title = fmt.Sprintf("the files are those of %s; its start migrates the data", h.Release.Version)
+		}
+		d := b.add(Step{ID: "milestone", Verb: VerbMilestone, Phase: string(manifest.Verify), Class: Control, Title: title}, nil)
 		b.reach(h, i, d.ID)
 	}
 	b.add(Step{ID: "barrier", Verb: VerbBarrier, Phase: string(manifest.Barrier), Class: Control, Title: "the point of no return: from here users work on " + h.Release.Version}, nil)

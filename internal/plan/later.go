@@ -68,7 +68,9 @@ func (b *builder) componentLater(id string, c manifest.Component, h HopInput) {
 	case c.Review != nil && b.applies(c.Review, h):
 		b.check(&NotYetError{What: fmt.Sprintf("the review that component %s demands here", id), Where: c.Pos})
 	case c.Migrates != "":
-		b.check(&NotYetError{What: fmt.Sprintf("component %s, which migrates when it starts", id), Where: c.Pos})
+		if h.Return == nil {
+			b.refuseAtStart(id, c, h)
+		}
 	case c.Config != nil && c.Config.Edited == "merge":
 		b.check(&NotYetError{What: fmt.Sprintf("merging the edited files of component %s", id), Where: c.Pos})
 	}

@@ -114,6 +114,7 @@ func (b *builder) gate() {
 		if mode == "" {
 			b.plan.Closed = "stopped"
 			b.note("users cannot be kept out while the new version is verified (%s, and the product has no maintenance mode): starting it reopens it, so the barrier lies before the start, and what fails after it is not put back by itself", why)
+			b.openly()
 		} else {
 			b.note("the gate is not used (%s): users are kept out by the product's own maintenance mode", why)
 		}

@@ -83,6 +83,8 @@ type InstallParams struct {
 type ServiceParams struct {
 	Service Service `json:"service"`
 	Inhibit bool    `json:"inhibit,omitempty"` // stop: nothing starts it until the run does
+	// start: what it migrates, with the version that must read then
+	Migrates []VersionCheck `json:"migrates,omitempty"`
 }
 
 // AccessParams: how users are kept out, or let in again.

@@ -356,7 +356,11 @@ func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
 		if s.Verb == "restart" {
 			st.Undo = "none"
 		}
-		b.add(st, &ServiceParams{Service: *svc, Inhibit: s.Verb == "stop" || s.Verb == "start"})
+		p := &ServiceParams{Service: *svc, Inhibit: s.Verb == "stop" || s.Verb == "start"}
+		if s.Verb == "start" {
+			b.migrating(&st, p)
+		}
+		b.add(st, p)
 	}
 }
 

@@ -98,10 +98,12 @@ func (c Control) Start(ctx context.Context, env step.Env, s plan.Service) error 
 	if err := m.Allow(ctx, Spec(env, s)); err != nil {
 		return err
 	}
-	return c.start(ctx, env, s, m)
+	return c.start(ctx, env, s, m, nil)
 }
 
-func (c Control) start(ctx context.Context, env step.Env, s plan.Service, m svc.Manager) error {
+// start starts it and waits. When it has not answered in its time, busy tells
+// whether it still works on something that it may take its time for, and what.
+func (c Control) start(ctx context.Context, env step.Env, s plan.Service, m svc.Manager, busy func() (string, bool)) error {
 	child.Progress(env, step.Progress{Line: "starting " + s.ID})
 	err := m.Start(ctx, Spec(env, s))
 	var died *svc.DiedError
@@ -111,7 +113,7 @@ func (c Control) start(ctx context.Context, env step.Env, s plan.Service, m svc.
 	if err != nil {
 		return err
 	}
-	return c.await(ctx, env, s, m)
+	return c.await(ctx, env, s, m, busy)
 }
 
 // Restore makes the service as it was.
@@ -212,7 +214,7 @@ const (
 )
 
 // await waits until the service is ready, and ends early when it dies.
-func (c Control) await(ctx context.Context, env step.Env, s plan.Service, m svc.Manager) error {
+func (c Control) await(ctx context.Context, env step.Env, s plan.Service, m svc.Manager, busy func() (string, bool)) error {
 	if s.Ready == nil {
 		return nil
 	}
@@ -241,6 +243,13 @@ func (c Control) await(ctx context.Context, env step.Env, s plan.Service, m svc.
 		switch {
 		case row >= readyInARow:
 			return nil
+		case time.Since(began) > limit && busy != nil:
+			said, more := busy()
+			if !more {
+				busy = nil
+			}
+			began = time.Now()
+			child.Progress(env, step.Progress{Line: said})
 		case time.Since(began) > limit:
 			return &step.UserError{Msg: fmt.Sprintf("service %s is running, but not ready after %s: %s", s.ID, limit, why),
 				Now: "look into its log; if it only needs longer, give it more time in the product's manifest"}

@@ -12,7 +12,8 @@ import (
 
 // memo is how the service was before the step.
 type memo struct {
-	Was State `json:"was"`
+	Was      State             `json:"was"`
+	Versions map[string]string `json:"versions,omitempty"` // of what the start migrates, before it
 }
 
 // base is what the three verbs have in common: the memo is how the service
@@ -29,7 +30,11 @@ func (b base) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.Memo
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(memo{was})
+	before, err := b.c.versions(ctx, env, p)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(memo{was, before})
 }
 
 func read(s plan.Step, m step.Memo) (*plan.ServiceParams, State, error) {
@@ -128,6 +133,9 @@ func (h *Start) Do(ctx context.Context, env step.Env, s plan.Step, m step.Memo) 
 	if err != nil {
 		return err
 	}
+	if len(p.Migrates) > 0 {
+		return h.c.migrate(ctx, env, s, p, m)
+	}
 	return h.c.Start(ctx, env, p.Service)
 }
 
@@ -196,7 +204,7 @@ func (h *Restart) Do(ctx context.Context, env step.Env, s plan.Step, m step.Memo
 		}
 	}
 	// an inhibited service stays stopped: a restart is no leave to start it
-	return h.c.start(ctx, env, p.Service, mgr)
+	return h.c.start(ctx, env, p.Service, mgr, nil)
 }
 
 // fresh says that what runs is not what ran before.
