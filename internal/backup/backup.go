@@ -92,6 +92,10 @@ type FilePart struct {
 	Name    string // unique in the point: see CheckID
 	Path    string // absolute
 	Exclude []string
+	// Include, unless empty, names what of the tree is in the part: see
+	// files.Options. Such a part is always restored in place, and what is not
+	// meant by it is never touched.
+	Include []string
 }
 
 // DatabasePart is a database.

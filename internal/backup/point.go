@@ -56,6 +56,7 @@ type Part struct {
 	Kind    string   `json:"kind"` // "files", or the kind of database
 	Path    string   `json:"path,omitempty"`
 	Exclude []string `json:"exclude,omitempty"`
+	Include []string `json:"include,omitempty"`
 	Stored  []Stored `json:"stored"` // files of the restore point
 	Entries int      `json:"entries,omitempty"`
 	Bytes   int64    `json:"bytes"` // of content, uncompressed

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 type Options struct {
 	// Exclude are patterns of paths to leave out, with everything below them; see Match.
 	Exclude []string
+	// Include, unless empty, names what is described instead of everything: paths relative to the root; one that ends in a slash stands for
+	// all below it too, any other for itself alone. What is not there is left out. The directories above are described as well, so that
+	// the description can be packed; Scoped cuts them off. Links in the middle of a path are not followed.
+	Include []string
 	// Hash reads every file and fills SHA256.
 	Hash bool
 	// Known is an earlier scan of the same tree: a file whose size, mtime, ctime, device and inode are unchanged keeps its
@@ -45,6 +50,10 @@ func Scan(ctx context.Context, fsys durable.FS, root string, o Options) (Tree, e
 	if err != nil {
 		return Tree{}, err
 	}
+	only, err := newIncludes(o.Include)
+	if err != nil {
+		return Tree{}, err
+	}
 	before := time.Now().Add(-unsettled)
 	if o.Settle {
 		before = time.Now().Add(-clockGrain)
@@ -62,8 +71,14 @@ func Scan(ctx context.Context, fsys durable.FS, root string, o Options) (Tree, e
 	s.cond = sync.NewCond(&s.mu)
 	if e, ok := s.describe(root, ".", top); ok && top.IsDir() {
 		s.entries = append(s.entries, e)
-		s.todo = append(s.todo, ".")
-		s.walk()
+		if only != nil {
+			if err := s.some(only); err != nil {
+				return Tree{}, fmt.Errorf("cannot scan %s: %w", root, err)
+			}
+		} else {
+			s.todo = append(s.todo, ".")
+			s.walk()
+		}
 	} else if ok {
 		s.entries = append(s.entries, e)
 	}
@@ -249,6 +264,9 @@ func nameLinks(entries []Entry, links map[inode][]string) {
 func join(root, rel string) string {
 	if rel == "." || rel == "" {
 		return root
+	}
+	if strings.HasSuffix(root, string(filepath.Separator)) { // the root of the machine
+		return root + filepath.FromSlash(rel)
 	}
 	return root + string(filepath.Separator) + filepath.FromSlash(rel)
 }

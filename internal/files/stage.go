@@ -25,7 +25,11 @@ func StagingName(tree, opID string) string {
 		}
 		return '_'
 	}, opID)
-	return filepath.Join(filepath.Dir(filepath.Clean(tree)), StagingPrefix+filepath.Base(filepath.Clean(tree))+"-"+safe)
+	base := filepath.Base(filepath.Clean(tree))
+	if base == string(filepath.Separator) { // the root itself
+		base = "root"
+	}
+	return filepath.Join(filepath.Dir(filepath.Clean(tree)), StagingPrefix+base+"-"+safe)
 }
 
 // maxWindow bounds what a compressed stream may ask of memory: 128 MiB, what zstd -19 --long=27 uses.

@@ -119,8 +119,8 @@ func (a *Archive) parts(ctx context.Context, r backup.Request, dir string, f *fi
 
 // files makes a part of files: all of it, or what changed since the first pass.
 func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *first, live bool, tell func(int64)) (backup.Part, error) {
-	part := backup.Part{Name: p.Name, Kind: "files", Path: p.Path, Exclude: p.Exclude}
-	now, err := files.Scan(ctx, a.fs, p.Path, files.Options{Exclude: p.Exclude})
+	part := backup.Part{Name: p.Name, Kind: "files", Path: p.Path, Exclude: p.Exclude, Include: p.Include}
+	now, err := files.Scan(ctx, a.fs, p.Path, files.Options{Exclude: p.Exclude, Include: p.Include})
 	if err != nil {
 		return part, err
 	}

@@ -22,7 +22,7 @@ func (w *restoring) inPlace(now files.Tree) (bool, error) {
 			return false, nil
 		}
 	}
-	if w.to.InPlace || len(w.part.Exclude) > 0 {
+	if w.to.InPlace || len(w.part.Exclude)+len(w.part.Include) > 0 {
 		return true, nil
 	}
 	mounts, err := w.fs.Mounts(w.to.Path)
@@ -75,7 +75,7 @@ func under(root, path string) string {
 	if path == "." {
 		return root
 	}
-	return root + "/" + path
+	return strings.TrimSuffix(root, "/") + "/" + path
 }
 
 // clear removes what the restore point does not have, or has as another type.
@@ -86,7 +86,7 @@ func (c *carrier) clear(ctx context.Context) error {
 			return err
 		}
 		e := c.now.Entries[i]
-		want, ok := c.tree.Find(e.Path)
+		want, ok := c.want.Find(e.Path)
 		if ok && want.Type == e.Type || e.Path == "." {
 			continue
 		}
@@ -104,7 +104,7 @@ func (c *carrier) clear(ctx context.Context) error {
 func (c *carrier) fill(ctx context.Context) error {
 	fsys := c.fs.Unsynced()
 	outdated := c.outdated()
-	for _, want := range c.tree.Entries {
+	for _, want := range c.want.Entries {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -129,13 +129,13 @@ func (c *carrier) fill(ctx context.Context) error {
 // not as wanted.
 func (c *carrier) outdated() map[string]bool {
 	groups := map[string]bool{}
-	for _, d := range files.Compare(c.tree, c.now, files.Ignore{}) {
-		if e, ok := c.tree.Find(d.Path); ok {
+	for _, d := range files.Compare(c.want, c.now, files.Ignore{}) {
+		if e, ok := c.want.Find(d.Path); ok {
 			groups[firstName(e)] = true
 		}
 	}
 	out := map[string]bool{}
-	for _, e := range c.tree.Entries {
+	for _, e := range c.want.Entries {
 		out[e.Path] = e.Type != files.Dir && groups[firstName(e)]
 	}
 	return out
@@ -162,8 +162,8 @@ func (c *carrier) move(ctx context.Context, path string) error {
 // first, since work in a directory moves its time.
 func (c *carrier) dress(ctx context.Context) error {
 	fsys := c.fs.Unsynced()
-	for i := len(c.tree.Entries) - 1; i >= 0; i-- {
-		want := c.tree.Entries[i]
+	for i := len(c.want.Entries) - 1; i >= 0; i-- {
+		want := c.want.Entries[i]
 		if want.Type != files.Dir {
 			continue
 		}
@@ -219,8 +219,8 @@ func (c *carrier) attributes(at string, want files.Entry) error {
 // differences are those that count: where something was left out of the
 // restore point, a directory may be there just to hold that.
 func (w *restoring) differences(now files.Tree) []files.Difference {
-	list := files.Compare(w.tree, now, files.Ignore{})
-	if len(w.part.Exclude) == 0 {
+	list := files.Compare(w.want, now, files.Ignore{})
+	if len(w.part.Exclude)+len(w.part.Include) == 0 {
 		return list
 	}
 	holds := func(dir string) bool { // something that counts

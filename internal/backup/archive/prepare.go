@@ -34,13 +34,14 @@ type first struct {
 type firstPart struct {
 	Path    string
 	Exclude []string
+	Include []string
 	Tree    files.Tree
 	Base    backup.Stored
 }
 
 // covers says whether the first pass was about this part.
 func (f firstPart) covers(p backup.FilePart) bool {
-	return f.Path == p.Path && slices.Equal(f.Exclude, p.Exclude)
+	return f.Path == p.Path && slices.Equal(f.Exclude, p.Exclude) && slices.Equal(f.Include, p.Include)
 }
 
 // names of the files in the folder being made that Finish builds upon.
@@ -82,7 +83,7 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	}
 	tell := teller(r)
 	for _, p := range r.Files {
-		t, err := files.Scan(ctx, a.fs, p.Path, files.Options{Exclude: p.Exclude, Settle: true})
+		t, err := files.Scan(ctx, a.fs, p.Path, files.Options{Exclude: p.Exclude, Include: p.Include, Settle: true})
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 		if err != nil {
 			return err
 		}
-		f.Parts[p.Name] = firstPart{Path: p.Path, Exclude: p.Exclude, Tree: t, Base: stored}
+		f.Parts[p.Name] = firstPart{Path: p.Path, Exclude: p.Exclude, Include: p.Include, Tree: t, Base: stored}
 	}
 	for _, d := range r.Databases {
 		if err := a.globals(ctx, dir, d, f); err != nil {

@@ -34,7 +34,7 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 	if err != nil {
 		return done, err
 	}
-	w := &restoring{Archive: a, id: id, part: part, tree: tree, to: to, staging: files.StagingName(to.Path, to.OpID)}
+	w := &restoring{Archive: a, id: id, part: part, tree: tree, want: files.Scoped(tree, part.Include), to: to, staging: files.StagingName(to.Path, to.OpID)}
 	now, err := w.look(ctx, false)
 	if err != nil {
 		return done, err
@@ -86,18 +86,19 @@ type restoring struct {
 	*Archive
 	id      string
 	part    backup.Part
-	tree    files.Tree
+	tree    files.Tree // all that is stored
+	want    files.Tree // of it, what is meant: without the directories above what was included
 	to      backup.Target
 	staging string
 }
 
 // look describes the target; there is nothing to describe where it is missing.
 func (w *restoring) look(ctx context.Context, hash bool) (files.Tree, error) {
-	t, err := files.Scan(ctx, w.fs, w.to.Path, files.Options{Exclude: w.part.Exclude, Hash: hash})
+	t, err := files.Scan(ctx, w.fs, w.to.Path, files.Options{Exclude: w.part.Exclude, Include: w.part.Include, Hash: hash})
 	if errors.Is(err, fs.ErrNotExist) {
 		return files.Tree{}, nil
 	}
-	return t, err
+	return files.Scoped(t, w.part.Include), err
 }
 
 func (w *restoring) scan(ctx context.Context, path string) (files.Tree, error) {
@@ -245,12 +246,12 @@ func (w *restoring) kept() string {
 // prove reads the target back. After an exchange it is the very tree that was
 // read before; after work in place it is read again.
 func (w *restoring) prove(ctx context.Context, all bool) error {
-	o := files.Options{Exclude: w.part.Exclude, Hash: all}
+	o := files.Options{Exclude: w.part.Exclude, Include: w.part.Include, Hash: all}
 	got, err := files.Scan(ctx, w.fs, w.to.Path, o)
 	if err != nil {
 		return err
 	}
-	if list := w.differences(got); len(list) > 0 {
+	if list := w.differences(files.Scoped(got, w.part.Include)); len(list) > 0 {
 		return fmt.Errorf("%w: %s (%d differences)", backup.ErrNotProven, list[0], len(list))
 	}
 	return nil

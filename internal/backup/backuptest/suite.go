@@ -26,6 +26,7 @@ func Run(t *testing.T, make Maker) {
 		"Exact":         testExact,
 		"TwoPasses":     testTwoPasses,
 		"Excluded":      testExcluded,
+		"Included":      testIncluded,
 		"SingleFile":    testSingleFile,
 		"Repeated":      testRepeated,
 		"Damage":        testDamage,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -234,5 +235,51 @@ func testSingleFile(t *testing.T, make Maker) {
 			}
 			same(t, "restored", want, s.scan(r.Files[1].Path))
 		}
+	}
+}
+
+// testIncluded keeps some of a tree, first pass and second, and touches
+// nothing else when it restores that.
+func testIncluded(t *testing.T, make Maker) {
+	s := newStage(t, make)
+	s.small()
+	s.write("etc/a", "a1")
+	s.write("etc/deep/b", "b1")
+	s.write("usr/bin/tool", "tool 1")
+	s.write("usr/bin/foreign", "foreign 1")
+	e := s.engine()
+	r := s.request("some")
+	r.Files[0].Include = []string{"etc/", "usr/bin/tool", "usr/share/new/", "usr/bin/later"}
+	if err := e.Prepare(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	s.write("etc/a", "a2")
+	want := s.scan(s.app)
+	s.point(e, r, false)
+	s.write("etc/a", "a3")
+	s.write("etc/c", "new")
+	s.write("usr/bin/tool", "tool 2")
+	s.write("usr/bin/later", "brought by the new version")
+	s.write("usr/share/new/x/y", "brought too")
+	s.write("usr/bin/foreign", "foreign 2")
+	s.write("usr/share/other", "somebody else's")
+	if err := os.RemoveAll(filepath.Join(s.app, "etc", "deep")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		done, err := e.RestoreFiles(t.Context(), "some", "app", backup.Target{Path: s.app, OpID: "x"})
+		if err != nil || done.InPlace != (len(done.Changed) > 0) {
+			t.Fatalf("restored %+v, %v; want in place", done, err)
+		}
+		var left []string
+		for _, d := range files.Compare(want, s.scan(s.app), files.Fingerprint()) {
+			left = append(left, d.Path)
+		}
+		if foreign := []string{"usr/bin/foreign", "usr/share", "usr/share/other"}; !slices.Equal(left, foreign) {
+			t.Fatalf("differs in %q, want only in what is not in the restore point: %q", left, foreign)
+		}
+	}
+	if err := e.Verify(t.Context(), "some"); err != nil {
+		t.Error(err)
 	}
 }

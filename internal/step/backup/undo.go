@@ -145,13 +145,13 @@ func (h *Handler) differs(ctx context.Context, j *job, point backup.Point) (stri
 		if err != nil {
 			return "", err
 		}
-		have, err := files.Scan(ctx, h.fs, f.Path, files.Options{Hash: true, Exclude: part.Exclude})
+		have, err := files.Scan(ctx, h.fs, f.Path, files.Options{Hash: true, Exclude: part.Exclude, Include: part.Include})
 		if errors.Is(err, errNotExist) {
 			return fmt.Sprintf("%s: %s is missing", f.Component, f.Path), nil
 		} else if err != nil {
 			return "", err
 		}
-		if ds := files.Compare(want, have, files.Fingerprint()); len(ds) > 0 {
+		if ds := files.Compare(files.Scoped(want, part.Include), files.Scoped(have, part.Include), files.Fingerprint()); len(ds) > 0 {
 			return fmt.Sprintf("%s: %d differences, first %s", f.Component, len(ds), ds[0]), nil
 		}
 	}
