@@ -25,6 +25,14 @@ need_program curl curl     # the plain script that outages are compared with
 need_program util-linux setpriv
 need_program procps ps
 
+# Whole machines for tests that are root's (internal/lab/host).
+if [ "$(id -u)" = 0 ]; then
+	need_program systemd-container systemd-nspawn
+	need_program debootstrap debootstrap
+	need_program iproute2 ip
+	need_program e2fsprogs mkfs.ext4
+fi
+
 if [ -z "$missing" ]; then
 	say "all is there"
 	exit 0
