@@ -137,13 +137,13 @@ type Need struct {
 // Short says whether there is too little room.
 func (n Need) Short() bool { return n.Bytes > n.Free }
 
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,119}$`)
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+@-]{0,119}$`)
 
 // CheckID refuses names that are not plain file names, or that end like
 // something unfinished.
 func CheckID(id string) error {
 	if !idPattern.MatchString(id) || strings.HasSuffix(id, ".partial") {
-		return fmt.Errorf("cannot use the name %q: up to 120 letters, digits and . _ + - are allowed, a letter or digit first, and not the ending .partial", id)
+		return fmt.Errorf("cannot use the name %q: up to 120 letters, digits and . _ + @ - are allowed, a letter or digit first, and not the ending .partial", id)
 	}
 	return nil
 }

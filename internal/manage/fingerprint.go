@@ -74,8 +74,8 @@ func (in *Installation) Fingerprint(ctx context.Context, p *manifest.Product) (F
 	for id, running := range facts.Services {
 		f.Services[id] = map[bool]string{true: "running", false: "stopped"}[running]
 	}
-	for _, id := range p.Order {
-		c := p.Components[id]
+	for _, id := range r.Product.Order {
+		c := r.Product.Components[id]
 		if v := facts.Instances[id].Version; v != "" {
 			f.Versions[id] = v
 		}
@@ -122,20 +122,23 @@ func (in *Installation) fingerprintData(ctx context.Context, r *plan.Resolver, i
 
 func (in *Installation) fingerprintModes(ctx context.Context, r *plan.Resolver, f *Fingerprint) error {
 	for mode, a := range r.Product.Access {
-		for _, marker := range append([]string{a.Marker, a.Parked}, a.Aliases...) {
-			if marker == "" {
-				continue
-			}
-			at, err := plan.Rooted(r, marker)
-			if err != nil {
-				return err
-			}
-			_, err = in.FS.Lstat(at)
-			switch {
-			case err == nil:
-				f.Modes[mode+" "+filepath.Base(at)] = "there"
-			case !errors.Is(err, fs.ErrNotExist):
-				return err
+		if a.Marker == "" {
+			continue
+		}
+		all, err := r.Markers(mode, a)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			for _, at := range append([]string{p.Marker, p.Parked}, p.Aliases...) {
+				_, err := in.FS.Lstat(at)
+				switch {
+				case at == "":
+				case err == nil:
+					f.Modes[p.Name()+" "+filepath.Base(at)] = "there"
+				case !errors.Is(err, fs.ErrNotExist):
+					return err
+				}
 			}
 		}
 	}

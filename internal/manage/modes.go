@@ -34,7 +34,7 @@ func (in *Installation) Modes(ctx context.Context, from string) (map[string]bool
 		return nil, err
 	}
 	for _, p := range own {
-		if out[p.Mode], err = in.modeOn(ctx, p); err != nil {
+		if out[p.Name()], err = in.modeOn(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -73,11 +73,13 @@ func (in *Installation) ownModes(ctx context.Context, from string) ([]plan.Acces
 		if !ok {
 			continue
 		}
-		params, err := r.Access(mode, a)
+		all, err := r.Access(mode, a)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, *params)
+		for _, p := range all {
+			out = append(out, *p)
+		}
 	}
 	return out, nil
 }
@@ -149,13 +151,13 @@ func (in *Installation) EndModes(ctx context.Context, from string) ([]string, er
 	var ended []string
 	h := in.handlers()["access"].(*access.Handler)
 	for _, p := range own {
-		if !on[p.Mode] {
+		if !on[p.Name()] {
 			continue
 		}
 		if err := in.endMode(ctx, h, p); err != nil {
 			return ended, err
 		}
-		ended = append(ended, p.Mode)
+		ended = append(ended, p.Name())
 	}
 	if on[gateMode] {
 		if err := in.gate.Down(ctx, in.Doc.ID); err != nil {
@@ -176,7 +178,7 @@ func (in *Installation) endMode(ctx context.Context, h *access.Handler, p plan.A
 		return err
 	}
 	s := plan.Step{ID: byHand, Verb: "access", Class: plan.Irreversible, As: p.As, Title: "switch " + p.Mode + " off", Params: raw, Deadline: time.Minute}
-	env := step.Env{OpID: byHand + "/" + p.Mode, Direction: step.Forward, Dir: in.State, State: in.State, Log: io.Discard,
+	env := step.Env{OpID: byHand + "/" + p.Name(), Direction: step.Forward, Dir: in.State, State: in.State, Log: io.Discard,
 		Recall: func(string) (step.Memo, error) { return step.Memo("{}"), nil }}
 	m, err := h.Prepare(ctx, env, s)
 	if err != nil {

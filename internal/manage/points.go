@@ -102,8 +102,8 @@ func (in *Installation) CreatePoint(ctx context.Context, from, note string, prog
 	}
 	req := backup.Request{ID: time.Now().UTC().Format("20060102-150405") + "-hand", Live: true, Progress: progress,
 		About: backup.About{Product: p.ID, Version: version, Node: in.Node, Note: note}}
-	for _, id := range p.Order {
-		c := p.Components[id]
+	for _, id := range r.Product.Order {
+		c := r.Product.Components[id]
 		switch {
 		case c.Kind == "tree":
 			at, err := r.Scope.Expand(c.At.Path)

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -185,8 +187,10 @@ func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
 		if c.Version == nil || c.Database() {
 			continue
 		}
-		if v := f.Instances[id].Version; v != "" {
-			return v, nil
+		for _, unit := range slices.Sorted(maps.Keys(f.Instances)) {
+			if plan.ComponentOf(unit) == id && f.Instances[unit].Version != "" {
+				return f.Instances[unit].Version, nil
+			}
 		}
 		return "", fmt.Errorf("the installed version of %s cannot be read: its probe (%s) gave nothing; is the product where the installation document says?", id, c.Version.Source)
 	}

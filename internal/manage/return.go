@@ -142,7 +142,7 @@ func (in *Installation) returnInput(ctx context.Context, j *sqlite.Journal, r *R
 	rel := &manifest.Release{Product: now.ID, Version: r.From, Versions: map[string]string{}}
 	for _, i := range r.Plan.Instances {
 		if i.From != "" {
-			rel.Versions[i.Component] = i.From
+			rel.Versions[i.Unit()] = i.From
 		}
 	}
 	input := plan.Input{Site: in.Doc, Installed: now, From: r.Version, Trigger: plan.TriggerBack, OnFailure: "origin",

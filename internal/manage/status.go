@@ -62,7 +62,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 				continue // telling would run a command of the product
 			}
 			if on, err := in.modeOn(ctx, m); err == nil && on {
-				s.Modes = append(s.Modes, m.Mode)
+				s.Modes = append(s.Modes, m.Name())
 			}
 		}
 	}

@@ -1,14 +1,71 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"path"
+	"strings"
 
 	"upkeep/internal/manifest"
 )
 
-// Access resolves an access mode of the product's own.
-func (r *Resolver) Access(mode string, a manifest.Access) (*AccessParams, error) {
+// Access resolves an access mode of the product's own, for every unit where its
+// document speaks of ${this.path}.
+func (r *Resolver) Access(mode string, a manifest.Access) ([]*AccessParams, error) {
+	units := r.speaks(a)
+	if len(units) == 0 {
+		p, err := r.access(mode, a)
+		return []*AccessParams{p}, err
+	}
+	var out []*AccessParams
+	for _, id := range units {
+		p, err := r.Unit(id).access(mode, a)
+		if err != nil {
+			return nil, err
+		}
+		if len(units) > 1 {
+			p.Unit = id
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// speaks gives the units that a mode is about: all trees where it names
+// ${this.path}, and those of the first tree's component where its marker lies in
+// the tree.
+func (r *Resolver) speaks(a manifest.Access) (units []string) {
+	raw, err := json.Marshal(a)
+	all := err == nil && bytes.Contains(raw, []byte("${this."))
+	if !all && (a.Marker == "" || strings.HasPrefix(a.Marker, "/") || strings.HasPrefix(a.Marker, "${") || r.Product.Dirs["root"] != "") {
+		return nil
+	}
+	first := ""
+	for _, id := range r.Product.Order {
+		if r.Product.Components[id].Kind != "tree" {
+			continue
+		}
+		if first == "" {
+			first = ComponentOf(id)
+		}
+		if all || ComponentOf(id) == first {
+			units = append(units, id)
+		}
+	}
+	return units
+}
+
+// Markers resolves only the files of a mode, for those who look whether it is
+// on.
+func (r *Resolver) Markers(mode string, a manifest.Access) ([]*AccessParams, error) {
+	return r.Access(mode, manifest.Access{Marker: a.Marker, Parked: a.Parked, Aliases: a.Aliases, Users: markersOnly})
+}
+
+// markersOnly stands for a mode of which only the files are asked.
+const markersOnly = "markers only"
+
+func (r *Resolver) access(mode string, a manifest.Access) (*AccessParams, error) {
 	p := &AccessParams{Mode: mode, Reason: a.Reason, Env: r.Env}
 	fail := func(err error) (*AccessParams, error) { return nil, fmt.Errorf("access mode %s: %w", mode, err) }
 	var err error
@@ -25,6 +82,9 @@ func (r *Resolver) Access(mode string, a manifest.Access) (*AccessParams, error)
 	}
 	for _, alias := range a.Aliases {
 		p.Aliases = append(p.Aliases, path.Join(path.Dir(p.Marker), path.Base(alias)))
+	}
+	if a.Users == markersOnly {
+		return p, nil
 	}
 	as, err := r.account("")
 	if err != nil {

@@ -17,11 +17,11 @@ func backTitle(s Step, params any) string {
 	case *AccessParams:
 		switch {
 		case p.Reopen != "":
-			return "switch " + p.Mode + " on again"
+			return "switch " + p.Name() + " on again"
 		case p.Gate != nil:
 			return "open the gate: users are in again"
 		}
-		return "switch " + p.Mode + " off, as it was"
+		return "switch " + p.Name() + " off, as it was"
 	case *HoldParams:
 		if p.Release != "" {
 			return "hold it again: " + p.Release

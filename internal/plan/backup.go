@@ -74,7 +74,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 	}
 	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
 	for _, id := range b.res.Product.Order {
-		if len(of) > 0 && !slices.Contains(of, id) {
+		if len(of) > 0 && !slices.Contains(of, ComponentOf(id)) {
 			continue
 		}
 		c := b.res.Product.Components[id]
@@ -103,7 +103,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 func (b *builder) backedUp(args []string) []string {
 	var of []string
 	for _, id := range args {
-		_, component := b.res.Product.Components[id]
+		_, component := b.res.Raw.Components[id]
 		own, declared := b.res.Product.Backups[id]
 		switch {
 		case declared:

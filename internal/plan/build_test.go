@@ -143,7 +143,7 @@ func show(p *plan.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s -> %s, users kept out by: %s\n", p.Product, p.From, p.To, p.Closed)
 	for _, i := range p.Instances {
-		fmt.Fprintf(&b, "instance %s %s %s\n", i.Component, i.From, strings.Join(i.Versions, " "))
+		fmt.Fprintf(&b, "instance %s %s %s\n", i.Unit(), i.From, strings.Join(i.Versions, " "))
 	}
 	section := func(title string, steps []plan.Step) {
 		fmt.Fprintf(&b, "\n%s\n", title)

@@ -126,11 +126,9 @@ func newBuilder(in Input) *builder {
 
 // use puts a product document in force.
 func (b *builder) use(p *manifest.Product) {
-	sc := NewScope(p, b.in.Site, b.in.Facts.Defaults, b.in.Facts.Values)
-	b.res = &Resolver{Product: p, Scope: sc, Account: b.in.Facts.Account, Root: b.in.Facts.Root}
-	env, err := Environment(p, sc)
+	var err error
+	b.res, err = NewResolver(p, b.in.Site, b.in.Facts)
 	b.check(err)
-	b.res.Env = env
 }
 
 // check notes an error as a reason.
@@ -243,10 +241,16 @@ func (b *builder) header() {
 	for id, w := range in.Waivers {
 		p.Waivers[id] = w
 	}
-	target := in.Hops[len(in.Hops)-1].Product
-	for _, id := range target.Order {
-		b.instance(id, target.Components[id])
+	b.use(in.Hops[len(in.Hops)-1].Product)
+	for _, id := range b.res.Product.Order {
+		b.instance(id, b.res.Product.Components[id])
 	}
+	for _, id := range b.res.Raw.Order {
+		if len(b.res.UnitsOf(id)) == 0 {
+			b.note("component %s is registered nowhere on this computer, and nothing of it is upgraded", id)
+		}
+	}
+	b.use(in.Installed)
 	if in.Assumed {
 		b.note("the document of the installed release %s is not in the bundle: the product is stopped and backed up as %s describes it", in.From, in.Hops[0].Release.Version)
 	}
@@ -258,7 +262,8 @@ func (b *builder) instance(id string, c manifest.Component) {
 		return
 	}
 	f := b.in.Facts.Instances[id]
-	in := Instance{Component: id, Kind: c.Kind, At: at, Node: b.in.Facts.Node, From: f.Version}
+	in := Instance{Component: ComponentOf(id), Kind: c.Kind, At: at, Node: b.in.Facts.Node, From: f.Version}
+	_, in.ID, _ = strings.Cut(id, "@")
 	v := f.Version
 	for _, h := range b.in.Hops {
 		switch want := wantVersion(h, id, c.Kind); {
@@ -273,8 +278,9 @@ func (b *builder) instance(id string, c manifest.Component) {
 	b.plan.Instances = append(b.plan.Instances, in)
 }
 
-// migrates says whether a hop migrates the component.
+// migrates says whether a hop migrates the component of a unit.
 func (b *builder) migrates(id string, h HopInput) bool {
+	id = ComponentOf(id)
 	var any func(steps []manifest.Step) bool
 	any = func(steps []manifest.Step) bool {
 		return slices.ContainsFunc(steps, func(s manifest.Step) bool {
@@ -284,8 +290,8 @@ func (b *builder) migrates(id string, h HopInput) bool {
 	return slices.ContainsFunc(manifest.Phases(), func(ph manifest.Phase) bool { return any(h.Release.Procedure.Phases[ph].Steps) })
 }
 
-// place gives where the one instance of a component is; a database behind a
-// secret has no place that may be shown.
+// place gives where a unit is; a database behind a secret has no place that may
+// be shown.
 func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	switch c.Kind {
 	case "tree", "sqlite", "postgres":
@@ -295,18 +301,10 @@ func (b *builder) place(id string, c manifest.Component) (string, bool) {
 		b.check(&NotYetError{What: fmt.Sprintf("component %s of kind %s", id, c.Kind), Where: c.Pos})
 		return "", false
 	}
-	if c.At.Probe != nil || len(b.in.Site.Instances[id]) > 1 {
-		b.check(&NotYetError{What: fmt.Sprintf("several instances of component %s", id), Where: c.Pos})
-		return "", false
-	}
-	path := c.At.Path
-	if given := b.in.Site.Instances[id]; len(given) == 1 && given[0].At != "" {
-		path = given[0].At
-	}
-	if _, secret := b.res.Scope.Secret(path); secret || c.Kind == "postgres" {
+	if _, secret := b.res.Scope.Secret(c.At.Path); secret || c.Kind == "postgres" {
 		return "", true
 	}
-	at, err := b.res.Scope.Expand(path)
+	at, err := b.res.Scope.Expand(c.At.Path)
 	if err != nil {
 		b.refuse("component %s: %v", id, err)
 		return "", false
@@ -318,13 +316,16 @@ func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	return at, true
 }
 
-// wantVersion is the version that an instance must read after a hop; empty
-// when the release says nothing of it.
-func wantVersion(h HopInput, component, kind string) string {
-	if v, ok := h.Release.Versions[component]; ok {
+// wantVersion is the version that a unit must read after a hop; empty when the
+// release says nothing of it.
+func wantVersion(h HopInput, unit, kind string) string {
+	if v, ok := h.Release.Versions[unit]; ok {
 		return v
 	}
-	if _, ok := h.Bundle.Payloads[component]; ok && kind == "tree" {
+	if v, ok := h.Release.Versions[ComponentOf(unit)]; ok {
+		return v
+	}
+	if _, ok := h.payload(unit); ok && kind == "tree" {
 		return h.Release.Version
 	}
 	return ""

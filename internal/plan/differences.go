@@ -39,8 +39,8 @@ func Differences(old, new *Plan) []string {
 		was[i.Component+i.ID] = i
 	}
 	for _, i := range new.Instances {
-		text("the version of "+i.Component, was[i.Component+i.ID].From, i.From)
-		text("the place of "+i.Component, was[i.Component+i.ID].At, i.At)
+		text("the version of "+i.Unit(), was[i.Component+i.ID].From, i.From)
+		text("the place of "+i.Unit(), was[i.Component+i.ID].At, i.At)
 	}
 	out = append(out, mapDifferences("the parameter ", old.Params, new.Params)...)
 	out = append(out, mapDifferences("the waiver of ", old.Waivers, new.Waivers)...)

@@ -43,7 +43,7 @@ func (b *builder) lastDown() int {
 func (b *builder) reopen(e entered, up bool) {
 	p := *e.params
 	p.Reopen = e.step
-	what := "switch " + p.Mode + " off, as it was"
+	what := "switch " + p.Name() + " off, as it was"
 	if p.Gate != nil {
 		what = "open the gate: users are in"
 	}

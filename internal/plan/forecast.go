@@ -151,7 +151,7 @@ func space(p *Plan, in Input) []Need {
 			continue
 		}
 		for _, i := range p.Instances {
-			f := in.Facts.Instances[i.Component]
+			f := in.Facts.Instances[i.Unit()]
 			add(in.Facts.Backup, f.Bytes+int64(f.Files)*entrySize)
 		}
 		add(in.Facts.Backup, pointSize)

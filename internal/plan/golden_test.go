@@ -25,6 +25,14 @@ func notRoot(in *plan.Input) {
 	in.Facts.Root, in.Facts.Account, in.Facts.Gate = false, "shop", "it needs root"
 }
 
+// golden is a plan that is kept as a file.
+type golden struct {
+	name     string
+	product  string
+	releases []string
+	change   func(*plan.Input)
+}
+
 func TestGolden(t *testing.T) {
 	hookDir := func(names ...string) func(*plan.Input) {
 		return func(in *plan.Input) {
@@ -33,12 +41,7 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
-	tests := []struct {
-		name     string
-		product  string
-		releases []string
-		change   func(*plan.Input)
-	}{
+	tests := []golden{
 		{"plain product behind the gate", shop, []string{v2}, nil},
 		{"not root with a mode of its own", with(shop, maintenance), []string{v2}, notRoot},
 		{"no gate and no mode", shop, []string{v2}, notRoot},
@@ -69,6 +72,7 @@ func TestGolden(t *testing.T) {
 		{"a mode for a span of steps", with(shop, `access: {maintenance: {marker: /srv/shop/down, users: none}}`), []string{with(v2,
 			`+maintenance: none`, `+install: [{access: maintenance, during: [{install: app}, {run: [compile], as: shop, undo: restore}]}]`)}, nil},
 	}
+	tests = append(tests, instanceGoldens()...)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := input(t, tt.product, tt.releases...)

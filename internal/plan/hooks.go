@@ -71,8 +71,8 @@ func (b *builder) hookSet(ph manifest.Phase, set manifest.HookSet) {
 	b.unmatched(set, dir, entries)
 }
 
-// hookComponents are the components that a folder's scripts are named for;
-// one empty name when they are not named for components.
+// hookComponents are the units that a folder's scripts are named for; one empty
+// name when they are not named for components.
 func (b *builder) hookComponents(set manifest.HookSet) []string {
 	if !strings.Contains(set.Name, "${component}") {
 		return []string{""}
@@ -80,11 +80,21 @@ func (b *builder) hookComponents(set manifest.HookSet) []string {
 	return b.res.Product.Order
 }
 
+// hookable are the names that scripts may have: those of the components too
+// that are not there now.
+func (b *builder) hookable(set manifest.HookSet) []string {
+	units := b.hookComponents(set)
+	if !strings.Contains(set.Name, "${component}") {
+		return units
+	}
+	return slices.Concat(units, b.res.Raw.Order)
+}
+
 func (b *builder) hookNames(component string) []string {
 	if component == "" {
 		return []string{""}
 	}
-	return append([]string{component}, b.res.Product.Components[component].Aliases...)
+	return slices.Compact(append([]string{component, ComponentOf(component)}, b.res.Raw.Components[ComponentOf(component)].Aliases...))
 }
 
 // hookMatches says whether a file's name fits the pattern at a phase, under
@@ -116,7 +126,7 @@ func (b *builder) unmatched(set manifest.HookSet, dir string, entries []HookEntr
 			if set.Phase != "any" && set.Phase != string(ph) {
 				continue
 			}
-			for _, c := range b.hookComponents(set) {
+			for _, c := range b.hookable(set) {
 				found = found || hookMatches(set.Name, ph, b.hookNames(c), e.Name)
 			}
 		}
@@ -134,7 +144,7 @@ func (b *builder) otherSet(dir, name string) bool {
 			continue
 		}
 		for _, ph := range manifest.Phases() {
-			for _, c := range b.hookComponents(set) {
+			for _, c := range b.hookable(set) {
 				if (set.Phase == "any" || set.Phase == string(ph)) && hookMatches(set.Name, ph, b.hookNames(c), name) {
 					return true
 				}
@@ -145,14 +155,12 @@ func (b *builder) otherSet(dir, name string) bool {
 }
 
 func (b *builder) hookStep(ph manifest.Phase, set manifest.HookSet, by, dir, component string, files []HookFile) {
-	sc := b.res.Scope.With("phase", string(ph), "component", component, "backup.path", b.in.Facts.Backup)
-	if component != "" {
-		if at, ok := b.place(component, b.res.Product.Components[component]); ok {
-			sc = sc.With("this.path", at)
-		}
-	}
-	env := map[string]string{"UPKEEP_PHASE": string(ph), "UPKEEP_COMPONENT": component, "UPKEEP_PRODUCT": b.plan.Product,
+	sc := b.res.Unit(component).Scope.With("phase", string(ph), "component", ComponentOf(component), "backup.path", b.in.Facts.Backup)
+	env := map[string]string{"UPKEEP_PHASE": string(ph), "UPKEEP_COMPONENT": ComponentOf(component), "UPKEEP_PRODUCT": b.plan.Product,
 		"UPKEEP_VERSION_FROM": b.plan.From, "UPKEEP_VERSION_TO": b.plan.To}
+	if _, instance, several := strings.Cut(component, "@"); several {
+		env["UPKEEP_INSTANCE"] = instance
+	}
 	for _, kv := range b.res.Env {
 		k, v, _ := strings.Cut(kv, "=")
 		env[k] = v

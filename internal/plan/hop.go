@@ -145,9 +145,10 @@ func (b *builder) verifyParams(want func(id string) string) *VerifyParams {
 		if c.Version == nil || w == "" {
 			continue
 		}
-		pr, err := b.res.Probe(*c.Version)
+		pr, err := b.res.Unit(id).Probe(*c.Version)
 		if b.check(err) {
-			p.Versions = append(p.Versions, VersionCheck{Component: id, Probe: *pr, Want: w})
+			_, instance, _ := strings.Cut(id, "@")
+			p.Versions = append(p.Versions, VersionCheck{Component: ComponentOf(id), Instance: instance, Probe: *pr, Want: w})
 		}
 	}
 	for _, s := range b.services() {
@@ -214,8 +215,8 @@ func (b *builder) install(h HopInput) {
 		return
 	}
 	listed := listedArgs(h.Release.Procedure.Phases[manifest.Install].Steps, "install")
-	for _, id := range h.Product.Order {
-		if _, ok := h.Bundle.Payloads[id]; ok && !slices.Contains(listed, id) {
+	for _, id := range b.res.Product.Order {
+		if _, ok := h.payload(id); ok && !slices.Contains(listed, ComponentOf(id)) {
 			b.installTree(id, h)
 		}
 	}
@@ -223,12 +224,12 @@ func (b *builder) install(h HopInput) {
 }
 
 func (b *builder) installTree(id string, h HopInput) {
-	c := h.Product.Components[id]
+	c := b.res.Product.Components[id]
 	at, ok := b.place(id, c)
 	if !ok || c.Kind != "tree" {
 		return
 	}
-	pay := h.Bundle.Payloads[id]
+	pay, _ := h.payload(id)
 	p := &InstallParams{Component: id, At: at, Staging: staging(at, b.n), Bundle: h.Bundle.Digest, Sums: pay.Sums, Keep: c.Keep}
 	p.Keep = slices.Concat(p.Keep, b.markers(at, c.Keep))
 	if c.Config != nil {
@@ -356,10 +357,10 @@ func onlyProbes(s manifest.Step) bool {
 	return err == nil && nerr == nil && bytes.Equal(said, nothing)
 }
 
-// version is what an instance must read after the hop.
+// version is what a unit must read after the hop.
 func (b *builder) version(id string, hop int) string {
 	for _, in := range b.plan.Instances {
-		if in.Component == id {
+		if in.Unit() == id {
 			return in.Versions[hop-1]
 		}
 	}

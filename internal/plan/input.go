@@ -32,6 +32,12 @@ type HopInput struct {
 	Return  *ReturnParams // set for a run that takes an earlier one back; Release and Product are then what was installed before it
 }
 
+// payload gives what a hop brings for a unit.
+func (h HopInput) payload(unit string) (Payload, bool) {
+	p, ok := h.Bundle.Payloads[ComponentOf(unit)]
+	return p, ok
+}
+
 // Bundle is what the compiler must know of a release's bundle.
 type Bundle struct {
 	Digest   string
@@ -58,21 +64,22 @@ type Facts struct {
 	Gate      string                  // "" when the gate can be used; otherwise why not
 	State     string                  // the installation's state folder, absolute
 	Backup    string                  // where restore points are kept, absolute
-	Instances map[string]InstanceFact // by component
+	Places    map[string][]string     // component to the places that its registration names
+	Instances map[string]InstanceFact // by unit
 	Values    map[string]string       // named facts: value, or "" when absent
 	Defaults  map[string]string       // parameters whose default a probe read
 	Services  map[string]bool         // whether the service runs
-	Modes     map[string]bool         // access modes found on
+	Modes     map[string]bool         // access modes found on, by their parameters' Name
 	HookDirs  map[string][]HookEntry  // folder to what lies in it
-	Edited    map[string][]Edit       // component to the files that the site edited
+	Edited    map[string][]Edit       // unit to the files that the site edited
 	Checks    map[string]CheckResult
 	Once      []string                 // markers of once-only steps that were done
 	Volumes   map[string]Volume        // place to its volume
-	Databases map[string]int64         // component to bytes
+	Databases map[string]int64         // unit to bytes
 	History   map[string]time.Duration // step of past runs to how long it took
 }
 
-// InstanceFact is what was found of a component's instance.
+// InstanceFact is what was found of a unit.
 type InstanceFact struct {
 	Version string
 	Bytes   int64

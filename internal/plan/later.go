@@ -31,8 +31,8 @@ func (b *builder) refuseLater() {
 				b.check(&NotYetError{What: fmt.Sprintf("backup %s by the vendor's own tool, or to a place of its own", id), Where: k.Pos})
 			}
 		}
-		for _, id := range h.Product.Order {
-			b.componentLater(id, h.Product.Components[id], h)
+		for _, id := range b.res.Product.Order {
+			b.componentLater(id, b.res.Product.Components[id], h)
 		}
 		if h.Product.SelfUpgrade != nil {
 			b.check(&NotYetError{What: "self-upgrade", Where: h.Product.SelfUpgrade.Pos})

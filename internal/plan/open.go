@@ -25,9 +25,9 @@ func (b *builder) stage() {
 	for i, h := range b.in.Hops {
 		b.use(h.Product)
 		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
-		for _, id := range h.Product.Order {
-			c := h.Product.Components[id]
-			pay, ok := h.Bundle.Payloads[id]
+		for _, id := range b.res.Product.Order {
+			c := b.res.Product.Components[id]
+			pay, ok := h.payload(id)
 			if !ok {
 				continue
 			}
@@ -129,14 +129,24 @@ func (b *builder) gate() {
 
 // enter enters an access mode of the product's own.
 func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
-	p, err := b.accessParams(mode, a)
+	all, err := b.res.Access(mode, a)
 	if !b.check(err) {
 		return
 	}
-	s := Step{ID: mode, Verb: "access", Phase: string(phase), Class: Reversible, As: p.As,
-		Title: "switch " + mode + " on", Down: mode == "maintenance" && a.Users != "read"}
-	if b.in.Facts.Modes[mode] {
-		b.note("%s mode was on before: it stays on after the run, since Upkeep did not switch it on", mode)
+	for _, p := range all {
+		b.enterOne(mode, a, p, phase)
+	}
+}
+
+func (b *builder) enterOne(mode string, a manifest.Access, p *AccessParams, phase manifest.Phase) {
+	of := ""
+	s := Step{ID: mode, Verb: "access", Phase: string(phase), Class: Reversible, As: p.As, Down: mode == "maintenance" && a.Users != "read"}
+	if p.Unit != "" {
+		s.ID, of = mode+"."+p.Unit, " of "+p.Unit
+	}
+	s.Title = "switch " + mode + of + " on"
+	if b.in.Facts.Modes[p.Name()] {
+		b.note("%s mode%s was on before: it stays on after the run, since Upkeep did not switch it on", mode, of)
 	}
 	if b.stopped() {
 		p.Refused = nil // nobody writes, and nobody is there to refuse it
@@ -145,15 +155,22 @@ func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
 	b.entered = append(b.entered, entered{d.ID, p})
 }
 
-func (b *builder) accessParams(mode string, a manifest.Access) (*AccessParams, error) {
-	return b.res.Access(mode, a)
+// Name tells the modes of units apart.
+func (p *AccessParams) Name() string {
+	if p.Unit == "" {
+		return p.Mode
+	}
+	return p.Mode + " of " + p.Unit
 }
 
 // Rooted resolves a path that may be given relative to the product's root:
 // its dir root, or else the place of its first tree.
 func Rooted(r *Resolver, text string) (string, error) {
-	tree := treePlace(r)
-	at, err := r.Scope.With("this.path", tree).Expand(text)
+	tree, sc := treePlace(r), r.Scope
+	if r.this == "" {
+		sc = sc.With("this.path", tree)
+	}
+	at, err := sc.Expand(text)
 	if err != nil || strings.HasPrefix(at, "/") {
 		return at, err
 	}
@@ -170,9 +187,10 @@ func Rooted(r *Resolver, text string) (string, error) {
 	return path.Join(root, at), nil
 }
 
-// treePlace is the place of the first component of kind tree.
+// treePlace is the place of the unit that is spoken of, or else of the first
+// one of kind tree.
 func treePlace(r *Resolver) string {
-	for _, id := range r.Product.Order {
+	for _, id := range append([]string{r.this}, r.Product.Order...) {
 		if c := r.Product.Components[id]; c.Kind == "tree" && c.At.Path != "" {
 			at, _ := r.Scope.Expand(c.At.Path)
 			return at

@@ -13,7 +13,7 @@ type SecretRef struct {
 
 // Database says how to reach a product's database.
 type Database struct {
-	Component string     `json:"component"`
+	Component string     `json:"component"`       // unit
 	Kind      string     `json:"kind"`            // sqlite, postgres
 	Path      string     `json:"path,omitempty"`  // sqlite: the file
 	DSN       *SecretRef `json:"dsn,omitempty"`   // postgres: a reference to its connection string
@@ -57,7 +57,7 @@ type Service struct {
 // StageParams: a payload is unpacked beside the tree it will replace, while
 // the product runs.
 type StageParams struct {
-	Component string `json:"component"`
+	Component string `json:"component"`       // unit
 	At        string `json:"at"`              // the live tree
 	Staging   string `json:"staging"`         // folder beside it
 	Bundle    string `json:"bundle"`          // digest
@@ -68,7 +68,7 @@ type StageParams struct {
 
 // InstallParams: the staged tree takes the place of the live one.
 type InstallParams struct {
-	Component string            `json:"component"`
+	Component string            `json:"component"` // unit
 	At        string            `json:"at"`
 	Staging   string            `json:"staging"`
 	Old       string            `json:"old"` // where the replaced tree is kept
@@ -89,7 +89,8 @@ type ServiceParams struct {
 
 // AccessParams: how users are kept out, or let in again.
 type AccessParams struct {
-	Mode    string   `json:"mode"` // read-only, maintenance
+	Mode    string   `json:"mode"`           // read-only, maintenance
+	Unit    string   `json:"unit,omitempty"` // whose mode it is, where each unit has its own
 	Marker  string   `json:"marker,omitempty"`
 	Parked  string   `json:"parked,omitempty"`
 	Aliases []string `json:"aliases,omitempty"`
@@ -176,7 +177,7 @@ type ReturnParams struct {
 
 // FileSource is a tree or a file of the product in a restore point.
 type FileSource struct {
-	Component string   `json:"component"`
+	Component string   `json:"component"` // unit
 	Path      string   `json:"path"`
 	Exclude   []string `json:"exclude,omitempty"`
 }

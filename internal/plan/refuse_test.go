@@ -98,7 +98,6 @@ func TestRefusals(t *testing.T) {
 		{"not yet: merging", strings.Replace(shop, "kind: tree,", "kind: tree, config: {edited: merge},", 1), v2, nil, "merging the edited files of component app: not yet"},
 		{"not yet: self-upgrade", with(shop, `self-upgrade: {run: [apt-get, install]}`), v2, nil, "self-upgrade: not yet"},
 		{"not yet: settings of a route", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: enabled}}]`), nil, "fixes and settings of the route from >= 1.0: not yet"},
-		{"not yet: several instances", shop, v2, func(in *plan.Input) { in.Site.Instances = map[string][]site.Place{"app": {{At: "/a"}, {At: "/b"}}} }, "several instances of component app: not yet"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

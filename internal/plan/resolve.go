@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"upkeep/internal/manifest"
@@ -13,11 +14,14 @@ import (
 // ones of the plan. The survey uses it before there is a plan, the compiler
 // while it makes one.
 type Resolver struct {
-	Product *manifest.Product
+	Product *manifest.Product // a component for every unit
+	Raw     *manifest.Product // as the vendor wrote it
+	Units   map[string]Unit   // by id
 	Scope   *Scope
 	Env     []string // declared environment of every child
 	Account string   // whose process asks
 	Root    bool
+	this    string // the unit that is spoken of; empty: none
 }
 
 // Environment gives the declared environment of a product's children: fixed
@@ -117,6 +121,9 @@ func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 }
 
 func (r *Resolver) databaseOf(component string) (*Database, error) {
+	if own := r.Product.Components[r.this]; own.Database() && (component == "" || component == ComponentOf(r.this)) {
+		return r.Database(r.this)
+	}
 	if component == "" {
 		for _, id := range r.Product.Order {
 			if r.Product.Components[id].Database() {
@@ -133,6 +140,9 @@ func (r *Resolver) databaseOf(component string) (*Database, error) {
 // Database resolves a component that is a database.
 func (r *Resolver) Database(component string) (*Database, error) {
 	c, ok := r.Product.Components[component]
+	if several := r.UnitsOf(component); !ok && len(several) > 0 {
+		return nil, fmt.Errorf("%s has several instances (%s): a document that speaks of one of them must do so where ${this.path} is known", component, strings.Join(several, ", "))
+	}
 	if !ok || !c.Database() {
 		return nil, fmt.Errorf("%q is not a component that is a database", component)
 	}

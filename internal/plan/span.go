@@ -92,10 +92,12 @@ func (b *builder) accessSpan(ph manifest.Phase, s manifest.Step, h HopInput) {
 	if len(b.entered) == n || len(s.During) == 0 {
 		return
 	}
-	e := b.entered[n]
-	b.entered = slices.Delete(b.entered, n, n+1)
-	p := *e.params
-	p.Reopen = e.step
-	b.add(Step{ID: "leave." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(ph), As: p.As, Class: Reversible,
-		Title: "leave " + mode + ", back to the outer mode"}, &p)
+	own := slices.Clone(b.entered[n:])
+	b.entered = b.entered[:n]
+	for _, e := range slices.Backward(own) {
+		p := *e.params
+		p.Reopen = e.step
+		b.add(Step{ID: "leave." + strings.TrimPrefix(e.step, b.prefix), Verb: "access", Phase: string(ph), As: p.As, Class: Reversible,
+			Title: "leave " + p.Name() + ", back to the outer mode"}, &p)
+	}
 }

@@ -87,10 +87,12 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 				b.notYet(s, "install by the vendor's own installer")
 				continue
 			}
-			b.installTree(id, h)
+			for _, unit := range b.res.UnitsOf(id) {
+				b.installTree(unit, h)
+			}
 		}
 	case "migrate":
-		b.migrateStep(ph, s, h)
+		b.migrateSteps(ph, s, h)
 	case "run":
 		b.runStep(ph, s)
 	case "drain":
@@ -237,12 +239,22 @@ func (b *builder) undo(st *Step, u *manifest.Undo, p *RunParams, s manifest.Step
 
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
 
-func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
+// migrateSteps migrates every unit of a component.
+func (b *builder) migrateSteps(ph manifest.Phase, s manifest.Step, h HopInput) {
 	if len(s.Args) != 1 {
 		b.refuse("migrate at %s: name one component", s.Pos)
 		return
 	}
-	id := s.Args[0]
+	units := b.res.UnitsOf(s.Args[0])
+	if len(units) == 0 {
+		units = s.Args // lint has warned of a component that is not declared
+	}
+	for _, id := range units {
+		b.migrateStep(ph, id, s, h)
+	}
+}
+
+func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h HopInput) {
 	if s.Tell != "" {
 		b.notYet(s, "a migration by a person")
 		return
@@ -252,9 +264,10 @@ func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		return
 	}
 	p := &MigrateParams{Component: id}
-	c := h.Product.Components[id]
+	res := b.res.Unit(id)
+	c := res.Product.Components[id]
 	if c.Database() {
-		db, err := b.res.Database(id)
+		db, err := res.Database(id)
 		if !b.check(err) {
 			return
 		}
@@ -262,7 +275,7 @@ func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 	}
 	number := 1 + slices.IndexFunc(b.in.Hops, func(x HopInput) bool { return x.Release == h.Release })
 	if want := b.version(id, number); want != "" && c.Version != nil && c.Version.Source == "sql" {
-		pr, err := b.res.Probe(*c.Version)
+		pr, err := res.Probe(*c.Version)
 		if b.check(err) {
 			pr.Expect = []string{want}
 			p.Version = pr
@@ -275,7 +288,10 @@ func (b *builder) migrateStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 	}
 	switch {
 	case len(s.Run) > 0:
+		all := b.res
+		b.res = res
 		r, err := b.runParams(s)
+		b.res = all
 		if err != nil {
 			b.refuse("migrate %s at %s: %v", id, s.Pos, err)
 			return

@@ -34,8 +34,7 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 	case w.Trigger != "":
 		return b.in.Trigger == w.Trigger, nil
 	case w.Present != "":
-		_, ok := b.in.Facts.Instances[w.Present]
-		return ok || slices.Contains(b.in.Site.Choices, w.Present), nil
+		return b.found(w.Present) || slices.Contains(b.in.Site.Choices, w.Present), nil
 	case w.Not != nil:
 		ok, err := b.when(w.Not, h)
 		return !ok, err
@@ -54,6 +53,16 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// found says whether any unit of a component was found.
+func (b *builder) found(component string) bool {
+	for _, id := range b.res.UnitsOf(component) {
+		if _, ok := b.in.Facts.Instances[id]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // truth reads a value as yes or no, or compares it.

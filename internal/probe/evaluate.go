@@ -18,6 +18,21 @@ func (e *Evaluator) Read(ctx context.Context, p plan.Probe) (Value, error) {
 	return e.read(ctx, s, q)
 }
 
+// List reads every value that the probe gives: each match of its selector, each
+// line where it has none.
+func (e *Evaluator) List(ctx context.Context, p plan.Probe) ([]string, error) {
+	s, q, err := prepare(e.sources, p, e.deps.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	q.all = true
+	v, err := e.read(ctx, s, q)
+	if err != nil || !v.Present {
+		return nil, err
+	}
+	return strings.Split(v.Text, "\n"), nil
+}
+
 // Check reads the value and compares it with what the probe expects. The
 // verdict is filled also when there is an error; it is then never OK.
 func (e *Evaluator) Check(ctx context.Context, p plan.Probe) (Verdict, error) {

@@ -22,6 +22,7 @@ type query struct {
 	timeout  time.Duration
 	selector selector.Selector
 	want     expect.Expect
+	all      bool // every value is wanted, each on a line of its own
 }
 
 // Validate says whether a probe can be evaluated at all: ErrNotYet for what a
@@ -132,10 +133,7 @@ func (q *query) readSelect() error {
 		}
 	}
 	q.selector, err = selector.Parse(q.Select, format)
-	switch {
-	case errors.Is(err, selector.ErrNotYet):
-		return &Error{Kind: ErrNotYet, Err: err}
-	case err != nil:
+	if err != nil {
 		return malformed("%w", err)
 	}
 	return nil
@@ -144,6 +142,10 @@ func (q *query) readSelect() error {
 // pick applies the selector to a text. Without select and expect a text that
 // is empty counts, where the source says so: that it could be had is enough.
 func (q query) pick(text []byte, emptyCounts bool) (Value, error) {
+	if q.all {
+		values, err := q.selector.All(text)
+		return Value{Text: strings.Join(values, "\n"), Present: len(values) > 0}, err
+	}
 	value, found, err := q.selector.Apply(text)
 	if err != nil {
 		return Value{}, err

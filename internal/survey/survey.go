@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -66,6 +65,9 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 	if err := s.defaults(ctx, p, in, &f); err != nil {
 		return f, err
 	}
+	if err := s.places(ctx, p, in, &f); err != nil {
+		return f, err
+	}
 	r, err := s.Resolver(p, in, f)
 	if err != nil {
 		return f, err
@@ -86,10 +88,9 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 			mu.Unlock()
 		})
 	}
-	for _, id := range p.Order {
-		c := p.Components[id]
+	for _, id := range r.Product.Order {
 		wg.Go(func() {
-			fact, err := s.instance(ctx, r, id, c)
+			fact, err := s.instance(ctx, r.Unit(id), id)
 			if err != nil {
 				fail(err)
 				return
@@ -122,12 +123,12 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 
 // Resolver gives the resolver of a product document with the facts so far.
 func (s *Surveyor) Resolver(p *manifest.Product, in *site.Installation, f plan.Facts) (*plan.Resolver, error) {
-	sc := plan.NewScope(p, in, f.Defaults, f.Values)
-	env, err := plan.Environment(p, sc)
+	r, err := plan.NewResolver(p, in, f)
 	if err != nil {
 		return nil, err
 	}
-	return &plan.Resolver{Product: p, Scope: sc, Env: env, Account: s.Account, Root: s.Root}, nil
+	r.Account, r.Root = s.Account, s.Root
+	return r, nil
 }
 
 // defaults reads the parameters that the installation leaves to a probe.
@@ -167,9 +168,10 @@ func (s *Surveyor) read(ctx context.Context, r *plan.Resolver, pr manifest.Probe
 	return v.Text, err
 }
 
-// instance reads the version of a component, and what its tree is.
-func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string, c manifest.Component) (plan.InstanceFact, error) {
+// instance reads the version of a unit, and what its tree is.
+func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string) (plan.InstanceFact, error) {
 	var fact plan.InstanceFact
+	c := r.Product.Components[id]
 	if c.Version != nil {
 		pr, err := r.Probe(*c.Version)
 		if err != nil {
@@ -276,16 +278,18 @@ func (s *Surveyor) modes(ctx context.Context, r *plan.Resolver, f *plan.Facts) e
 			}
 			f.Modes[mode] = v.OK
 		case a.Marker != "":
-			at, err := plan.Rooted(r, a.Marker)
+			all, err := r.Markers(mode, a)
 			if err != nil {
 				return err
 			}
-			for _, name := range append([]string{filepath.Base(at)}, a.Aliases...) {
-				_, err := s.FS.Lstat(filepath.Join(filepath.Dir(at), filepath.Base(name)))
-				if err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return fmt.Errorf("cannot tell whether %s mode is on: %w", mode, err)
+			for _, p := range all {
+				for _, name := range append([]string{p.Marker}, p.Aliases...) {
+					_, err := s.FS.Lstat(name)
+					if err != nil && !errors.Is(err, fs.ErrNotExist) {
+						return fmt.Errorf("cannot tell whether %s mode is on: %w", p.Name(), err)
+					}
+					f.Modes[p.Name()] = f.Modes[p.Name()] || err == nil
 				}
-				f.Modes[mode] = f.Modes[mode] || err == nil
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func (s *Surveyor) trees(ctx context.Context, r *plan.Resolver, f *plan.Facts, s
 		if err := s.volumes(f, filepath.Dir(at)); err != nil {
 			return err
 		}
-		want := sums(id)
+		want := sums(plan.ComponentOf(id))
 		if want == nil {
 			continue
 		}

@@ -1,13 +1,12 @@
-// Package selector takes one value out of a text: by a regular expression, by
-// a dotted path in JSON or YAML, or by a key in an INI-like, properties or PHP
-// file. The reference is docs/reference/probes.md.
+// Package selector takes values out of a text: by a regular expression, by a
+// dotted path in JSON or YAML, by a part of XPath, or by a key in an INI-like,
+// properties or PHP file. The reference is docs/reference/probes.md.
 //
 // It does no I/O. It imports the standard library and, for YAML's syntax tree,
 // goccy/go-yaml.
 package selector
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -16,9 +15,6 @@ import (
 
 // MaxLength is the longest selector, in bytes.
 const MaxLength = 4096
-
-// ErrNotYet marks a selector that a later version of Upkeep will know (XPath).
-var ErrNotYet = errors.New("not yet")
 
 // Format says how a text is read.
 type Format string
@@ -32,7 +28,7 @@ const (
 	INI        Format = "ini"        // key = value, key: value or key value; [sections]
 	Properties Format = "properties" // Java's
 	PHP        Format = "php"        // 'key' => value, $key = value, define('key', value)
-	XML        Format = "xml"        // not yet
+	XML        Format = "xml"
 )
 
 // ParseFormat reads a format's name.
@@ -72,12 +68,14 @@ type Selector struct {
 	format Format
 	re     *regexp.Regexp // nil when keys are meant
 	path   []string       // for JSON, YAML and Auto
+	xpath  xpath          // for XML
 }
 
 // Parse reads a selector for texts of a format. "/…/" is a regular expression
 // in every format; otherwise a plain text takes a regular expression, JSON and
 // YAML a dotted path (a.b.0, a."b.c", a[0]) and the others a key, with its
-// section in front where it has one. Empty selects the whole text.
+// section in front where it has one, and XML a part of XPath. Empty selects the
+// whole text.
 func Parse(text string, f Format) (Selector, error) {
 	s := Selector{text: text, format: f}
 	if text == "" {
@@ -91,7 +89,9 @@ func Parse(text string, f Format) (Selector, error) {
 		pattern = strings.TrimSuffix(pattern, "/")
 	}
 	if strings.HasPrefix(text, "//") || f == XML && !written {
-		return s, fmt.Errorf("cannot select %q by XPath: %w", text, ErrNotYet)
+		var err error
+		s.xpath, err = parseXPath(text)
+		return s, err
 	}
 	switch {
 	case f == Text && !written:
@@ -146,6 +146,8 @@ func (s Selector) Apply(text []byte) (value string, found bool, err error) {
 	switch {
 	case s.text == "":
 		value = string(text)
+	case s.xpath != nil:
+		value, err = oneOf(text, s.xpath, s.text)
 	case re != nil:
 		value = match(re, text)
 	case f == JSON:
@@ -172,12 +174,31 @@ func match(re *regexp.Regexp, text []byte) string {
 	if m == nil {
 		return ""
 	}
+	return group(m)
+}
+
+func group(m [][]byte) string {
 	for _, group := range m[1:] {
 		if group != nil {
 			return string(group)
 		}
 	}
 	return string(m[0])
+}
+
+// oneOf gives the value that a path leads to, which must be the same wherever
+// it leads.
+func oneOf(text []byte, p xpath, what string) (string, error) {
+	values, err := fromXML(text, p)
+	if err != nil || len(values) == 0 {
+		return "", err
+	}
+	for _, v := range values[1:] {
+		if v != values[0] {
+			return "", fmt.Errorf("%s leads to several values, %q and %q", what, values[0], v)
+		}
+	}
+	return values[0], nil
 }
 
 func looksLikeJSON(text []byte) bool {

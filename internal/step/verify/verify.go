@@ -106,10 +106,7 @@ func readings(p *plan.VerifyParams) []reading {
 
 // Name names an instance.
 func Name(v plan.VersionCheck) string {
-	if v.Instance != "" {
-		return v.Component + " " + v.Instance
-	}
-	return v.Component
+	return plan.UnitID(v.Component, v.Instance)
 }
 
 // Wanted is the probe of a version with what it must read.
