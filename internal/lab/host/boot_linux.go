@@ -70,7 +70,7 @@ func (h *Host) PowerOn() error {
 func (h *Host) free() error {
 	for range 100 {
 		dropGroups(h.groups)
-		link := exec.Command("nsenter", "--net="+h.lab.netns(), "ip", "link", "show", "dev", h.veth())
+		link := h.outside("ip", "link", "show", "dev", h.veth())
 		if link.Run() != nil {
 			for _, g := range h.groups {
 				if err := os.MkdirAll(g, 0o755); err != nil {
