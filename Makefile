@@ -23,7 +23,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup clean
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -70,6 +70,12 @@ requirements: setup ## which of the 207 rows are proven
 requirements-mutants: setup ## which rows notice when a line of an example is taken away
 	rm -rf .cache/mutants && mkdir -p .cache/mutants
 	$(GO) run ./internal/requirements/cmd mutants -work .cache/mutants $(MUTANTS)
+
+lab: setup ## make the base of the lab's machines (root; once, two minutes)
+	$(GO) run ./internal/lab/host/cmd -base
+
+lab-shell: build lab ## boot a machine of the lab and give a shell in it (root)
+	$(GO) run ./internal/lab/host/cmd
 
 schema: build ## the JSON Schemas of the documents, in dist
 	mkdir -p dist

@@ -82,12 +82,13 @@ func (h *Host) Path(inside string) string { return filepath.Join(h.dir, "root", 
 // and owners, whether the host is up or not. Folders above are made.
 func (h *Host) Put(t testing.TB, local, inside string) {
 	t.Helper()
-	if err := h.put(local, inside); err != nil {
+	if err := h.Copy(local, inside); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (h *Host) put(local, inside string) error {
+// Copy is Put without a test.
+func (h *Host) Copy(local, inside string) error {
 	target, err := h.target(inside)
 	if err != nil {
 		return err
