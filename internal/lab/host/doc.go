@@ -8,10 +8,11 @@
 // nftables, sshd, sqlite3 and curl. PostgreSQL, nginx and sshd are there but
 // disabled: a test enables what it needs.
 //
-// What works inside, tried: nftables with nat and redirect (Upkeep's gate: a
-// host has a network namespace and keeps CAP_NET_ADMIN in it), SO_MARK,
-// PostgreSQL, SQLite, D-Bus, scopes and cgroups of one's own, masks, drop-ins,
-// reboot. What does not: kernel modules, device nodes, the clock, sysctls.
+// What works inside, tried: nftables with nat, redirect and tproxy (all tests
+// of Upkeep's gate pass, run by hand and by a unit: a host keeps CAP_NET_ADMIN
+// in a network namespace of its own), SO_MARK, PostgreSQL, SQLite, D-Bus,
+// scopes and cgroups of one's own, masks, drop-ins, reboot, a boot id for each
+// boot. What does not: kernel modules, device nodes, the clock, sysctls.
 //
 // Kill ends a host at once, as if its processes had all been killed: the page
 // cache survives, so it is not a power cut. It shows what is decided by the
