@@ -138,7 +138,7 @@ func await(t *testing.T, path string) {
 func TestBadService(t *testing.T) {
 	lab.Slow(t)
 	t.Run("never stops", func(t *testing.T) {
-		s := sitetest.New(t, sitetest.Options{Example: "xivo", Version: "1.2.2", Edit: func(path, text string) string {
+		s := sitetest.New(t, sitetest.Options{Example: "exchange", Version: "1.2.2", Edit: func(path, text string) string {
 			if path == "site/bin/serve" {
 				text = strings.Replace(text, "trap 'rm", `[ "$1" = agid ] && trap '' TERM || trap 'rm`, 1)
 			}
@@ -158,7 +158,7 @@ func TestBadService(t *testing.T) {
 		putBack(t, s, `failed at step h1\.start\.web.*the tree is not whole.*back on 1\.0`)
 	})
 	t.Run("never becomes ready", func(t *testing.T) {
-		s := sitetest.New(t, sitetest.Options{Example: "xivo", Version: "1.2.2"})
+		s := sitetest.New(t, sitetest.Options{Example: "exchange", Version: "1.2.2"})
 		src := s.Copy(s.Source("1.2.3"), "unready")
 		s.Replace(filepath.Join(src, "upkeep.yaml"), `ready: {exists: "${dir.trace}/ctid.up"}`, `ready: {exists: "${dir.trace}/never.up"}`)
 		s.Build(src, filepath.Join(s.Releases, "unready.tar.zst"))

@@ -12,6 +12,7 @@ import (
 
 	"upkeep/internal/demo"
 	"upkeep/internal/durable"
+	"upkeep/internal/lab"
 )
 
 // versions are the releases of an example, in order.
@@ -26,11 +27,25 @@ func (s *Site) versions() []string {
 	return out
 }
 
+// example is the folder of the product: an example, or one of the tests' own.
 func (s *Site) example() string {
 	s.t.Helper()
-	dir, err := Examples()
+	dir, err := s.folder()
 	s.must(err)
-	return filepath.Join(dir, s.Example)
+	return dir
+}
+
+func (s *Site) folder() (string, error) {
+	examples, err := Examples()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(examples, s.Example)
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return dir, err
+	}
+	root, err := lab.ModuleRoot()
+	return filepath.Join(root, "internal/e2e/testdata/products", s.Example), err
 }
 
 // Source writes the source folder of a release's bundle, as a vendor has it,

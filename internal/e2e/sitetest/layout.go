@@ -28,7 +28,7 @@ import (
 // Trees and data belong to the product's account; everything else, hooks
 // above all, to whoever upgrades.
 func (s *Site) layOut() error {
-	examples, err := Examples()
+	from, err := s.folder()
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,6 @@ func (s *Site) layOut() error {
 	if err := s.service.Own(s.Marks); err != nil {
 		return err
 	}
-	from := filepath.Join(examples, s.Example)
 	if s.Example == "notes" {
 		err = s.notes()
 	} else {

@@ -1,1 +1,1 @@
-CREATE TABLE queues (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+ALTER TABLE queues ADD COLUMN strategy text;

@@ -1,3 +1,4 @@
--- needs the table of 001
-INSERT INTO queues (name) SELECT name FROM groups ORDER BY name;
+-- needs the column of 001
+UPDATE queues SET strategy = 'ringall' WHERE strategy IS NULL;
+ALTER TABLE queues ALTER COLUMN strategy SET DEFAULT 'ringall';
 UPDATE schema_version SET version = 3;
