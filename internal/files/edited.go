@@ -10,14 +10,25 @@ import (
 // something else. Owners, times and attributes are not looked at (installing sets them), nor modes of entries of which the release says none,
 // nor directories as such. o.Exclude names what is not the release's: kept paths, logs, caches.
 func Edited(ctx context.Context, fsys durable.FS, release Tree, root string, o Options) ([]Difference, error) {
-	match, err := newMatcher(o.Exclude)
-	if err != nil {
-		return nil, err
-	}
 	o.Hash = true
 	now, err := Scan(ctx, fsys, root, o)
 	if err != nil {
 		return nil, err
+	}
+	return EditedOf(release, now, o.Exclude)
+}
+
+// EditedOf is Edited for a tree that was scanned already, with its sums. What it leaves out may be in the scan.
+func EditedOf(release, found Tree, exclude []string) ([]Difference, error) {
+	match, err := newMatcher(exclude)
+	if err != nil {
+		return nil, err
+	}
+	now := Tree{}
+	for _, e := range found.Entries {
+		if !match.covers(e.Path, e.Type == Dir) {
+			now.Entries = append(now.Entries, e)
+		}
 	}
 	was := Tree{}
 	for _, e := range release.Entries {

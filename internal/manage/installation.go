@@ -128,6 +128,11 @@ func Open(path, exe string) (*Installation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the installation document: %w", err)
 	}
+	return openText(path, text, exe)
+}
+
+// openText is Open for a document that may not be written yet.
+func openText(path string, text []byte, exe string) (*Installation, error) {
 	nodes, err := yaml.Parse(path, text)
 	if err != nil {
 		return nil, err

@@ -70,7 +70,15 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 	if err != nil {
 		return nil, err
 	}
+	if s.Adopted != nil {
+		if p, err := in.adoptedProduct(""); p != nil || err != nil {
+			return p, err
+		}
+	}
 	for _, i := range s.Record {
+		if i.Bundle == "" {
+			continue
+		}
 		r, err := in.openRelease(ctx, filepath.Join(in.bundlesDir(), i.Bundle), "")
 		if err != nil {
 			return nil, err

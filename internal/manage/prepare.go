@@ -123,12 +123,17 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	if input.Installed == nil {
+		if input.Installed, err = in.adoptedProduct(p.Installed); err != nil {
+			return err
+		}
+	}
+	if input.Installed == nil {
 		input.Installed, input.Assumed = first.Product, true
 	}
 	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {
 		return err
 	}
-	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, installedSums(first.Bundle, p.Installed)); err != nil {
+	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed)); err != nil {
 		return err
 	}
 	if err := in.past(ctx, &facts); err != nil {

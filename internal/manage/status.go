@@ -3,8 +3,10 @@ package manage
 import (
 	"context"
 	"errors"
+	"time"
 
 	"upkeep/internal/journal"
+	"upkeep/internal/run"
 )
 
 // Status is where an installation is, from its own state alone: it asks
@@ -16,6 +18,7 @@ type Status struct {
 	Open         *Run // the run that is open
 	Last         *journal.Run
 	Record       []journal.Installed
+	Adopted      *Adopted // when the product was there before Upkeep
 	Modes        []string // access modes that are on though no run is open
 	Restoring    string   // the restore point whose return was interrupted
 }
@@ -23,6 +26,13 @@ type Status struct {
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+	var err error
+	if s.Adopted, err = in.Adopted(); err != nil {
+		return s, err
+	}
+	if s.Adopted != nil {
+		s.Record = s.Adopted.recorded()
+	}
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
 		s.Restoring, err = in.Restoring()
@@ -35,12 +45,16 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	if s.Restoring, err = in.Restoring(); err != nil {
 		return s, err
 	}
-	if s.Record, err = j.Record(ctx); err != nil {
-		return s, err
-	}
 	rows, err := j.Runs(ctx)
 	if err != nil {
 		return s, err
+	}
+	record, err := j.Record(ctx)
+	if err != nil {
+		return s, err
+	}
+	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(lastNew(rows))) {
+		s.Record, s.Adopted = record, nil // a run knows better
 	}
 	for _, row := range rows {
 		if row.Closed.IsZero() {
@@ -72,4 +86,14 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		}
 	}
 	return s, nil
+}
+
+// lastNew is when a run changed the version last.
+func lastNew(rows []journal.Run) time.Time {
+	for _, r := range rows {
+		if r.Result == run.ResultNew || r.Result == run.ResultMilestone {
+			return r.Closed
+		}
+	}
+	return time.Time{}
 }

@@ -52,7 +52,11 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 		list = append(list, []string{one(i.Component), one(i.Version)})
 	}
 	if len(list) > 0 {
-		b.WriteString(heading("Installed, as the last run left it") + table("  ", list, 1, width) + "\n")
+		title := "Installed, as the last run left it"
+		if s.Adopted != nil {
+			title = "Installed, as upkeep adopt found it on " + s.Adopted.At.Local().Format("2006-01-02 15:04")
+		}
+		b.WriteString(heading(title) + table("  ", list, 1, width) + "\n")
 	}
 	if s.Last != nil {
 		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")
