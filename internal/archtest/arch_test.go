@@ -56,6 +56,7 @@ var (
 		"internal/database/sqlite/restore.go .Sync":       "through a file that durable.FS made",
 		"internal/bundle/build.go .Sync":                  "the vendor's bundle, on the vendor's computer",
 		"internal/manage/prepare.go os.RemoveAll":         "unpacked bundles in the system's temporary folder",
+		"internal/manage/adopt.go os.RemoveAll":           "unpacked bundles in the system's temporary folder",
 		"internal/manage/check.go os.RemoveAll":           "unpacked bundles in the system's temporary folder",
 		"internal/manage/points.go os.RemoveAll":          "unpacked bundles in the system's temporary folder",
 		"internal/cli/demo.go os.RemoveAll":               "the demo's own folder, which the command has made",

@@ -76,6 +76,7 @@ func (a *App) report(err error) int {
 	var code exit
 	var refusal *plan.Refusal
 	var wrong usage
+	var refused *manage.RefusedError
 	var docs document.Errors
 	w := a.writer(a.Err)
 	switch {
@@ -88,6 +89,9 @@ func (a *App) report(err error) int {
 		return ExitUsage
 	case errors.As(err, &refusal):
 		fmt.Fprint(w, show.Refusal(refusal, a.width()))
+		return ExitBlocked
+	case errors.As(err, &refused):
+		fmt.Fprint(w, show.Refused(refused, a.width()))
 		return ExitBlocked
 	case errors.As(err, &docs):
 		fmt.Fprintln(w, document.Pretty(err))
@@ -198,7 +202,7 @@ data included.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(),
+	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.adopt(), a.remove(),
 		a.vendor(), a.schema(), a.version(), a.engine(), a.demo())
 	return root
 }

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 
 	"upkeep/internal/files"
 	"upkeep/internal/manifest"
+	"upkeep/internal/node/local"
 	"upkeep/internal/plan"
 	"upkeep/internal/site"
 	"upkeep/internal/survey"
@@ -24,14 +26,15 @@ import (
 // NewInstallation says where a new installation document goes, and what it
 // says.
 type NewInstallation struct {
-	Product  string // a product document, a release's bundle, or a folder of bundles
-	Document string // where the installation document is, or shall be; absolute
-	ID       string // empty: the product's
-	State    string // folder of the state; empty: the default
-	Backup   string // folder of restore points; empty: in the state folder
-	By       string
-	Exe      string
-	DryRun   bool // nothing is written
+	Product string // a product document, a release's bundle, or a folder of bundles
+	Name    string // of the installation, or path of its document; empty: the product's
+	ID      string // where Name is a path: what a new document calls the installation; empty: the product's
+	Folders []string
+	State   string // folder of the state; empty: the default
+	Backup  string // folder of restore points; empty: in the state folder
+	By      string
+	Exe     string
+	DryRun  bool // nothing is written
 	Answers
 }
 
@@ -87,8 +90,12 @@ func Adopt(ctx context.Context, n NewInstallation) (*Adoption, error) {
 // draft opens the installation document, or makes the one that will be
 // written: there says that it is there already.
 func draft(ctx context.Context, n NewInstallation, p *manifest.Product, try func(*Installation) func(string) error) (in *Installation, text []byte, there bool, err error) {
-	if _, err := os.Lstat(n.Document); err == nil {
-		in, err = Open(n.Document, n.Exe)
+	document, id, err := n.place(p.ID)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if _, err := os.Lstat(document); err == nil {
+		in, err = Open(document, n.Exe)
 		if err != nil {
 			return nil, nil, false, err
 		}
@@ -96,20 +103,41 @@ func draft(ctx context.Context, n NewInstallation, p *manifest.Product, try func
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, false, fmt.Errorf("cannot look for the installation document: %w", err)
 	}
-	doc := site.Draft{ID: n.ID, Product: p.ID, State: n.State, BackupDir: n.Backup}
-	if doc.ID == "" {
-		doc.ID = p.ID
-	}
+	doc := site.Draft{ID: id, Product: p.ID, State: n.State, BackupDir: n.Backup}
 	doc.Title = fmt.Sprintf("%s on this computer, for Upkeep. Change what is wrong; upkeep check says whether it fits.", p.ID)
-	if in, err = openText(n.Document, site.Compose(doc), n.Exe); err != nil {
+	if in, err = openText(document, site.Compose(doc), n.Exe); err != nil {
 		return nil, nil, false, err
 	}
 	if doc.Params, err = in.collect(ctx, p, n.Answers, try(in)); err != nil {
 		return nil, nil, false, err
 	}
 	text = site.Compose(doc)
-	in, err = openText(n.Document, text, n.Exe)
+	in, err = openText(document, text, n.Exe)
 	return in, text, false, err
+}
+
+// place says where the installation document is, or shall be, and what a new
+// one calls the installation.
+func (n NewInstallation) place(product string) (document, id string, err error) {
+	name := n.Name
+	if name == "" {
+		name = product
+	}
+	document, err = Locate(name, n.Folders)
+	var none *NoInstallationError
+	switch {
+	case err == nil && isPath(name):
+		return document, cmp.Or(n.ID, product), nil
+	case err == nil:
+		return document, name, nil
+	case !errors.As(err, &none):
+		return "", "", err
+	}
+	dir := n.Folders[0]
+	if _, root := local.Account(); !root {
+		dir = n.Folders[len(n.Folders)-1]
+	}
+	return filepath.Join(dir, name+".yaml"), name, nil
 }
 
 // agrees refuses a document that says something else than what was asked for.
@@ -117,9 +145,6 @@ func (in *Installation) agrees(n NewInstallation, p *manifest.Product) error {
 	var reasons []string
 	if in.Doc.Product != p.ID {
 		reasons = append(reasons, fmt.Sprintf("%s is the installation document of %s, and not of %s: name another one with --installation", in.Path, in.Doc.Product, p.ID))
-	}
-	if n.ID != "" && n.ID != in.Doc.ID {
-		reasons = append(reasons, fmt.Sprintf("%s calls the installation %q, not %q", in.Path, in.Doc.ID, n.ID))
 	}
 	for _, id := range paramOrder(p) {
 		given, ok := n.Given[id]

@@ -82,7 +82,7 @@ func Folders() []string {
 // .yaml, or is one of the folders . and ..; it may lead to a folder with an
 // installation.yaml.
 func Locate(name string, folders []string) (string, error) {
-	if strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".yaml") || name == "." || name == ".." {
+	if isPath(name) {
 		abs, err := filepath.Abs(name)
 		if err != nil {
 			return "", err
@@ -116,6 +116,11 @@ func Locate(name string, folders []string) (string, error) {
 		e.Here = err == nil
 	}
 	return "", e
+}
+
+// isPath tells a path of a document from the name of an installation.
+func isPath(name string) bool {
+	return strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".yaml") || name == "." || name == ".."
 }
 
 // Open reads the document and wires the installation to this computer. It

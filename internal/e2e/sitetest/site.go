@@ -249,6 +249,19 @@ func (s *Site) Replace(path, old, text string) {
 // rules are named by it.
 func (s *Site) id() string { return s.Example + "-" + strings.ToLower(rand.Text()[:12]) }
 
+// ID is what the installation document calls the installation.
+func (s *Site) ID() string {
+	s.t.Helper()
+	text, err := os.ReadFile(s.Document)
+	s.must(err)
+	_, rest, ok := strings.Cut(string(text), "{id: ")
+	id, _, ok2 := strings.Cut(rest, ",")
+	if !ok || !ok2 {
+		s.t.Fatalf("%s says no id", s.Document)
+	}
+	return id
+}
+
 // taken counts the ports that this process has given away: two sites of tests
 // that run side by side must not get the same one.
 var taken atomic.Uint32
