@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 )
 
 // notesParams are the parameters of the sample product at a site.
@@ -62,6 +63,7 @@ func adopting(t *testing.T, releases ...string) (s *sitetest.Site, args []string
 // A product that was there before Upkeep is taken over, upgraded, let go, and
 // taken over again. It runs all the time, and nothing of it is touched.
 func TestAdopt_S0_8(t *testing.T) {
+	lab.Slow(t)
 	s, args, product := adopting(t, "2.0", "3.0")
 	before := product()
 	same := func(what, want string) {
