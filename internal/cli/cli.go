@@ -203,6 +203,7 @@ data included.`,
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.adopt(), a.remove(),
+		a.done(), a.tasks(),
 		a.vendor(), a.schema(), a.version(), a.engine(), a.demo())
 	return root
 }

@@ -191,7 +191,10 @@ func (a *App) follow(ctx context.Context, in *manage.Installation, id string, fr
 	f := in.Forecast(id)
 	t := live.NewTrack(first.Plan, f.Steps, first.Opened)
 	t.Seek(first.State)
-	t.Width = a.width()
+	t.Width, t.Command = a.width(), a.command()
+	if task := first.Task(); task != nil && from > 0 && first.Engine != 0 {
+		a.say(show.OpenTask(task, in.Lacks(ctx, first), a.command(), time.Now(), a.width()))
+	}
 	var r *manage.Run
 	out := a.writer(a.Out)
 	switch {

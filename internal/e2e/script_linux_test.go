@@ -53,6 +53,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	end CODE                        wait for it
 //	await FILE                      wait until a file is there
 //	at STEP                         wait until the run has begun the step
+//	asked TEXT                      wait until a person is asked for that
 //	kill9 engine|terminal           kill it
 //	keep NAME, same NAME            describe the product in full; compare
 //	still NAME                      compare all files, Upkeep's own too, with times
@@ -85,7 +86,7 @@ func scripts(t *testing.T, account string, files ...string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"site": scriptSite, "bundle": scriptBundle, "source": scriptSource, "build": scriptBuild, "upkeep": scriptUpkeep, "answer": scriptAnswer,
-			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "kill9": scriptKill, "keep": scriptKeep, "same": scriptSame,
+			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "asked": scriptAsked, "kill9": scriptKill, "keep": scriptKeep, "same": scriptSame,
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
 		},
@@ -188,6 +189,19 @@ func scriptAt(ts *testscript.TestScript, _ bool, args []string) {
 	s := of(ts, args, 1)
 	err := s.Follow(s.known, patience, func(e manage.Event) bool { return e.Kind == manage.EventBegan && e.Step == args[0] })
 	ts.Check(err)
+}
+
+func scriptAsked(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		r := s.Upkeep("tasks")
+		if strings.Contains(r.Out, "A task for a person") && strings.Contains(r.Out, args[0]) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("nobody is asked for %q: %v", args[0], r)
+		}
+	}
 }
 
 func scriptKill(ts *testscript.TestScript, _ bool, args []string) {

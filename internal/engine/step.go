@@ -14,7 +14,7 @@ import (
 
 // do carries a step out: memo, Intent, effect, reading back, Outcome.
 func (e *Engine) do(ctx context.Context, s plan.Step, again bool) error {
-	h, err := e.handler(s)
+	h, err := e.handler(s, run.Do)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (e *Engine) memo(ctx context.Context, h step.Handler, s plan.Step, st *run.
 
 // undo takes a step back.
 func (e *Engine) undo(ctx context.Context, s plan.Step, again bool) error {
-	h, err := e.handler(s)
+	h, err := e.handler(s, run.Undo)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (e *Engine) skip(ctx context.Context, s plan.Step) error {
 // Outcome.
 func (e *Engine) effect(ctx context.Context, h step.Handler, s plan.Step, dir run.Direction, memo step.Memo, began time.Time) error {
 	env := e.env(s, dir)
-	err := e.bounded(ctx, s, func(ctx context.Context) error {
+	err := e.within(ctx, e.limit(s, dir), func(ctx context.Context) error {
 		if dir == run.Undo {
 			return h.Undo(ctx, env, s, memo)
 		}
@@ -120,18 +120,25 @@ func (e *Engine) effect(ctx context.Context, h step.Handler, s plan.Step, dir ru
 	if stop := e.interrupted(ctx, err); stop != nil {
 		return stop
 	}
+	if task := s.TaskOf(dir == run.Undo); task != nil && err != nil {
+		return e.undone(ctx, s, task, dir, began, obs, err)
+	}
 	return e.outcome(ctx, s, dir, began, obs, err)
 }
 
 // recover goes on with a step that has an Intent and no Outcome: what is left
 // of it is ended, then it is observed, and what is seen decides.
 func (e *Engine) recover(ctx context.Context, s plan.Step, dir run.Direction) error {
-	h, err := e.handler(s)
+	h, err := e.handler(s, dir)
 	if err != nil {
 		return err
 	}
 	e.Observer.Began(s, dir, true)
-	e.Observer.Note(fmt.Sprintf("%s was interrupted; looking at what is there", s.ID))
+	if said := e.state.Step(s.ID).Said; said != nil {
+		e.Observer.Note(fmt.Sprintf("%s says that %s is done; looking at what is there", said.By, s.ID))
+	} else {
+		e.Observer.Note(fmt.Sprintf("%s was interrupted; looking at what is there", s.ID))
+	}
 	began := time.Now()
 	if err := e.reap(ctx, s, dir); err != nil {
 		if stop := e.interrupted(ctx, err); stop != nil {
@@ -218,6 +225,9 @@ func (e *Engine) outcome(ctx context.Context, s plan.Step, dir run.Direction, be
 	if dir == run.Undo {
 		want = step.Old
 	}
+	if asked := e.state.Step(s.ID).Asked; s.TaskOf(dir == run.Undo) != nil && !asked.IsZero() {
+		began = asked // what a person takes begins when she is asked
+	}
 	if err == nil && obs.State != want {
 		err = fmt.Errorf("it ended without an error, but its effect is not there: %s (%s)", obs.Evidence, obs.State)
 	}
@@ -264,9 +274,13 @@ func (e *Engine) interrupted(ctx context.Context, err error) error {
 // bounded calls f within the step's deadline, and ends it early when a person
 // decides.
 func (e *Engine) bounded(ctx context.Context, s plan.Step, f func(context.Context) error) error {
+	return e.within(ctx, s.Deadline, f)
+}
+
+func (e *Engine) within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
 	wctx, stop := e.watch(ctx)
 	defer stop()
-	dctx, cancel := context.WithTimeoutCause(wctx, s.Deadline, fmt.Errorf("it did not end within its deadline of %s", s.Deadline))
+	dctx, cancel := context.WithTimeoutCause(wctx, limit, &overdue{limit})
 	defer cancel()
 	err := f(dctx)
 	if err == nil {
@@ -305,10 +319,16 @@ func (e *Engine) watch(ctx context.Context) (context.Context, func()) {
 	return wctx, func() { cancel(nil); <-done }
 }
 
-func (e *Engine) handler(s plan.Step) (step.Handler, error) {
-	h := e.Handlers[s.Verb]
+// handler gives what carries the step out in a direction: whatever its verb,
+// what a person does is told her.
+func (e *Engine) handler(s plan.Step, dir run.Direction) (step.Handler, error) {
+	verb := s.Verb
+	if s.TaskOf(dir == run.Undo) != nil {
+		verb = "tell"
+	}
+	h := e.Handlers[verb]
 	if h == nil {
-		return nil, fmt.Errorf("cannot carry out %s: this Upkeep does not know the verb %q; use the Upkeep that began the run", s.ID, s.Verb)
+		return nil, fmt.Errorf("cannot carry out %s: this Upkeep does not know the verb %q; use the Upkeep that began the run", s.ID, verb)
 	}
 	return h, nil
 }
@@ -324,7 +344,7 @@ func (e *Engine) env(s plan.Step, dir run.Direction) step.Env {
 	}
 	return step.Env{
 		Run: e.state.Run, OpID: e.opID(s, dir), Direction: step.Direction(dir), Dir: e.Dir, State: e.State,
-		Touched: e.state.Touched, Log: log, Opened: e.state.OpenedAt,
+		Touched: e.state.Touched, Log: log, Opened: e.state.OpenedAt, Said: said(e.state.Step(s.ID)),
 		Progress: func(p step.Progress) { e.Observer.Progress(s, p) },
 		Recall: func(id string) (step.Memo, error) {
 			st := e.state.Steps[id]

@@ -141,6 +141,7 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		log.Note(err.Error())
 	}
 	users := in.newPages(r)
+	log.began = users.began
 	log.ended = func(s plan.Step, dir run.Direction, e run.Ended) { users.ended(s, dir, e, time.Now()) }
 	e := engine.New(engine.Config{
 		Journal: j, Memos: memos, Observer: log, Handlers: handlers, Dir: dir, State: in.State,

@@ -51,7 +51,8 @@ type eventLog struct {
 	step    string
 	last    time.Time // of the latest progress event: they are thinned out
 	partial []byte
-	ended   func(plan.Step, run.Direction, run.Ended) // told too, when set
+	began   func(plan.Step, run.Direction)            // told too, when set
+	ended   func(plan.Step, run.Direction, run.Ended) // likewise
 }
 
 // progressEvery bounds how often progress is written down.
@@ -93,6 +94,9 @@ func (l *eventLog) Began(s plan.Step, dir run.Direction, again bool) {
 	defer l.mu.Unlock()
 	l.step = s.ID
 	l.emit(Event{Kind: EventBegan, Step: s.ID, Dir: dir, Again: again})
+	if l.began != nil {
+		l.began(s, dir)
+	}
 	what := "begin"
 	if again {
 		what = "again"

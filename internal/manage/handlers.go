@@ -33,6 +33,7 @@ import (
 	"upkeep/internal/step/run/child"
 	stepservice "upkeep/internal/step/service"
 	"upkeep/internal/step/stage"
+	"upkeep/internal/step/tell"
 	"upkeep/internal/step/verify"
 )
 
@@ -70,6 +71,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"stage":    stage.New(in.FS, bundles, ownership, in.Root),
 		"start":    stepservice.NewStart(control),
 		"stop":     stepservice.NewStop(control),
+		"tell":     tell.New(in.probes),
 		"verify":   verify.New(in.probes),
 	}
 }

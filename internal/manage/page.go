@@ -17,6 +17,8 @@ type pages struct {
 	name   string // of the gate
 	page   gate.Page
 	outage time.Duration // forecast; 0 when there was none
+	hand   bool          // a person does a step by hand
+	before gate.Page     // what was told before she did
 }
 
 // newPages takes up a run wherever it is.
@@ -31,8 +33,22 @@ func (in *Installation) newPages(r *Run) *pages {
 	return p
 }
 
+// began tells users that people are at work by hand, where they are.
+func (p *pages) began(s plan.Step, dir run.Direction) {
+	if s.TaskOf(dir == run.Undo) == nil || p.hand {
+		return
+	}
+	p.hand, p.before = true, p.page
+	p.page.Reason += "; a part of it is being done by hand now"
+	p.show()
+}
+
 // ended tells users the expected end once the gate has closed.
 func (p *pages) ended(s plan.Step, dir run.Direction, e run.Ended, at time.Time) {
+	if p.hand && e.OK {
+		p.hand, p.page = false, p.before
+		p.show()
+	}
 	if !e.OK || dir != run.Do || s.Verb != "access" || p.outage == 0 {
 		return
 	}
@@ -45,6 +61,7 @@ func (p *pages) ended(s plan.Step, dir run.Direction, e run.Ended, at time.Time)
 
 // back tells users that it went wrong, and what is done about it.
 func (p *pages) back() {
+	p.hand = false
 	p.page.Reason = fmt.Sprintf("It did not succeed; %s is being put back as it was", p.page.Product)
 	p.page.ExpectedEnd = time.Time{}
 	p.show()
@@ -52,6 +69,7 @@ func (p *pages) back() {
 
 // waits tells users that it takes longer.
 func (p *pages) waits() {
+	p.hand = false
 	p.page.Reason = fmt.Sprintf("The work on %s takes longer than planned; its administrator has to look at it", p.page.Product)
 	p.page.ExpectedEnd = time.Time{}
 	p.show()

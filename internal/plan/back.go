@@ -8,6 +8,9 @@ func backTitle(s Step, params any) string {
 	if s.Class != Reversible && s.Class != Outward {
 		return ""
 	}
+	if s.TaskBack != nil {
+		return "a person: " + s.TaskBack.Text
+	}
 	name := s.ID[strings.LastIndexByte(s.ID, '.')+1:]
 	switch p := params.(type) {
 	case *StageParams:

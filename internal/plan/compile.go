@@ -156,6 +156,8 @@ func deadline(verb string) time.Duration {
 		return 30 * time.Minute
 	case "run", "hooks":
 		return 30 * time.Minute
+	case "tell":
+		return 2 * time.Hour
 	case "stop", "start", "restart":
 		return 5 * time.Minute
 	case "verify":

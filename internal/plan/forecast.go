@@ -106,6 +106,10 @@ func guess(s Step, in Input) time.Duration {
 		return 2 * time.Second
 	case "drain":
 		return 5 * time.Second
+	case "tell":
+		if s.Task != nil {
+			return 10 * time.Minute // of a person, who has to come and look first
+		}
 	case "verify", "check", "prove":
 		return 200 * time.Millisecond
 	}

@@ -121,6 +121,8 @@ type Step struct {
 	Once      string          `json:"once,omitempty"`      // marker: when it is done, never again on this installation
 	Down      bool            `json:"down,omitempty"`      // the product does not serve users from here
 	Up        bool            `json:"up,omitempty"`        // it serves them again from here
+	Task      *Task           `json:"task,omitempty"`      // a person does it
+	TaskBack  *Task           `json:"taskBack,omitempty"`  // a person takes it back
 }
 
 // Find returns the step of that id, in the steps or in a landing.

@@ -10,7 +10,7 @@ import (
 // Verbs are the verbs that this Upkeep can carry out.
 func Verbs() []string {
 	return []string{"access", "backup", "check", "clean-up", "drain", "hold", "hooks", "install", "migrate", "notify", "precopy", "prove",
-		"record", "restart", "restore", "return", "run", "stage", "start", "stop", "verify", VerbMilestone, VerbBarrier}
+		"record", "restart", "restore", "return", "run", "stage", "start", "stop", "tell", "verify", VerbMilestone, VerbBarrier}
 }
 
 // Validate refuses a plan that could break a promise. Compile never makes
@@ -170,7 +170,7 @@ func (v *validator) one(s Step) {
 		v.fail("step %s names no node", s.ID)
 	case !slices.Contains([]Class{Check, Reversible, Outward, Irreversible, Control}, s.Class):
 		v.fail("step %s has the class %q", s.ID, s.Class)
-	case slices.Contains([]string{"run", "hooks"}, s.Verb) && s.Class == Reversible && s.Undo == "":
+	case slices.Contains([]string{"run", "hooks", "tell"}, s.Verb) && s.Class == Reversible && s.Undo == "":
 		v.fail("step %s does not say what takes it back", s.ID)
 	}
 }

@@ -109,6 +109,8 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		b.serviceStep(ph, s)
 	case "verify":
 		b.verifyStep(ph, s)
+	case "tell":
+		b.tellStep(ph, s)
 	default:
 		b.notYet(s, "verb "+s.Verb)
 	}
@@ -224,7 +226,11 @@ func (b *builder) undo(st *Step, u *manifest.Undo, p *RunParams, s manifest.Step
 		return true
 	}
 	st.Undo = "action"
-	if u.Step.Verb != "run" {
+	if u.Step.Verb == "tell" {
+		st.TaskBack = b.task(*u.Step)
+		return st.TaskBack != nil
+	}
+	if u.Step.Verb != "run" || p == nil {
 		b.notYet(*u.Step, "an undo by "+u.Step.Verb)
 		return false
 	}

@@ -17,6 +17,7 @@ type bodies struct {
 	decided  Decided
 	reached  Reached
 	closed   Closed
+	said     Said
 }
 
 // admit decodes an entry, and refuses it when it does not follow.
@@ -42,8 +43,11 @@ func (s *State) admit(e Entry) (bodies, error) {
 	if _, ok := s.Plan.Find(e.Step); e.Step != "" && !ok {
 		return b, errors.New("the plan has no such step")
 	}
-	if e.Kind == Decision {
+	switch e.Kind {
+	case Decision:
 		return b, s.admitDecision(b.decided)
+	case Acknowledged:
+		return b, s.admitSaid(e)
 	}
 	if a := Next(s); !follows(a, e, b) {
 		return b, fmt.Errorf("it does not follow: next is %s %s", a.Kind, a.Step.ID)
@@ -67,6 +71,8 @@ func decode(e Entry) (bodies, error) {
 		err = unmarshal(e.Body, &b.reached)
 	case RunClosed:
 		err = unmarshal(e.Body, &b.closed)
+	case Acknowledged:
+		err = unmarshal(e.Body, &b.said)
 	case Sealed, BarrierCrossed:
 	default:
 		return b, errors.New("unknown kind; this journal is from a newer Upkeep")

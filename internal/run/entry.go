@@ -26,6 +26,7 @@ const (
 	MilestoneReached Kind = "MilestoneReached"
 	BarrierCrossed   Kind = "BarrierCrossed"
 	RunClosed        Kind = "RunClosed"
+	Acknowledged     Kind = "Acknowledged" // a person says that a task is done; the engine looks whether it is
 )
 
 // Entry is one line of the journal. Entries of a journal are gapless in Seq
@@ -92,6 +93,14 @@ type Decided struct {
 	Step   string `json:"step,omitempty"`
 	By     string `json:"by"`
 	Why    string `json:"why,omitempty"`
+}
+
+// Said is the body of Acknowledged: a person says that the task of a step is
+// done.
+type Said struct {
+	By   string    `json:"by"`
+	Note string    `json:"note,omitempty"`
+	At   time.Time `json:"at,omitzero"` // when the entry was written; set by the fold
 }
 
 // Choice is what a decision says.

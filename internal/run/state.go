@@ -33,6 +33,9 @@ type StepState struct {
 	Last     Ended // the last outcome
 	Touched  bool  // had an Intent in either direction
 	Intended bool  // had a forward Intent that was not undone since
+
+	Asked time.Time // when a person was asked for the step's task, last
+	Said  *Said     // that a person says it is done; nil until somebody does
 }
 
 // Mode is the way a run is going.
@@ -123,7 +126,9 @@ func (s *State) Apply(e Entry) error {
 		step, _ := s.Plan.Find(e.Step)
 		s.outcome(e, step, b.ended)
 	case Decision:
-		s.decide(b.decided)
+		s.decide(b.decided, e.At)
+	case Acknowledged:
+		s.said(e, b.said)
 	case Sealed:
 		s.Sealed = true
 	case MilestoneReached:
@@ -156,7 +161,7 @@ func (s *State) Waiting() (Action, bool) {
 
 func (s *State) intent(e Entry, b Intended) {
 	st := s.Step(e.Step)
-	st.Touched = true
+	st.Touched, st.Asked, st.Said = true, e.At, nil
 	if e.Dir == Undo {
 		st.Status = Undoing
 		return
@@ -170,6 +175,9 @@ func (s *State) intent(e Entry, b Intended) {
 func (s *State) outcome(e Entry, step plan.Step, b Ended) {
 	st := s.Step(e.Step)
 	st.Last, st.Ended = b, e.At
+	if !b.OK {
+		st.Said = nil
+	}
 	if st.Began.IsZero() {
 		st.Began = e.At.Add(-b.Took)
 	}
@@ -191,7 +199,7 @@ func (s *State) outcome(e Entry, step plan.Step, b Ended) {
 	}
 }
 
-func (s *State) decide(d Decided) {
+func (s *State) decide(d Decided, at time.Time) {
 	st := s.Step(d.Step)
 	switch d.Choice {
 	case ChooseBack:
@@ -209,7 +217,7 @@ func (s *State) decide(d Decided) {
 	case ChooseLand:
 		s.Mode = Landing
 	case ChooseRetry:
-		st.Tries = 0
+		st.Tries, st.Asked = 0, at
 		if st.Status == UndoFailed {
 			st.Status = Undoing
 		} else {

@@ -76,6 +76,15 @@ type Env struct {
 	// Recall gives the memo of another step of the run, by id; nil when that
 	// step has none.
 	Recall func(id string) (Memo, error)
+	// Said is what a person says of the step's task, in this direction; nil
+	// until somebody does.
+	Said *Said
+}
+
+// Said is a person's word that a task is done, as the journal has it.
+type Said struct {
+	By, Note string
+	At       time.Time
 }
 
 // Progress is how far a step is.

@@ -20,7 +20,8 @@ type Track struct {
 	Plan     *plan.Plan
 	Forecast map[string]time.Duration // by step; may be nil
 	Began    time.Time
-	Width    int // of the lines that stay
+	Width    int    // of the lines that stay
+	Command  string // how upkeep is called, for lines that say what to type
 
 	number  map[string]int
 	Total   int
@@ -32,6 +33,7 @@ type Track struct {
 	Prog    *step.Progress
 	Back    bool
 	left    map[string]time.Duration
+	closed  bool // users are kept out
 }
 
 // NewTrack begins at the first step.
@@ -50,6 +52,7 @@ func NewTrack(p *plan.Plan, forecast map[string]time.Duration, began time.Time) 
 
 // Seek takes up what has been done before the watching began.
 func (t *Track) Seek(s *run.State) {
+	t.closed = s.Out()
 	for id, st := range s.Steps {
 		step, ok := t.Plan.Find(id)
 		switch {
@@ -75,10 +78,16 @@ func (t *Track) Apply(e manage.Event) string {
 			return ""
 		}
 		t.Current, t.Dir, t.InStep, t.Line, t.Prog = s, e.Dir, e.At, "", nil
+		line := ""
 		if e.Dir == run.Undo && !t.Back {
 			t.Back = true
-			return show.Back(show.Bold("going back"))
+			line = show.Back(show.Bold("going back"))
 		}
+		if task := s.TaskOf(e.Dir == run.Undo); task != nil && !e.Again {
+			line = strings.TrimLeft(line+"\n", "\n") + strings.TrimRight(show.OpenTask(&manage.Task{Task: *task, ID: s.ID, Run: "this", Dir: e.Dir, Asked: e.At,
+				Until: e.At.Add(s.Deadline), Closed: t.closed}, "", t.Command, e.At, t.Width), "\n")
+		}
+		return line
 	case manage.EventProgress:
 		t.Prog = e.Progress
 		if e.Progress.Line != "" {
@@ -101,6 +110,9 @@ func (t *Track) ended(e manage.Event) string {
 	}
 	delete(t.left, s.ID)
 	t.Done = max(t.Done, t.number[s.ID])
+	if e.Ended.OK && e.Dir == run.Do {
+		t.closed = (t.closed || s.Down) && !s.Up
+	}
 	took := show.Faint(show.Duration(e.Ended.Took))
 	title := Title(s, e.Dir)
 	why := strings.TrimRight(show.Wrap(e.Ended.Error, "    ", t.Width), "\n")

@@ -165,6 +165,10 @@ func waiting(o Outcome, width int) string {
 		b.WriteString(wrap(one(st.Last.Now), "  → ", "    ", width))
 	}
 	b.WriteString("\n" + wrap(one(users(o)), "  ", "  ", width) + "\n")
+	if o.State.Mode != run.Backing && s.Task != nil || o.State.Mode == run.Backing && s.TaskBack != nil {
+		b.WriteString(wrap(bold.Render(one(o.Command+" done "+s.ID)), "  ", "    ", width))
+		b.WriteString(wrap("it is done by now: the run looks whether it is, and goes on", "      ", "      ", width))
+	}
 	for _, c := range o.Waiting.Choices {
 		b.WriteString(wrap(bold.Render(one(Command(o, c))), "  ", "    ", width))
 		b.WriteString(wrap(one(Meaning(o.State, s, c)), "      ", "      ", width))

@@ -78,6 +78,9 @@ func openRun(s manage.Status, command string, now time.Time, width int) string {
 	switch {
 	case r.Waiting != nil:
 		return Result(Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Command: command, Now: now}, width)
+	case r.Engine != 0 && r.Task() != nil:
+		return wrap(one(fmt.Sprintf("run %s waits for a person (by %s): %s resume watches it", r.ID, r.By, command)), blue.Render("▸")+" ", "  ", width) +
+			OpenTask(r.Task(), "", command, now, width)
 	case r.Engine != 0:
 		at := ""
 		if a := run.Next(r.State); a.Step.ID != "" {
