@@ -42,6 +42,9 @@ func (h *Host) PowerOn() error {
 	if h.nspawn != nil {
 		return fmt.Errorf("cannot boot %s: it is up", h.Name)
 	}
+	if h.cloned {
+		return fmt.Errorf("cannot boot %s: it was cloned, and what lies under others must not change", h.Name)
+	}
 	if err := h.free(); err != nil {
 		return err
 	}

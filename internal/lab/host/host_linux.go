@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -35,8 +36,10 @@ type Host struct {
 	lab     *labs
 	machine string   // systemd-nspawn's name for it
 	dir     string   // its folder: upper, work, root
+	lower   []string // what it lies over, topmost first
 	groups  []string // its cgroups
 	boots   int
+	cloned  bool          // others lie over it: it must not change any more
 	nspawn  *exec.Cmd     // nil while it is down
 	gone    chan struct{} // closed when nspawn has ended
 	leader  int           // the host's pid 1, as seen from outside
@@ -78,6 +81,12 @@ func New(t testing.TB, o Options) *Host {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.with(t)
+	return h
+}
+
+// with removes the host at the end of the test.
+func (h *Host) with(t testing.TB) {
 	t.Cleanup(func() {
 		if t.Failed() && h.boots > 0 {
 			t.Logf("console of %s:\n%s", h.Name, tail(h.Console(), 40))
@@ -86,7 +95,6 @@ func New(t testing.TB, o Options) *Host {
 			t.Errorf("cannot remove host %s: %v", h.Name, err)
 		}
 	})
-	return h
 }
 
 // Open makes a host, not booted yet. Close removes it.
@@ -99,26 +107,31 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	lower := base
+	lower := []string{base}
 	if len(o.Packages) > 0 {
 		layer, err := packageLayer(ctx, base, o.Packages)
 		if err != nil {
 			return nil, err
 		}
-		lower = layer + ":" + base
+		lower = []string{layer, base}
 	}
+	return l.over(lower, o.Name)
+}
+
+// over makes a host over the lower folders.
+func (l *labs) over(lower []string, name string) (_ *Host, err error) {
 	n := int(l.count.Add(1))
 	if n > 250 {
 		return nil, errors.New("cannot make a host: 250 in one test process is the most that the lab's network holds")
 	}
-	h := &Host{Name: o.Name, Addr: fmt.Sprint(subnet, n+1), lab: l, machine: fmt.Sprintf("%.8s-%d", l.name, n), dir: filepath.Join(l.dir, fmt.Sprint(n))}
+	h := &Host{Name: name, lower: lower, Addr: fmt.Sprint(subnet, n+1), lab: l, machine: fmt.Sprintf("%.8s-%d", l.name, n), dir: filepath.Join(l.dir, fmt.Sprint(n))}
 	if h.Name == "" {
 		h.Name = fmt.Sprint("host", n)
 	}
 	if h.groups, err = groupsFor(filepath.Join(l.name, fmt.Sprint(n))); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(mountOverlay(h.dir, lower), h.identify()); err != nil {
+	if err := errors.Join(mountOverlay(h.dir, lower...), h.identify()); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
@@ -126,13 +139,15 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 
 // mountOverlay makes DIR/root, which shows the lower folders, with all changes
 // in DIR/upper.
-func mountOverlay(dir, lower string) error {
+func mountOverlay(dir string, lower ...string) error {
 	for _, sub := range []string{"upper", "work", "root"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return fmt.Errorf("cannot make a host: %w", err)
 		}
 	}
-	opts := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", lower, filepath.Join(dir, "upper"), filepath.Join(dir, "work"))
+	// With redirects a folder of the base can be renamed and exchanged like any
+	// other; without them that fails with EXDEV, as on no real disk.
+	opts := fmt.Sprintf("redirect_dir=on,lowerdir=%s,upperdir=%s,workdir=%s", strings.Join(lower, ":"), filepath.Join(dir, "upper"), filepath.Join(dir, "work"))
 	if err := unix.Mount("overlay", filepath.Join(dir, "root"), "overlay", 0, opts); err != nil {
 		return fmt.Errorf("cannot lay a host over the base: %w (UPKEEP_CACHE must be on a file system that overlayfs can write to)", err)
 	}
