@@ -25,6 +25,9 @@ func (a *App) resume() *cobra.Command {
 				return err
 			}
 			if r == nil {
+				if err := in.Tidy(cmd.Context()); err != nil {
+					return err
+				}
 				a.say("There is no open run: nothing to resume.\n")
 				if a.format == "json" {
 					return a.json(nil)

@@ -41,6 +41,23 @@ func (in *Installation) journalPath() string { return filepath.Join(in.State, "j
 func (in *Installation) lockPath() string    { return filepath.Join(in.State, "lock") }
 func (in *Installation) reservePath() string { return filepath.Join(in.State, "reserve") }
 
+// Tidy removes what an engine leaves that dies right after it has closed its
+// run. It does nothing while a run is open.
+func (in *Installation) Tidy(ctx context.Context) error {
+	if _, err := in.FS.Lstat(in.reservePath()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	l, held, err := takeLock(in.lockPath())
+	if err != nil || held != 0 {
+		return err // whoever has the lock tidies up
+	}
+	defer l.release()
+	if open, err := in.OpenRun(ctx); err != nil || open != nil {
+		return err
+	}
+	return absent(in.FS.Remove(in.reservePath()))
+}
+
 // RunDir is the folder of a run.
 func (in *Installation) RunDir(id string) string { return filepath.Join(in.State, "runs", id) }
 

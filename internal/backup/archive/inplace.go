@@ -44,7 +44,7 @@ func (w *restoring) carry(ctx context.Context, now files.Tree) error {
 	if err != nil {
 		return err
 	}
-	c := &carrier{restoring: w, root: root, from: w.staging + ready, now: now}
+	c := &carrier{restoring: w, root: root, from: w.staging + carried, now: now}
 	if os.Geteuid() != 0 {
 		if err := w.open(root, now); err != nil {
 			return err

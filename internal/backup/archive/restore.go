@@ -17,6 +17,10 @@ import (
 // ready is added to the name of a staged tree that is whole and on the disk.
 const ready = ".ready"
 
+// carried is added to the name of a staged tree whose files are being moved
+// over one by one: what a kill leaves of it is ours.
+const carried = ".carried"
+
 // RestoreFiles unpacks the part beside the target, compares it with the
 // manifest, makes it durable, and then exchanges the two, or carries over what
 // differs. Before that moment the target is untouched.
@@ -66,6 +70,9 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		}
 	}
 	if err == nil && inPlace {
+		err = w.fs.Rename(w.staging+ready, w.staging+carried)
+	}
+	if err == nil && inPlace {
 		err = w.carry(ctx, now)
 	}
 	if done.InPlace = inPlace; err != nil {
@@ -75,7 +82,7 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		if done.Old, err = w.settle(ctx); err != nil {
 			return done, err
 		}
-	} else if err := w.discard(w.staging + ready); err != nil {
+	} else if err := w.discard(w.staging + carried); err != nil {
 		return done, err
 	}
 	return done, w.prove(ctx, done.InPlace)
@@ -110,7 +117,7 @@ func (w *restoring) stage(ctx context.Context) error {
 	if err := w.aside(ctx); err != nil {
 		return err
 	}
-	if err := w.discard(w.staging); err != nil {
+	if err := w.sweep(); err != nil {
 		return err
 	}
 	if err := w.fs.MkdirAll(filepath.Dir(w.staging), 0o755); err != nil {
@@ -164,6 +171,11 @@ func (w *restoring) aside(ctx context.Context) error {
 	}
 }
 
+// sweep removes what a run that died has left of its own.
+func (w *restoring) sweep() error {
+	return errors.Join(w.discard(w.staging), w.discard(w.staging+carried))
+}
+
 // discard removes a tree of ours or of the product's. An ordinary account cannot
 // empty a directory that it may not write to, even its own: that is made
 // writable first.
@@ -208,7 +220,7 @@ func (w *restoring) exchange(exists bool) error {
 
 // settle disposes of the replaced tree and of what else is staged.
 func (w *restoring) settle(ctx context.Context) (old string, err error) {
-	if err := w.discard(w.staging); err != nil {
+	if err := w.sweep(); err != nil {
 		return "", err
 	}
 	if _, err := w.fs.Lstat(w.staging + ready); errors.Is(err, fs.ErrNotExist) {

@@ -95,7 +95,7 @@ func clean(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for _, e := range list {
-		if strings.HasPrefix(e.Name(), files.StagingPrefix) {
+		if strings.HasPrefix(e.Name(), files.StagingPrefix) || strings.Contains(e.Name(), ".replaced-") {
 			t.Errorf("%s was left behind", e.Name())
 		}
 	}
