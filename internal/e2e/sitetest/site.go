@@ -10,14 +10,17 @@ package sitetest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -189,10 +192,19 @@ func (s *Site) Log() string {
 	return string(text)
 }
 
-// Runs are the folders of the runs, oldest first.
+// Runs are the folders of the runs, oldest first. Their names tell the second
+// only, so the file that each of them gets first decides.
 func (s *Site) Runs() []string {
 	all, err := filepath.Glob(filepath.Join(s.State, "runs", "*"))
 	s.must(err)
+	made := func(dir string) int64 {
+		info, err := os.Stat(filepath.Join(dir, "forecast.json"))
+		if err != nil {
+			return math.MaxInt64 // it is being made
+		}
+		return info.ModTime().UnixNano()
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(made(a), made(b)) })
 	return all
 }
 
