@@ -15,8 +15,10 @@ import (
 	"upkeep/internal/engine"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/memo"
+	"upkeep/internal/node/local"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/service"
 	"upkeep/internal/step"
 	"upkeep/internal/step/access"
 )
@@ -155,6 +157,7 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		},
 		Fatal: func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
 	})
+	in.services.Systemd.Together(unitsOf(r.Plan))
 	log.line("engine %d goes on with run %s", os.Getpid(), id)
 	v, err := e.Run(ctx, r.Plan, id)
 	switch {
@@ -250,6 +253,20 @@ func (r *reaper) End(ctx context.Context, opID string) (int, error) {
 		}
 	}
 	return n, nil
+}
+
+// unitsOf lists the units of systemd that a plan stops.
+func unitsOf(p *plan.Plan) []service.Spec {
+	var out []service.Spec
+	for _, s := range p.Steps {
+		if s.Verb != "stop" {
+			continue
+		}
+		if params, err := step.Params[plan.ServiceParams](s); err == nil && params.Inhibit && params.Service.Systemd() {
+			out = append(out, local.Spec(params.Service))
+		}
+	}
+	return out
 }
 
 // databasesOf lists the databases that a plan touches.

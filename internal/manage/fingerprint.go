@@ -22,7 +22,7 @@ type Fingerprint struct {
 	Files    map[string]string `json:"files"`    // component to the SHA-256 over path, type, mode, owner, attributes and content of its files
 	Data     map[string]string `json:"data"`     // component to the SHA-256 over schema and rows
 	Rows     map[string]int64  `json:"rows"`     // component to the number of rows
-	Services map[string]string `json:"services"` // service to running or stopped
+	Services map[string]string `json:"services"` // service to running or stopped, with the enablement of units
 	Modes    map[string]string `json:"modes"`    // access mode to whether it is on; gate among them
 	Versions map[string]string `json:"versions"` // component to what it reads
 }
@@ -73,6 +73,9 @@ func (in *Installation) Fingerprint(ctx context.Context, p *manifest.Product) (F
 	}
 	for id, running := range facts.Services {
 		f.Services[id] = map[bool]string{true: "running", false: "stopped"}[running]
+		if u := facts.Systemd[id]; u.Unit != "" {
+			f.Services[id] += ", " + u.Unit + " " + u.Load + " " + u.Start
+		}
 	}
 	for _, id := range r.Product.Order {
 		c := r.Product.Components[id]

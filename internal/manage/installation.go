@@ -20,6 +20,7 @@ import (
 	"upkeep/internal/service"
 	"upkeep/internal/service/command"
 	"upkeep/internal/service/process"
+	"upkeep/internal/service/systemd"
 	"upkeep/internal/site"
 	"upkeep/internal/survey"
 )
@@ -242,7 +243,11 @@ func (in *Installation) wire() error {
 	deps := probe.Deps{Files: in.FS, Database: in.databases.Open, Transport: gate.Transport(mark), Dial: gate.Dialer(mark).DialContext,
 		Commands: in.runner, Secrets: secrets.Resolve}
 	bare := probe.New(deps) // a service's own state probe asks for no service
-	in.services = local.Services{Process: proc, Command: func(s plan.Service) service.Manager {
+	units, err := systemd.New(systemd.Options{FS: in.FS, Dir: serviceDir, Installation: in.Doc.ID})
+	if err != nil {
+		return err
+	}
+	in.services = local.Services{Process: proc, Systemd: units, Command: func(s plan.Service) service.Manager {
 		m, err := command.New(command.Options{FS: in.FS, Dir: serviceDir, Installation: in.Doc.ID, Running: running(bare, s)})
 		if err != nil {
 			return broken{err}

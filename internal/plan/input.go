@@ -69,6 +69,7 @@ type Facts struct {
 	Values    map[string]string       // named facts: value, or "" when absent
 	Defaults  map[string]string       // parameters whose default a probe read
 	Services  map[string]bool         // whether the service runs
+	Systemd   map[string]SystemdUnit  // what systemd knows of the services that it runs
 	Modes     map[string]bool         // access modes found on, by their parameters' Name
 	HookDirs  map[string][]HookEntry  // folder to what lies in it
 	Edited    map[string][]Edit       // unit to the files that the site edited
@@ -86,6 +87,14 @@ type InstanceFact struct {
 	Files   int
 	Owner   string // account that owns the tree
 	Links   bool   // the tree is reached through a symbolic link
+}
+
+// SystemdUnit is what systemd knows of a service.
+type SystemdUnit struct {
+	Unit   string // its name there; "" when the service is no unit
+	Load   string // loaded, not-found, masked, error
+	Start  string // how it starts with the machine: enabled, disabled, static, masked, …
+	Broken string // why systemd cannot start it
 }
 
 // HookEntry is one entry of a hook folder.

@@ -225,16 +225,14 @@ func (b *builder) services() []*Service {
 	var out []*Service
 	for _, s := range b.res.Product.Services {
 		if running, known := b.in.Facts.Services[s.ID]; known && !running {
-			b.noteOnce("service %s was not running before: the run leaves it stopped", s.ID)
+			b.noteStopped(s.ID)
 			continue
 		}
 		svc, err := b.res.Service(s)
 		if !b.check(err) {
 			continue
 		}
-		if b.in.Facts.Root && s.As == "" {
-			b.refuse("service %s has no account: say as: ACCOUNT; root must be written", s.ID)
-		}
+		b.refuseService(svc)
 		out = append(out, svc)
 	}
 	return out

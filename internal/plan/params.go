@@ -54,6 +54,9 @@ type Service struct {
 	StartTimeout time.Duration `json:"startTimeout,omitempty"`
 }
 
+// Systemd says that systemd runs the service: it has no commands of its own.
+func (s Service) Systemd() bool { return len(s.Run) == 0 && len(s.Start) == 0 }
+
 // StageParams: a payload is unpacked beside the tree it will replace, while
 // the product runs.
 type StageParams struct {

@@ -170,8 +170,13 @@ func (r *Resolver) ServiceByID(id string) (*Service, error) {
 			return r.Service(s)
 		}
 	}
-	return nil, fmt.Errorf("there is no service %q", id)
+	return nil, &noServiceError{id}
 }
+
+// noServiceError says that the product has no such service.
+type noServiceError struct{ id string }
+
+func (e *noServiceError) Error() string { return fmt.Sprintf("there is no service %q", e.id) }
 
 // Service resolves a service.
 func (r *Resolver) Service(s manifest.Service) (*Service, error) {
@@ -202,9 +207,6 @@ func (r *Resolver) Service(s manifest.Service) (*Service, error) {
 		if *f.to, err = r.Scope.Expand(f.from); err != nil {
 			return fail(err)
 		}
-	}
-	if len(out.Run) == 0 && len(out.Start) == 0 {
-		return fail(&NotYetError{What: "a service that systemd runs", Where: s.Pos})
 	}
 	if s.Ready != nil {
 		if out.Ready, err = r.Probe(*s.Ready); err != nil {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 	switch {
 	case s.Map["service"] != "":
 		svc, err := b.res.ServiceByID(s.Map["service"])
+		if errors.As(err, new(*noServiceError)) { // a service of the system, such as a supervisor
+			svc, err = b.machineService(s.Map["service"])
+		}
 		if err != nil {
 			b.refuse("hold at %s: %v", s.Pos, err)
 			return

@@ -373,6 +373,9 @@ func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
 			b.refuse("%s at %s: %v", s.Verb, s.Pos, err)
 			continue
 		}
+		if svc.Systemd() && (s.Verb != "stop" || !b.in.Facts.Root) {
+			b.refuseService(svc)
+		}
 		st := Step{ID: s.Verb + "." + svc.ID, Verb: s.Verb, Phase: string(ph), As: svc.As, Class: Reversible, Title: s.Verb + " " + svc.ID,
 			Down: s.Verb == "stop", Writes: b.copied && s.Verb != "stop", Redo: true}
 		if s.Verb == "restart" {

@@ -31,6 +31,8 @@ type Databases interface {
 // Services tells whether a service runs.
 type Services interface {
 	Running(ctx context.Context, s plan.Service) (bool, string, error)
+	// SystemdUnit tells what systemd knows of the service; nothing for one that is no unit.
+	SystemdUnit(ctx context.Context, s plan.Service) (plan.SystemdUnit, error)
 }
 
 // Surveyor reads facts. What it is given must only read too.
@@ -54,7 +56,7 @@ const opID = "survey"
 // read, named facts, and the installed version of every instance.
 func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Installation) (plan.Facts, error) {
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
-		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{},
+		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
 		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}}
 	if !s.Root {
@@ -112,8 +114,16 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 				fail(fmt.Errorf("cannot tell whether service %s runs: %w", sv.ID, err))
 				return
 			}
+			unit, err := s.Services.SystemdUnit(ctx, *spec)
+			if err != nil {
+				fail(fmt.Errorf("cannot tell how service %s starts: %w", sv.ID, err))
+				return
+			}
 			mu.Lock()
 			f.Services[sv.ID] = running
+			if unit.Unit != "" {
+				f.Systemd[sv.ID] = unit
+			}
 			mu.Unlock()
 		})
 	}

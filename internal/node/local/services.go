@@ -6,12 +6,14 @@ import (
 
 	"upkeep/internal/plan"
 	"upkeep/internal/service"
+	"upkeep/internal/service/systemd"
 )
 
 // Services manages the services of plans, each by the manager of its kind.
 type Services struct {
 	Process service.Manager                    // services with run:
 	Command func(plan.Service) service.Manager // services with start: and stop:
+	Systemd *systemd.Manager                   // services with neither: units of the machine
 }
 
 // Spec turns a service of the plan into what managers take.
@@ -22,10 +24,21 @@ func Spec(s plan.Service) service.Spec {
 
 // Manager gives the manager of the kind of a service.
 func (m Services) Manager(s plan.Service) service.Manager {
-	if len(s.Run) > 0 {
+	switch {
+	case s.Systemd():
+		return m.Systemd
+	case len(s.Run) > 0:
 		return m.Process
 	}
 	return m.Command(s)
+}
+
+// SystemdUnit tells what systemd knows of a service; nothing for one that is no unit.
+func (m Services) SystemdUnit(ctx context.Context, s plan.Service) (plan.SystemdUnit, error) {
+	if !s.Systemd() {
+		return plan.SystemdUnit{}, nil
+	}
+	return m.Systemd.Fact(ctx, Spec(s))
 }
 
 // State reads only.
@@ -41,6 +54,9 @@ func (m Services) Running(ctx context.Context, s plan.Service) (bool, string, er
 	}
 	if !st.Running {
 		return false, fmt.Sprintf("%s is not running", s.ID), nil
+	}
+	if s.Systemd() {
+		return true, fmt.Sprintf("pid %d, invocation %.8s", st.PID, st.Started), nil
 	}
 	return true, fmt.Sprintf("%s runs as pid %d", s.ID, st.PID), nil
 }

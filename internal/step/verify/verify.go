@@ -44,13 +44,22 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	reader := h.probes.For(env.OpID)
 	list := readings(p)
 	var hope patience
-	var one sync.Mutex // rounds overlap
+	var one sync.Mutex       // rounds overlap
+	runs := map[int]string{} // which invocation of a service was seen
 	err = Steady(ctx, env, p.Consecutive, p.Every, func(ctx context.Context) ([]string, error) {
 		var unread atomic.Bool
 		wrong, err := together(ctx, len(list), func(ctx context.Context, i int) (string, error) {
-			text, read, err := list[i].check(ctx, reader)
+			text, read, seen, err := list[i].check(ctx, reader)
 			if text != "" && !read {
 				unread.Store(true)
+			}
+			if err == nil && text == "" && list[i].probe.Service != nil {
+				one.Lock()
+				defer one.Unlock()
+				was := runs[i]
+				if runs[i] = seen; was != "" && was != seen {
+					text = fmt.Sprintf("%s does not stay up: it was started anew meanwhile (%s, before: %s)", list[i].name, seen, was)
+				}
 			}
 			return text, err
 		})
@@ -143,19 +152,19 @@ func (p *patience) over(wrong []string, read bool, now time.Time) bool {
 	return now.Sub(p.since) >= settled
 }
 
-// check gives what is wrong, empty when nothing is, and whether there was a
-// value to judge.
-func (r reading) check(ctx context.Context, reader *probe.Evaluator) (wrong string, read bool, err error) {
+// check gives what is wrong, empty when nothing is, whether there was a value
+// to judge, and its evidence: of a service that names its invocation.
+func (r reading) check(ctx context.Context, reader *probe.Evaluator) (wrong string, read bool, seen string, err error) {
 	v, err := reader.Check(ctx, r.probe)
 	switch {
 	case err != nil && probe.Permanent(err):
-		return "", false, fmt.Errorf("cannot read the %s: %w", r.name, err)
+		return "", false, "", fmt.Errorf("cannot read the %s: %w", r.name, err)
 	case err != nil:
-		return fmt.Sprintf("%s: %v", r.name, err), false, nil
+		return fmt.Sprintf("%s: %v", r.name, err), false, "", nil
 	case !v.OK:
-		return fmt.Sprintf("%s reads %s, wanted is %s (%s)", r.name, v.Got, v.Want, v.Evidence), true, nil
+		return fmt.Sprintf("%s reads %s, wanted is %s (%s)", r.name, v.Got, v.Want, v.Evidence), true, "", nil
 	}
-	return "", true, nil
+	return "", true, v.Evidence, nil
 }
 
 // together asks n questions side by side and gives the complaints in order.

@@ -1,0 +1,140 @@
+package systemd_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/lab/host"
+	"upkeep/internal/scope/proc"
+	"upkeep/internal/service"
+	"upkeep/internal/service/servicetest"
+	"upkeep/internal/service/systemd"
+)
+
+// insideEnv says that this test binary runs in a host of the lab, where units
+// may be made and stopped.
+const insideEnv = "UPKEEP_TEST_INSIDE_HOST"
+
+// TestInHost runs the tests below in a host with a real systemd.
+func TestInHost(t *testing.T) {
+	if os.Getenv(insideEnv) != "" {
+		t.Skip("this is inside")
+	}
+	host.Need(t)
+	bin := filepath.Join(t.TempDir(), "systemd.test")
+	build := exec.Command("go", "test", "-c", "-o", bin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	h := host.New(t, host.Options{Name: "units"})
+	h.Boot(t)
+	h.Put(t, bin, "/opt/systemd.test")
+	out, code, err := h.Run("env", insideEnv+"=1", "/opt/systemd.test", "-test.v", "-test.run", "^TestInside", "-test.timeout", "3m")
+	t.Log(out)
+	if err != nil || code != 0 || !strings.Contains(out, "--- PASS: TestInsideContract") {
+		t.Errorf("inside: code %d, %v", code, err)
+	}
+}
+
+func inside(t *testing.T) {
+	t.Helper()
+	if os.Getenv(insideEnv) == "" {
+		t.Skip("runs inside a host of the lab: TestInHost starts it there")
+	}
+}
+
+func ctl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "systemctl", args...).CombinedOutput()
+	if err != nil && args[0] != "show" && args[0] != "is-active" && args[0] != "is-enabled" {
+		t.Fatalf("systemctl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// makeUnit writes a unit file, removed at the end.
+func makeUnit(t *testing.T, name, text string) {
+	t.Helper()
+	at := "/etc/systemd/system/" + name
+	if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = exec.Command("systemctl", "kill", "-s", "KILL", name).Run()
+		_ = exec.Command("systemctl", "stop", name).Run()
+		_ = exec.Command("systemctl", "reset-failed", name).Run()
+		os.Remove(at)
+		os.RemoveAll(at + ".d")
+		_ = exec.Command("systemctl", "daemon-reload").Run()
+	})
+	ctl(t, "daemon-reload")
+}
+
+// script writes a shell script.
+func script(t *testing.T, text string) string {
+	t.Helper()
+	at := filepath.Join(t.TempDir(), "run.sh")
+	if err := os.WriteFile(at, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func manager(t *testing.T, dir string) *systemd.Manager {
+	t.Helper()
+	m, err := systemd.New(systemd.Options{FS: durable.OS(), Dir: dir, Installation: "shop", Settle: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestInsideContract(t *testing.T) {
+	inside(t)
+	servicetest.Run(t, func(t *testing.T) servicetest.Factory {
+		dir := filepath.Join(t.TempDir(), "state")
+		prefix := fmt.Sprintf("t%d-", time.Now().UnixNano())
+		return servicetest.Factory{
+			New: func(t *testing.T) service.Manager { return manager(t, dir) },
+			Spec: func(t *testing.T, id, text string, stop time.Duration) service.Spec {
+				makeUnit(t, prefix+id+".service", "[Service]\nExecStart=/bin/sh "+script(t, text)+"\nTimeoutStopSec="+fmt.Sprint(stop.Seconds())+"\n")
+				return service.Spec{ID: id, Names: []string{prefix + id}, StopTimeout: stop}
+			},
+		}
+	})
+}
+
+func mustState(t *testing.T, m *systemd.Manager, s service.Spec) service.State {
+	t.Helper()
+	st, err := m.State(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func waitFor(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain until %s", what)
+}
+
+func sleepers(t *testing.T, mark string) []proc.Proc { return servicetest.Sleepers(t, mark) }
