@@ -13,6 +13,7 @@ import (
 	"upkeep/internal/cli/live"
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
+	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
@@ -30,6 +31,7 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` to upgrade to; the latest at hand otherwise")
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
 	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
+	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
 }
 
@@ -37,7 +39,9 @@ func (w *wish) request(person string) (manage.Request, error) {
 	if w.req.OnFailure != "" && w.req.OnFailure != "origin" && w.req.OnFailure != "stay" {
 		return w.req, usage{fmt.Errorf("--on-failure is origin or stay, not %q", w.req.OnFailure)}
 	}
-	w.req.Trigger = "command"
+	if w.req.Trigger == plan.TriggerBack {
+		return w.req, usage{fmt.Errorf("--trigger %s is not for upgrades: upkeep back takes one back", w.req.Trigger)}
+	}
 	w.req.Waivers = map[string]string{}
 	for _, text := range w.waive {
 		id, why, ok := strings.Cut(text, "=")

@@ -91,6 +91,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err != nil {
 		return err
 	}
+	if err := plan.Entitled(target.Product, req.Trigger, facts.Values); err != nil {
+		return err
+	}
 	p.To = target.Release.Version
 	if p.Installed, err = installedVersion(target.Product, facts); err != nil {
 		return err
@@ -98,6 +101,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	hops, err := in.hops(releases, target.Product, p.Installed, p.To)
 	if err != nil {
 		return err
+	}
+	if order, err := plan.OrderOf(target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
+		hops = []hop{{target, "what is added to " + p.To}}
 	}
 	if len(hops) == 0 {
 		p.UpToDate = true

@@ -67,6 +67,30 @@ type Opened struct {
 	By      string `json:"by"`   // the person
 	Trigger string `json:"trigger,omitempty"`
 	Engine  string `json:"engine,omitempty"` // version of Upkeep
+	Origin  Origin `json:"origin,omitzero"`  // not in journals of before
+}
+
+// Origin is where a run was started from.
+type Origin struct {
+	Account  string `json:"account,omitempty"`  // of the process that opened it
+	Sudo     string `json:"sudo,omitempty"`     // who became that account through sudo
+	Terminal string `json:"terminal,omitempty"` // such as /dev/pts/3; empty: none
+	Unit     string `json:"unit,omitempty"`     // of systemd, such as session-4.scope or itop-hub.service
+}
+
+// Text is one line for people; empty when nothing is known.
+func (o Origin) Text() string {
+	text := o.Account
+	if o.Sudo != "" && o.Sudo != o.Account {
+		text = o.Sudo + " as " + o.Account
+	}
+	if o.Terminal != "" {
+		text += " at " + o.Terminal
+	}
+	if o.Unit != "" {
+		text += " in " + o.Unit
+	}
+	return text
 }
 
 // Intended is the body of Intent.

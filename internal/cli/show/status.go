@@ -113,7 +113,16 @@ func RunRow(r journal.Run) []string {
 	if r.Outage > 0 {
 		outage = "outage " + Duration(r.Outage)
 	}
-	return []string{r.ID, one(r.From) + " → " + one(r.To), result, r.Opened.Local().Format("2006-01-02 15:04"), outage, faint.Render("by " + one(r.By))}
+	return []string{r.ID, one(r.From) + " → " + one(r.To), result, r.Opened.Local().Format("2006-01-02 15:04"), outage, faint.Render(started(r))}
+}
+
+// started says who started a run, and by what where that was no command.
+func started(r journal.Run) string {
+	text := "by " + one(r.By)
+	if r.Trigger != "" && r.Trigger != plan.TriggerCommand {
+		text += ", " + one(r.Trigger)
+	}
+	return text
 }
 
 // Runs renders the history, latest first.
@@ -131,7 +140,11 @@ func Runs(rs []journal.Run, width int) string {
 // Run renders one run with its steps and how long each took.
 func Run(r *manage.Run, width int) string {
 	var b strings.Builder
-	b.WriteString(table("", rows{RunRow(r.Run)}, 99, width) + "\n")
+	b.WriteString(table("", rows{RunRow(r.Run)}, 99, width))
+	if from := r.State.Opened.Origin.Text(); from != "" {
+		b.WriteString(wrap(faint.Render(one("started by "+from)), "", "", width))
+	}
+	b.WriteString("\n")
 	if closed := r.State.Closed; closed != nil && closed.Result != run.ResultNew {
 		b.WriteString(reason(Outcome{Plan: r.Plan, State: r.State}, width) + "\n")
 	}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package manage
+
+func terminal() string { return "" }
+
+func unit() string { return "" }
