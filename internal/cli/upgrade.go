@@ -268,7 +268,7 @@ func (a *App) settleRun(ctx context.Context, in *manage.Installation) error {
 	}
 	switch {
 	case r.Engine != 0:
-		return &manage.BusyError{Run: r.ID, PID: r.Engine, By: r.By}
+		return &manage.BusyError{Run: r.ID, PID: r.Engine, By: r.StartedBy()}
 	case r.Waiting != nil:
 		return a.end(in, r, in.Forecast(r.ID).Outage)
 	}

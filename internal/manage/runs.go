@@ -34,6 +34,14 @@ func (r *Run) Interrupted() bool {
 	return r.Closed.IsZero() && r.Engine == 0 && r.Waiting == nil
 }
 
+// StartedBy says who started the run, and by what where that was no command.
+func (r *Run) StartedBy() string {
+	if r.Trigger == "" || r.Trigger == plan.TriggerCommand {
+		return r.By
+	}
+	return r.By + " (" + r.Trigger + ")"
+}
+
 // ErrNoJournal says that nothing was ever run on the installation.
 var ErrNoJournal = errors.New("nothing was run on this installation yet")
 

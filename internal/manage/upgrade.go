@@ -21,7 +21,7 @@ import (
 type BusyError struct {
 	Run string // empty: without one
 	PID int
-	By  string
+	By  string // who started it, and by what
 }
 
 func (e *BusyError) Error() string {
@@ -57,7 +57,7 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 func (in *Installation) busy(ctx context.Context, held int) error {
 	e := &BusyError{PID: held}
 	if r, err := in.OpenRun(ctx); err == nil && r != nil {
-		e.Run, e.By = r.ID, r.By
+		e.Run, e.By = r.ID, r.StartedBy()
 	}
 	return e
 }

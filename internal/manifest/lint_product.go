@@ -16,6 +16,13 @@ func (l *linter) product() {
 		l.component(id, l.p.Components[id], components)
 	}
 	l.dependsCycle()
+	for _, id := range sorted(l.p.Triggers) {
+		if e := l.p.Triggers[id].Entitlement; e != "" {
+			if _, ok := l.p.Facts[e]; !ok {
+				l.warnf(l.p.Pos, "unknown-entitlement", "add it under facts: a probe that gives a value where it is there", "the trigger %s needs the entitlement %s, which is no fact of the product: its runs are refused", id, e)
+			}
+		}
+	}
 	l.servicesOnce()
 	for _, id := range sorted(l.p.Backups) {
 		b := l.p.Backups[id]

@@ -43,6 +43,9 @@ type OutcomeDoc struct {
 	From     string            `json:"from"`
 	To       string            `json:"to"`
 	Mode     run.Mode          `json:"mode"`
+	By       string            `json:"by"`
+	Trigger  string            `json:"trigger"`
+	Origin   run.Origin        `json:"origin"` // where it was started
 	Result   run.Result        `json:"result,omitempty"`
 	Version  string            `json:"version,omitempty"`
 	Outage   time.Duration     `json:"outage"` // nanoseconds
@@ -60,6 +63,7 @@ type OutcomeDoc struct {
 func OutcomeJSON(o Outcome) OutcomeDoc {
 	s := o.State
 	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
+		By: s.Opened.By, Trigger: s.Opened.Trigger, Origin: s.Opened.Origin,
 		Reason: s.Why, Waivers: o.Plan.Waivers, Work: s.Work(), Points: o.Points, Steps: []StepDoc{}}
 	if s.Closed != nil {
 		d.Result, d.Version = s.Closed.Result, s.Closed.Version

@@ -128,6 +128,24 @@ func (s *Site) Bundle(version string) string {
 	return s.Build(s.Source(version), filepath.Join(s.Releases, s.Example+"-"+version+".tar.zst"))
 }
 
+// Push builds the bundle of what the example has in pushes/NAME, which adds to
+// a release, and gives its path.
+func (s *Site) Push(name string) string {
+	s.t.Helper()
+	dir, from := filepath.Join(s.Dir, "sources", "push-"+name), s.example()
+	pushed := filepath.Join("pushes", name)
+	s.must(os.MkdirAll(dir, 0o755))
+	s.must(s.copy(from, pushed, filepath.Join(dir, "components")))
+	s.must(os.Remove(filepath.Join(dir, "components", "release.yaml")))
+	product, err := os.ReadFile(filepath.Join(from, "product.yaml"))
+	s.must(err)
+	release, err := os.ReadFile(filepath.Join(from, pushed, "release.yaml"))
+	s.must(err)
+	text := s.edited("product.yaml", string(product)) + "---\n" + s.edited(pushed+"/release.yaml", string(release))
+	s.must(os.WriteFile(filepath.Join(dir, "upkeep.yaml"), []byte(text), 0o644))
+	return s.Build(dir, filepath.Join(s.Dir, "push-"+name+".tar.zst"))
+}
+
 // Build builds a bundle of a source folder with the binary.
 func (s *Site) Build(source, to string) string {
 	s.t.Helper()
