@@ -240,10 +240,21 @@ func (h *Host) Reboot(t testing.TB) {
 // Shutdown ends the host in an orderly way.
 func (h *Host) Shutdown(t testing.TB) {
 	t.Helper()
-	h.order(t, "poweroff")
-	if h.WaitDown(t) {
-		t.Fatalf("%s went down and wants to be started again", h.Name)
+	if err := h.Down(); err != nil {
+		t.Fatal(err)
 	}
+}
+
+// Down ends the host in an orderly way.
+func (h *Host) Down() error {
+	if out, _, err := h.Run("systemctl", "--no-block", "poweroff"); err != nil {
+		return fmt.Errorf("cannot shut %s down: %w: %s", h.Name, err, out)
+	}
+	again, err := h.waitDown(time.Minute)
+	if err == nil && again {
+		err = fmt.Errorf("%s went down and wants to be started again", h.Name)
+	}
+	return err
 }
 
 func (h *Host) order(t testing.TB, what string) {

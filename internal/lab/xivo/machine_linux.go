@@ -2,12 +2,14 @@ package xivo
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,47 +49,84 @@ type Machine struct {
 	*host.Host
 }
 
-// New makes a machine. It is removed at the end of the test.
+// installed is made once in a test process, and ends with it.
+var installed = sync.OnceValues(install)
+
+// New makes a machine of its own, booted. It is removed at the end of the test.
 func New(t testing.TB, o Options) *Machine {
 	t.Helper()
-	m := &Machine{host.New(t, host.Options{Name: o.Name})}
-	bin := host.Upkeep(t)
-	m.Put(t, bin, Program)
+	host.Need(t)
+	base, err := installed()
+	must(t, err)
+	m := &Machine{base.Clone(t, o.Name)}
 	if o.Releases == nil {
 		o.Releases = []Release{{Version: "1.2.3"}}
 	}
 	for _, r := range o.Releases {
-		m.Bundle(t, r, o.Edit)
+		if r.Edit == nil {
+			r.Edit = o.Edit
+		}
+		m.BundleIn(t, Releases, r)
 	}
-	example, err := Example()
+	document, err := document(o.Edit)
 	must(t, err)
-	debs := t.TempDir()
-	must(t, Debs(example, "1.2.2", debs))
-	m.Put(t, debs, "/srv/debs")
-	document, err := os.ReadFile(filepath.Join(example, "installation.yaml"))
-	must(t, err)
-	text := string(document)
-	if o.Edit != nil {
-		text = o.Edit("installation.yaml", text)
-	}
-	m.Write(t, Document, text, 0o644)
+	m.Write(t, Document, document, 0o644)
+	m.Put(t, host.Upkeep(t), Program)
 	m.Boot(t)
-	m.Sh(t, "systemctl enable --now postgresql nginx && dpkg -i /srv/debs/*.deb && rm -r /srv/debs && xivo-wizard fr")
 	if !o.Bare {
 		m.Must(t, Program, "setup-host")
 	}
 	return m
 }
 
-// Bundle builds the bundle of a release and puts it where the machine finds it.
-func (m *Machine) Bundle(t testing.TB, r Release, edit func(path, text string) string) {
-	t.Helper()
-	if r.Edit == nil {
-		r.Edit = edit
+func document(edit func(path, text string) string) (string, error) {
+	example, err := Example()
+	if err != nil {
+		return "", err
 	}
+	raw, err := os.ReadFile(filepath.Join(example, "installation.yaml"))
+	text := string(raw)
+	if edit != nil {
+		text = edit("installation.yaml", text)
+	}
+	return text, err
+}
+
+// install makes the machine that all others begin as: 1.2.2 is installed and
+// configured, and it is down.
+func install() (*host.Host, error) {
+	example, err := Example()
+	if err != nil {
+		return nil, err
+	}
+	debs, err := os.MkdirTemp("", "upkeep-lab-debs-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(debs)
+	if err := Debs(example, "1.2.2", debs); err != nil {
+		return nil, err
+	}
+	h, err := host.Open(context.Background(), host.Options{Name: "pbx"})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(h.Copy(debs, "/srv/debs"), h.Up()); err != nil {
+		return nil, err
+	}
+	const script = "set -e; systemctl enable --now postgresql nginx; dpkg -i /srv/debs/*.deb; rm -r /srv/debs; xivo-wizard fr; sync"
+	if out, code, err := h.Run("sh", "-c", script); err != nil || code != 0 {
+		return nil, errors.Join(fmt.Errorf("cannot install XiVO in a host of the lab: code %d, %w\n%s", code, err, out), h.Close())
+	}
+	return h, h.Down()
+}
+
+// BundleIn builds the bundle of a release and puts it into a folder inside.
+func (m *Machine) BundleIn(t testing.TB, dir string, r Release) {
+	t.Helper()
 	file, err := Bundle(host.Upkeep(t), t.TempDir(), r)
 	must(t, err)
-	m.Put(t, file, filepath.Join(Releases, filepath.Base(file)))
+	m.Put(t, file, filepath.Join(dir, filepath.Base(file)))
 }
 
 // Sh runs shell text inside that has to succeed.
