@@ -43,7 +43,7 @@ vet:
 test: setup vet ## vet and test
 	$(GO) test ./...
 
-test-slow: setup ## all tests, the slow ones too: kills, disks that are full, Miniflux
+test-slow: setup ## all tests, the slow ones too: kills, disks that are full, Miniflux, Unleash
 	UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 40m ./...
 
 bench: setup ## the figures: outage against a plain script, large trees, memory

@@ -24,6 +24,8 @@ need_program dpkg dpkg-deb # unpacks the products under test
 need_program curl curl     # the plain script that outages are compared with
 need_program util-linux setpriv
 need_program procps ps
+need_program nodejs node # runs Unleash, one of the products under test
+need_program npm npm     # gets it
 
 # Whole machines for tests that are root's (internal/lab/host).
 if [ "$(id -u)" = 0 ]; then

@@ -21,6 +21,7 @@ import (
 
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
+	"upkeep/internal/lab"
 	"upkeep/internal/manage"
 	"upkeep/internal/manifest"
 )
@@ -123,9 +124,11 @@ func describe(path string) (string, error) {
 
 // dump gives structure and rows of the site's database, owners and rights
 // included, in an order that does not depend on where rows lie.
-func (s *miniSite) dump() ([]string, error) {
-	cmd := exec.Command(filepath.Join(s.PG.Bin, "pg_dump"), "--no-password")
-	cmd.Env = append(os.Environ(), s.PG.Env(s.DB)...)
+func (s *miniSite) dump() ([]string, error) { return dumpOf(s.PG, s.DB) }
+
+func dumpOf(pg *lab.PG, db string, options ...string) ([]string, error) {
+	cmd := exec.Command(filepath.Join(pg.Bin, "pg_dump"), append(options, "--no-password")...)
+	cmd.Env = append(os.Environ(), pg.Env(db)...)
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("cannot dump the database: %w", err)
@@ -175,7 +178,9 @@ func (s *miniSite) processes() ([]string, error) {
 }
 
 // rules lists the tables of nftables that are the site's gate.
-func (s *miniSite) rules() ([]string, error) {
+func (s *miniSite) rules() ([]string, error) { return rulesOf(s.id) }
+
+func rulesOf(installation string) ([]string, error) {
 	c, err := nftables.New()
 	if err != nil {
 		return nil, err
@@ -186,7 +191,7 @@ func (s *miniSite) rules() ([]string, error) {
 	}
 	var out []string
 	for _, t := range tables {
-		if t.Name == "upkeep-"+s.id {
+		if t.Name == "upkeep-"+installation {
 			out = append(out, t.Name)
 		}
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,16 +120,23 @@ func (m *miniLab) built(t testing.TB) string {
 // document.
 type miniSite struct {
 	*lab.MinifluxSite
-	m        *miniLab
+	upkeep
+	m      *miniLab
+	bundle string
+	id     string // of the installation; it names the gate too
+	want   lab.Content
+}
+
+// upkeep is the binary under test with an installation document and what the
+// caller keeps.
+type upkeep struct {
 	t        testing.TB
 	bin      string
-	bundle   string
-	id       string // of the installation; it names the gate too
 	document string
-	state    string // Upkeep's folder
-	cache    string // the caller's caches: plans that were shown
-	temp     string // the caller's temporary files
-	want     lab.Content
+	state    string        // Upkeep's folder
+	cache    string        // the caller's caches: plans that were shown
+	temp     string        // the caller's temporary files
+	limit    time.Duration // how long any one command may take; 0: miniLimit
 }
 
 // site installs the old version with the lab's data; it goes with the test.
@@ -138,7 +146,8 @@ func (m *miniLab) site(t testing.TB) *miniSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &miniSite{MinifluxSite: inner, m: m, t: t, bin: lab.Build(t), bundle: m.built(t), state: inner.Path("upkeep"), cache: t.TempDir(), temp: t.TempDir(), want: m.want}
+	s := &miniSite{MinifluxSite: inner, upkeep: upkeep{t: t, bin: lab.Build(t), state: inner.Path("upkeep"), cache: t.TempDir(), temp: t.TempDir()},
+		m: m, bundle: m.built(t), want: m.want}
 	t.Cleanup(func() {
 		s.endEngine()
 		if err := inner.Close(); err != nil {
@@ -155,7 +164,7 @@ func (m *miniLab) site(t testing.TB) *miniSite {
 }
 
 // edit changes the installation document.
-func (s *miniSite) edit(old, new string) {
+func (s *upkeep) edit(old, new string) {
 	s.t.Helper()
 	text, err := os.ReadFile(s.document)
 	if err != nil {
@@ -180,7 +189,7 @@ func (r result) String() string {
 }
 
 // command is the binary, called for the site.
-func (s *miniSite) command(args ...string) *exec.Cmd {
+func (s *upkeep) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.bin, append(args, "--installation", s.document)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.cache, "XDG_CACHE_HOME=" + s.cache, "TMPDIR=" + s.temp, "LANG=C.UTF-8"}
 	cmd.Dir = "/"
@@ -191,13 +200,13 @@ func (s *miniSite) command(args ...string) *exec.Cmd {
 const miniLimit = 2 * time.Minute
 
 // up gives a command of Upkeep and waits for its end.
-func (s *miniSite) up(args ...string) result {
+func (s *upkeep) up(args ...string) result {
 	s.t.Helper()
 	return s.answer("", args...)
 }
 
 // answer is up with something typed in.
-func (s *miniSite) answer(typed string, args ...string) result {
+func (s *upkeep) answer(typed string, args ...string) result {
 	s.t.Helper()
 	cmd := s.command(args...)
 	var out, errs bytes.Buffer
@@ -209,12 +218,13 @@ func (s *miniSite) answer(typed string, args ...string) result {
 }
 
 // wait waits for a command that was started, and ends it after the limit.
-func (s *miniSite) wait(cmd *exec.Cmd, out, errs *bytes.Buffer) result {
+func (s *upkeep) wait(cmd *exec.Cmd, out, errs *bytes.Buffer) result {
 	s.t.Helper()
-	timer := time.AfterFunc(miniLimit, func() { cmd.Process.Kill() })
+	limit := cmp.Or(s.limit, miniLimit)
+	timer := time.AfterFunc(limit, func() { cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !timer.Stop() {
-		s.t.Fatalf("%s did not end within %v\n%s%s\n%s", strings.Join(cmd.Args[1:], " "), miniLimit, out, errs, s.runLog())
+		s.t.Fatalf("%s did not end within %v\n%s%s\n%s", strings.Join(cmd.Args[1:], " "), limit, out, errs, s.runLog())
 	}
 	var code *exec.ExitError
 	if err != nil && !errors.As(err, &code) {
@@ -224,7 +234,7 @@ func (s *miniSite) wait(cmd *exec.Cmd, out, errs *bytes.Buffer) result {
 }
 
 // must is up, and the test ends when the code is another one.
-func (s *miniSite) must(code int, args ...string) result {
+func (s *upkeep) must(code int, args ...string) result {
 	s.t.Helper()
 	r := s.up(args...)
 	if r.code != code {

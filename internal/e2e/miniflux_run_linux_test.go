@@ -20,13 +20,13 @@ import (
 )
 
 // runs lists the folders of the site's runs, oldest first.
-func (s *miniSite) runs() []string {
+func (s *upkeep) runs() []string {
 	found, _ := filepath.Glob(filepath.Join(s.state, "runs", "*")) // the pattern is sound
 	return found
 }
 
 // runDir is the folder of the latest run; empty when there is none.
-func (s *miniSite) runDir() string {
+func (s *upkeep) runDir() string {
 	all := s.runs()
 	if len(all) == 0 {
 		return ""
@@ -35,7 +35,7 @@ func (s *miniSite) runDir() string {
 }
 
 // runLog is the end of the latest run's logs, to say more when a test fails.
-func (s *miniSite) runLog() string {
+func (s *upkeep) runLog() string {
 	var b strings.Builder
 	for _, name := range []string{"log", "engine.log"} {
 		if text, err := os.ReadFile(filepath.Join(s.runDir(), name)); err == nil {
@@ -47,7 +47,7 @@ func (s *miniSite) runLog() string {
 
 // enginePID is the process that holds the lock of the installation; 0 when
 // none does. Only a process whose program is the binary under test counts.
-func (s *miniSite) enginePID() int {
+func (s *upkeep) enginePID() int {
 	f, err := os.Open(filepath.Join(s.state, "lock"))
 	if err != nil {
 		return 0
@@ -68,7 +68,7 @@ func (s *miniSite) enginePID() int {
 
 // killEngine kills the engine by its process number, and waits until it is
 // gone. It tells whether there was one.
-func (s *miniSite) killEngine() bool {
+func (s *upkeep) killEngine() bool {
 	pid := s.enginePID()
 	if pid == 0 {
 		return false
@@ -85,7 +85,7 @@ func (s *miniSite) killEngine() bool {
 }
 
 // endEngine leaves no engine behind.
-func (s *miniSite) endEngine() {
+func (s *upkeep) endEngine() {
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end) && s.killEngine(); {
 	}
 }
@@ -96,7 +96,7 @@ type event = manage.Event
 // follow gives every event of the latest run to sink as it is written, until
 // sink says that it is enough or the time is over. Events of runs that were
 // there before are left out.
-func (s *miniSite) follow(old []string, within time.Duration, sink func(event) bool) error {
+func (s *upkeep) follow(old []string, within time.Duration, sink func(event) bool) error {
 	end := time.Now().Add(within)
 	known := len(old)
 	var dir string
@@ -148,7 +148,7 @@ func followFile(path string, end time.Time, sink func(event) bool) error {
 }
 
 // events reads the events of the latest run.
-func (s *miniSite) events() []event {
+func (s *upkeep) events() []event {
 	s.t.Helper()
 	text, err := os.ReadFile(filepath.Join(s.runDir(), "events.jsonl"))
 	if err != nil {

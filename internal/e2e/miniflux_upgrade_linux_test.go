@@ -149,7 +149,7 @@ func (s *miniSite) oldTree(name string) string {
 
 // journalIsSound reads the journal of a copy and checks that its last run is
 // closed as wanted: entries without a gap, each with the hash of the one before.
-func (s *miniSite) journalIsSound(want run.Result) {
+func (s *upkeep) journalIsSound(want run.Result) {
 	s.t.Helper()
 	ctx := context.Background()
 	j, err := sqlite.Open(ctx, s.journalCopy(), time.Now)
@@ -194,7 +194,7 @@ func (s *miniSite) journalIsSound(want run.Result) {
 }
 
 // journalCopy copies the journal, so that looking changes nothing of it.
-func (s *miniSite) journalCopy() string {
+func (s *upkeep) journalCopy() string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	found, err := filepath.Glob(filepath.Join(s.state, "journal.db*"))

@@ -18,6 +18,7 @@ type visit struct {
 	status  int // 0: no answer
 	retry   string
 	product bool // the product itself answered, whatever it said
+	good    bool // as the product answers when all is well
 	body    string
 	err     string
 }
@@ -38,13 +39,18 @@ const visitEvery = 10 * time.Millisecond
 
 // visitor starts to ask; the end of the test ends it.
 func (s *miniSite) visitor() *visitor {
+	return newVisitor(s.t, s.URL+"/healthcheck", func(body string) bool { return strings.TrimSpace(body) == "OK" })
+}
+
+func newVisitor(t testing.TB, url string, well func(body string) bool) *visitor {
 	ctx, stop := context.WithCancel(context.Background())
-	v := &visitor{url: s.URL + "/healthcheck", stop: stop}
+	v := &visitor{url: url, stop: stop}
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	v.wait.Go(func() {
 		for ctx.Err() == nil {
 			got := ask(client, v.url)
+			got.good = got.status == http.StatusOK && well(got.body)
 			v.mu.Lock()
 			v.visits = append(v.visits, got)
 			v.mu.Unlock()
@@ -54,7 +60,7 @@ func (s *miniSite) visitor() *visitor {
 			}
 		}
 	})
-	s.t.Cleanup(func() { v.seen() })
+	t.Cleanup(func() { v.seen() })
 	return v
 }
 
@@ -122,7 +128,7 @@ func closedOnce(t testing.TB, visits []visit) []visit {
 	return out
 }
 
-func good(v visit) bool { return v.status == http.StatusOK && strings.TrimSpace(v.body) == "OK" }
+func good(v visit) bool { return v.good }
 
 func (v visit) String() string {
 	return fmt.Sprintf("%s status %d retry %q %.60q %s", v.at.Format("15:04:05.000"), v.status, v.retry, v.body, v.err)

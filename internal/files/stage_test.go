@@ -286,7 +286,9 @@ func TestEdited(t *testing.T) {
 	if got, want := edited(release), "d/sub/deep removed, gone removed, index.php content, l target, new/file added, script mode"; got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if got, want := edited(release.Sums().Tree()), "d/sub/deep removed, gone removed, index.php content, l added, new/file added"; got != want {
+	must(t, os.Symlink("/srv/photos", root+"/photos"))
+	must(t, os.Symlink("../../photos", root+"/lib/photos"))
+	if got, want := edited(release.Sums().Tree()), "d/sub/deep removed, gone removed, index.php content, lib/photos added, new/file added, photos added"; got != want {
 		t.Errorf("by plain sums: %s\nwant %s", got, want)
 	}
 }

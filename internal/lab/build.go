@@ -27,6 +27,15 @@ func Build(t testing.TB) string {
 	return b.path
 }
 
+// Binary is Build where there is no test at hand.
+func Binary() (string, error) {
+	b, err := buildOnce()
+	if err != nil {
+		return "", err
+	}
+	return b.path, nil
+}
+
 // binary holds the reaper as well: were it let go of, its pipe would be
 // collected and closed, and the watcher would take the binary away.
 type binary struct {

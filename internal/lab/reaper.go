@@ -26,10 +26,10 @@ const interruptScript = `read -r _
 kill -INT "$1" && sleep 1
 rm -rf -- "$2"`
 
-// reapScript ends what runs from a folder and removes it.
+// reapScript ends what runs from a folder, or works in it, and removes it.
 const reapScript = `read -r _
-for e in /proc/[0-9]*/exe; do
-	case $(readlink "$e") in "$1"/*) p=${e#/proc/}; kill -9 "${p%/exe}" ;; esac
+for e in /proc/[0-9]*/$2; do
+	case $(readlink "$e")/ in "$1"/*) p=${e#/proc/}; kill -9 "${p%/*}" ;; esac
 done
 rm -rf -- "$1"`
 
@@ -64,32 +64,40 @@ func (w *watcher) release() error {
 // shell.
 type Reaper struct {
 	dir   string
+	link  string // of /proc/PID that leads into the folder: exe, cwd
 	watch *watcher
 }
 
 // Reap starts to watch over the folder, which must be the lab's own: it is
 // removed if this process dies before Close.
-func Reap(dir string) (*Reaper, error) {
+func Reap(dir string) (*Reaper, error) { return reap(dir, "exe") }
+
+// ReapWorkers is Reap for processes whose working folder lies in the folder:
+// the program of an interpreter lies elsewhere.
+func ReapWorkers(dir string) (*Reaper, error) { return reap(dir, "cwd") }
+
+func reap(dir, link string) (*Reaper, error) {
 	if !filepath.IsAbs(dir) || !strings.Contains(dir, "upkeep-lab-") {
 		return nil, fmt.Errorf("cannot watch over %s: not a folder of the lab", dir)
 	}
-	w, err := watch(reapScript, dir)
+	w, err := watch(reapScript, dir, link)
 	if err != nil {
 		return nil, err
 	}
-	return &Reaper{dir: dir, watch: w}, nil
+	return &Reaper{dir: dir, link: link, watch: w}, nil
 }
 
-// Processes lists the processes whose program lies in the folder.
+// Processes lists the processes whose program (or working folder) lies in the
+// folder.
 func (r *Reaper) Processes() ([]int, error) {
-	links, err := filepath.Glob("/proc/[0-9]*/exe")
+	links, err := filepath.Glob("/proc/[0-9]*/" + r.link)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list processes: %w", err)
 	}
 	var pids []int
 	for _, link := range links {
-		exe, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(exe, r.dir+"/") {
+		at, err := os.Readlink(link)
+		if err != nil || !strings.HasPrefix(at+"/", r.dir+"/") {
 			continue // ended meanwhile, a kernel thread, or not ours
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {

@@ -1,0 +1,33 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"upkeep/internal/run"
+)
+
+// TestUnleash upgrades a real product that migrates whenever it starts, over
+// two hops in one closed run: what was set before through its API is read
+// after, and users see the outage page all the while.
+func TestUnleash(t *testing.T) {
+	u := unleash(t)
+	s := u.site(t)
+	s.is(u.Old)
+
+	plan := s.must(0, "plan", "--from", u.Bundles)
+	has(t, plan.out, u.Old.Version, u.Stop.Version, u.New.Version, "149 → 332")
+	order(t, plan.out, "close the gate", "stop web", "exchange app for "+u.Stop.Version, "start web behind the gate; it migrates database for "+u.Stop.Version,
+		"verify "+u.Stop.Version, "make a restore point of "+u.Stop.Version, "start web behind the gate; it migrates database for "+u.New.Version, "verify "+u.New.Version, "point of no return")
+
+	v := s.visitor()
+	began := time.Now()
+	done := s.must(0, s.upgrade()...)
+	t.Logf("the upgrade took %v", time.Since(began).Round(time.Millisecond))
+	has(t, done.out, "unleash is on "+u.New.Version+", verified")
+	time.Sleep(100 * time.Millisecond)
+	closedOnce(t, v.seen())
+	s.is(u.New)
+	s.nothingLeft()
+	s.journalIsSound(run.ResultNew)
+}
