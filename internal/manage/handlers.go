@@ -26,6 +26,7 @@ import (
 	"upkeep/internal/step/install"
 	"upkeep/internal/step/migrate"
 	"upkeep/internal/step/notify"
+	"upkeep/internal/step/packages"
 	"upkeep/internal/step/precopy"
 	"upkeep/internal/step/prove"
 	"upkeep/internal/step/record"
@@ -56,11 +57,14 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"check":    check.New(in.probes),
 		"clean-up": cleanup.New(in.FS, pointStore{engines}),
 		"drain":    drain.New(runner, in.probes),
+		"fetch":    packages.NewFetch(runner, in.packageManager, bundles),
+		"guard":    packages.NewGuard(runner, "/"),
 		"hold":     hold.New(runner, control),
 		"hooks":    hooks.New(runner, in.probes),
 		"install":  install.New(in.FS),
 		"migrate":  migrate.New(runner, in.probes, bundles, in.databases.Open),
 		"notify":   notify.New(runner, in.probes),
+		"packages": packages.NewInstall(runner, in.packageManager),
 		"precopy":  precopy.New(in.FS, engines, in.databases.Open),
 		"prove":    prove.New(in.probes),
 		"record":   record.New(runner, in.probes),

@@ -142,6 +142,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed)); err != nil {
 		return err
 	}
+	if err := in.packageFacts(ctx, &facts, input.Hops, p.Releases, p.temp); err != nil {
+		return err
+	}
 	if err := in.past(ctx, &facts); err != nil {
 		return err
 	}

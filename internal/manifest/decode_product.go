@@ -98,6 +98,7 @@ func (d decoder) component(id string, n *document.Node) Component {
 	c := Component{Pos: n.Pos,
 		Kind: m.OneOf("kind", "tree", "package", "installer", "command", "sqlite", "postgres", "mariadb", "mssql"),
 		Like: m.String("like"), Role: m.String("role"), Keep: m.Strings("keep"), Depends: m.Strings("depends"),
+		Packages: m.Strings("packages"), Footprint: m.Strings("footprint"),
 		Conflicts: m.Strings("conflicts"), Aliases: m.Strings("aliases"), Independent: m.Bool("independent"),
 		AllTogether: m.Bool("all-together"), Migrates: m.OneOf("migrates", "at-start"),
 		Version: d.probeIn(m, "version"), Review: d.when(m.Get("review"))}

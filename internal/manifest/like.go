@@ -44,7 +44,7 @@ func (c Component) over(base Component) Component {
 	for _, f := range []struct {
 		to   *[]string
 		from []string
-	}{{&c.Keep, base.Keep}, {&c.Depends, base.Depends}, {&c.Conflicts, base.Conflicts}} {
+	}{{&c.Keep, base.Keep}, {&c.Depends, base.Depends}, {&c.Conflicts, base.Conflicts}, {&c.Packages, base.Packages}, {&c.Footprint, base.Footprint}} {
 		if *f.to == nil {
 			*f.to = slices.Clone(f.from)
 		}

@@ -79,6 +79,12 @@ func (l *linter) component(id string, c Component, components []string) {
 	if c.Kind == "tree" && c.At == (At{}) {
 		l.errorf(c.Pos, "tree-without-place", "say where it is: at: PATH", "component %s is a tree and has no place", id)
 	}
+	if c.Kind != "package" && len(c.Packages)+len(c.Footprint) > 0 {
+		l.errorf(c.Pos, "contradiction", "say kind: package, or leave packages and footprint out", "component %s has packages or a footprint, and is of another kind", id)
+	}
+	if c.Kind == "package" && c.Config != nil && c.Config.Beside != "" && c.Config.Beside != ".dpkg-old" {
+		l.errorf(c.Pos, "contradiction", "write beside: .dpkg-old, or leave it out", "component %s is a package: the package manager itself names what lies beside", id)
+	}
 	for _, keep := range c.Keep {
 		if path.IsAbs(keep) || path.Clean(keep) != strings.TrimSuffix(keep, "/") || keep == "." || strings.HasPrefix(keep, "..") {
 			l.errorf(c.Pos, "bad-path", "name a path inside the tree, such as local", "component %s keeps %q, which is not inside its tree", id, keep)

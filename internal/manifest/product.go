@@ -97,7 +97,9 @@ type Component struct {
 	Role        string       `json:"role,omitempty"`
 	Version     *Probe       `json:"version,omitempty"`
 	Config      *Config      `json:"config,omitempty"`
-	Keep        []string     `json:"keep,omitempty"` // paths inside a tree that are the site's, carried over
+	Keep        []string     `json:"keep,omitempty"`      // paths inside a tree that are the site's, carried over
+	Packages    []string     `json:"packages,omitempty"`  // of kind package: their names; none: the component's id
+	Footprint   []string     `json:"footprint,omitempty"` // of kind package: places that the packages' scripts write to, beside what the packages own
 	Depends     []string     `json:"depends,omitempty"`
 	Conflicts   []string     `json:"conflicts,omitempty"`
 	Aliases     []string     `json:"aliases,omitempty"`

@@ -17,6 +17,16 @@ func backTitle(s Step, params any) string {
 		return "remove what was unpacked for " + p.Component
 	case *InstallParams:
 		return "put the old " + p.Component + " back"
+	case *PackageParams:
+		if s.Verb == "fetch" {
+			return "remove the packages that were fetched for " + p.Component
+		}
+		return "leave the packages of " + p.Component + " to the restore point"
+	case *GuardParams:
+		if p.Release != "" {
+			return "keep packages from starting services again"
+		}
+		return "let services be started again, as before"
 	case *AccessParams:
 		switch {
 		case p.Reopen != "":

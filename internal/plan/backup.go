@@ -82,6 +82,12 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		if !ok {
 			continue
 		}
+		if c.Kind == "package" {
+			if src, ok := b.packageSource(id); ok {
+				p.Files = append(p.Files, src)
+			}
+			continue
+		}
 		if c.Kind == "tree" {
 			p.Files = append(p.Files, FileSource{Component: id, Path: at})
 			continue
@@ -92,7 +98,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		}
 	}
 	if len(p.Files)+len(p.Databases) == 0 {
-		b.refuse("the product has nothing that can be backed up: no component of kind tree, sqlite or postgres")
+		b.refuse("the product has nothing that can be backed up: no component of kind tree, package, sqlite or postgres")
 		return nil
 	}
 	return p

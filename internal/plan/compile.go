@@ -84,6 +84,7 @@ type builder struct {
 	landing  bool
 	marks    []mark // by milestone
 	copied   bool   // the data's restore point stands before here
+	guarded  string // the step that keeps packages from starting services
 }
 
 // entered is an access mode that a step of the plan has entered.
@@ -150,9 +151,9 @@ func (b *builder) note(format string, a ...any) {
 // deadlines are generous: they end what hangs, they do not hurry what works.
 func deadline(verb string) time.Duration {
 	switch verb {
-	case "stage", "precopy", "backup", "migrate", "return":
+	case "stage", "precopy", "backup", "migrate", "return", "fetch":
 		return 6 * time.Hour
-	case "install", "clean-up", "drain":
+	case "install", "clean-up", "drain", "packages":
 		return 30 * time.Minute
 	case "run", "hooks":
 		return 30 * time.Minute
@@ -297,6 +298,8 @@ func (b *builder) migrates(id string, h HopInput) bool {
 func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	switch c.Kind {
 	case "tree", "sqlite", "postgres":
+	case "package":
+		return "", true
 	case "":
 		return "", false // a unit without a place of its own, such as a module
 	default:
@@ -327,7 +330,7 @@ func wantVersion(h HopInput, unit, kind string) string {
 	if v, ok := h.Release.Versions[ComponentOf(unit)]; ok {
 		return v
 	}
-	if _, ok := h.payload(unit); ok && kind == "tree" {
+	if _, ok := h.payload(unit); ok && (kind == "tree" || kind == "package") {
 		return h.Release.Version
 	}
 	return ""

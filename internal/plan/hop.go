@@ -171,6 +171,7 @@ func (b *builder) hop(i int) {
 	b.phase(manifest.ConfigPhase, rel)
 	b.migrate(h)
 	b.phase(manifest.AfterInstall, rel)
+	b.unguard()
 	if b.plan.Closed == "stopped" {
 		if len(b.in.Hops) > 1 && len(atStart(h)) == 0 {
 			b.refuse("several hops in one closed run need the gate or a maintenance mode, so that each version can be verified before users reach it: run Upkeep as root, or upgrade to %s first with --to %s", b.in.Hops[0].Release.Version, b.in.Hops[0].Release.Version)
@@ -198,6 +199,7 @@ func (b *builder) between(i int) {
 	b.use(prev.Product)
 	// the document of what is there stops and backs up; the release to come adds
 	b.stop(b.in.Hops[i].Release)
+	b.guard(b.in.Hops[i])
 	bp := b.backupParams(fmt.Sprintf("m%d", i), prev.Release.Version, b.in.Hops[i])
 	if bp == nil {
 		return
@@ -216,7 +218,12 @@ func (b *builder) install(h HopInput) {
 	}
 	listed := listedArgs(h.Release.Procedure.Phases[manifest.Install].Steps, "install")
 	for _, id := range b.res.Product.Order {
-		if _, ok := h.payload(id); ok && !slices.Contains(listed, ComponentOf(id)) {
+		if slices.Contains(listed, ComponentOf(id)) {
+			continue
+		}
+		if packageHop(id, b.res.Product.Components[id], h) {
+			b.installPackages(id, h)
+		} else if _, ok := h.payload(id); ok {
 			b.installTree(id, h)
 		}
 	}

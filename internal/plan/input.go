@@ -73,6 +73,7 @@ type Facts struct {
 	Modes     map[string]bool         // access modes found on, by their parameters' Name
 	HookDirs  map[string][]HookEntry  // folder to what lies in it
 	Edited    map[string][]Edit       // unit to the files that the site edited
+	Packages  map[string]PackageFact  // by PackageKey
 	Checks    map[string]CheckResult
 	Once      []string                 // markers of once-only steps that were done
 	Volumes   map[string]Volume        // place to its volume

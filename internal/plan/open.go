@@ -27,6 +27,10 @@ func (b *builder) stage() {
 		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
 		for _, id := range b.res.Product.Order {
 			c := b.res.Product.Components[id]
+			if packageHop(id, c, h) {
+				b.fetch(id, h, i+1)
+				continue
+			}
 			pay, ok := h.payload(id)
 			if !ok {
 				continue
@@ -74,10 +78,12 @@ func (b *builder) open() {
 	if shown {
 		b.backupPhase(false)
 		b.close(rel)
+		b.guard(b.first())
 		b.anchor()
 		return
 	}
 	b.close(rel)
+	b.guard(b.first())
 	b.backupPhase(true)
 }
 

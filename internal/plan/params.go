@@ -183,6 +183,11 @@ type FileSource struct {
 	Component string   `json:"component"` // unit
 	Path      string   `json:"path"`
 	Exclude   []string `json:"exclude,omitempty"`
+	// Lists are JSON files, made by earlier steps of the run, with the paths
+	// below Path that are meant; all together. None: all.
+	Lists []string `json:"lists,omitempty"`
+	// Like names a restore point whose part of that component says what is meant.
+	Like string `json:"like,omitempty"`
 }
 
 // MigrateParams: once-only change of data or schema.

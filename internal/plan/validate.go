@@ -9,7 +9,7 @@ import (
 
 // Verbs are the verbs that this Upkeep can carry out.
 func Verbs() []string {
-	return []string{"access", "backup", "check", "clean-up", "drain", "hold", "hooks", "install", "migrate", "notify", "precopy", "prove",
+	return []string{"access", "backup", "check", "clean-up", "drain", "fetch", "guard", "hold", "hooks", "install", "migrate", "notify", "packages", "precopy", "prove",
 		"record", "restart", "restore", "return", "run", "stage", "start", "stop", "tell", "verify", VerbMilestone, VerbBarrier}
 }
 
@@ -186,7 +186,7 @@ func (v *validator) spans(what string, steps, before []Step) {
 		}
 	}
 	for _, s := range all {
-		if (s.Verb == "hold" || s.Verb == "access") && Ends(s) == "" && !ended[s.ID] {
+		if (s.Verb == "hold" || s.Verb == "access" || s.Verb == "guard") && Ends(s) == "" && !ended[s.ID] {
 			v.fail("%s never ends %s", what, s.ID)
 		}
 	}

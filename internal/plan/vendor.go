@@ -83,6 +83,10 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		}
 	case "install":
 		for _, id := range s.Args {
+			if packageHop(id, b.res.Product.Components[id], h) && len(s.Run) == 0 && s.Tell == "" {
+				b.installPackages(id, h)
+				continue
+			}
 			if _, has := h.Bundle.Payloads[id]; !has || len(s.Run) > 0 || s.Tell != "" {
 				b.notYet(s, "install by the vendor's own installer")
 				continue

@@ -98,7 +98,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	if err != nil {
 		return err
 	}
-	r, closeAll, err := Request(ctx, env, j.p, h.databases)
+	r, closeAll, err := Request(ctx, env, h.fs, j.e, j.p, h.databases)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func subject() steptest.Subject[*world] {
 		Kept: product,
 		Mixed: map[string]func(*testing.T, *world){
 			"first pass": func(t *testing.T, w *world) {
-				r, closeAll, err := Request(t.Context(), w.env(step.Forward), &w.params, w.open)
+				r, closeAll, err := Request(t.Context(), w.env(step.Forward), durable.OS(), w.engine, &w.params, w.open)
 				must(t, err)
 				defer closeAll()
 				must(t, w.engine.Prepare(t.Context(), r))

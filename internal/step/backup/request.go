@@ -2,12 +2,15 @@ package backup
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"upkeep/internal/backup"
+	"upkeep/internal/durable"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
 )
@@ -17,7 +20,7 @@ var errNotExist = fs.ErrNotExist
 // Request says what goes into the restore point of a step; the first pass and
 // the second must ask for the same. Its databases are opened; the function
 // closes them.
-func Request(ctx context.Context, env step.Env, p *plan.BackupParams, databases Databases) (r backup.Request, closeAll func(), err error) {
+func Request(ctx context.Context, env step.Env, fsys durable.Reader, e backup.Engine, p *plan.BackupParams, databases Databases) (r backup.Request, closeAll func(), err error) {
 	r = backup.Request{ID: PointID(env.Run, p.Key), About: backup.About{Version: p.Version, Run: env.Run}}
 	if env.Progress != nil {
 		r.Progress = func(done int64, part string) {
@@ -25,7 +28,11 @@ func Request(ctx context.Context, env step.Env, p *plan.BackupParams, databases 
 		}
 	}
 	for _, f := range p.Files {
-		r.Files = append(r.Files, backup.FilePart{Name: f.Component, Path: f.Path, Exclude: append(sideFiles(f.Path, p.Databases), f.Exclude...)})
+		part := backup.FilePart{Name: f.Component, Path: f.Path, Exclude: append(sideFiles(f.Path, p.Databases), f.Exclude...)}
+		if part.Include, err = include(ctx, env, fsys, e, f); err != nil {
+			return r, nil, err
+		}
+		r.Files = append(r.Files, part)
 	}
 	closeAll = func() {
 		for _, d := range r.Databases {
@@ -41,6 +48,39 @@ func Request(ctx context.Context, env step.Env, p *plan.BackupParams, databases 
 		r.Databases = append(r.Databases, backup.DatabasePart{Name: d.Component, DB: db})
 	}
 	return r, closeAll, nil
+}
+
+// include gives what of a tree is meant, by lists that earlier steps have
+// made and by an earlier restore point; nothing where all is.
+func include(ctx context.Context, env step.Env, fsys durable.Reader, e backup.Engine, f plan.FileSource) ([]string, error) {
+	var out []string
+	for _, name := range f.Lists {
+		raw, err := fsys.ReadFile(env.Expand(name))
+		if err != nil {
+			return nil, fmt.Errorf("cannot tell which files of %s belong in the restore point: %w", f.Component, err)
+		}
+		var list []string
+		if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+			return nil, fmt.Errorf("cannot tell which files of %s belong in the restore point: %s holds no list: %w", f.Component, env.Expand(name), err)
+		}
+		out = append(out, list...)
+	}
+	if f.Like != "" {
+		point, err := e.Find(ctx, f.Like)
+		if err != nil {
+			return nil, err
+		}
+		part, err := point.Part(f.Component)
+		if err != nil {
+			return nil, err
+		}
+		if len(part.Include) == 0 {
+			return nil, fmt.Errorf("restore point %s does not say which files of %s it holds", f.Like, f.Component)
+		}
+		out = append(out, part.Include...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // sideFiles are the patterns of the SQLite databases in a tree: they are dumped

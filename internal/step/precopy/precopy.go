@@ -84,7 +84,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	if err != nil || state == through {
 		return err
 	}
-	r, closeAll, err := stepbackup.Request(ctx, env, p, h.databases)
+	r, closeAll, err := stepbackup.Request(ctx, env, h.fs, h.engines(p.Dir), p, h.databases)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func TestRestorePointStays(t *testing.T) {
 	m, err := h.Prepare(t.Context(), env, w.step())
 	must(t, err)
 	must(t, h.Do(t.Context(), env, w.step(), m))
-	r, closeAll, err := stepbackup.Request(t.Context(), env, &w.params, none)
+	r, closeAll, err := stepbackup.Request(t.Context(), env, durable.OS(), w.engine, &w.params, none)
 	must(t, err)
 	defer closeAll()
 	_, err = w.engine.Finish(t.Context(), r)

@@ -1,0 +1,254 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/manifest"
+)
+
+// PackageParams: fetch puts package files into Staging while the product runs,
+// packages installs them.
+type PackageParams struct {
+	Component string          `json:"component"`
+	Manager   string          `json:"manager"` // apt, dnf, msi
+	Staging   string          `json:"staging"` // folder of the package files
+	Bundle    string          `json:"bundle,omitempty"`
+	Payload   string          `json:"payload,omitempty"` // file of the bundle; empty: all come from the machine's sources
+	Sums      string          `json:"sums,omitempty"`
+	Changes   []PackageChange `json:"changes"`
+	Policy    string          `json:"policy"`         // take-new, keep: edited configuration files that the new version brings changed
+	Also      []string        `json:"also,omitempty"` // places beyond the packages' own that their scripts write to
+	Wait      time.Duration   `json:"wait"`           // for the package manager's lock
+}
+
+// PackageChange is what becomes of one package.
+type PackageChange struct {
+	Name   string `json:"name"`
+	Arch   string `json:"arch,omitempty"`
+	From   string `json:"from,omitempty"` // empty: it comes new
+	To     string `json:"to"`
+	Source string `json:"source"` // bundle, machine
+}
+
+// GuardParams: while packages are installed nothing is started by them.
+type GuardParams struct {
+	Units   []string `json:"units,omitempty"`   // of the packages, masked
+	Release string   `json:"release,omitempty"` // the id of the guard step that this one ends
+}
+
+// PackageFact is what was found of the packages of a component for one hop.
+type PackageFact struct {
+	Manager string
+	Changes []PackageChange
+	Removed []string // packages that the manager would remove
+	Held    []string // packages that the administrator wants to stay as they are
+	Broken  []string // packages of the machine that are not installed whole
+	Edited  []PackageEdit
+	Units   []string
+	Problem string // why it cannot be installed
+}
+
+// PackageEdit is a configuration file of a package that the site has edited.
+type PackageEdit struct {
+	Package string
+	Path    string
+	Removed bool // it is not there any more
+	Shipped bool // the new version brings it changed as well
+}
+
+// PackageKey is under which the packages of a component stand in
+// Facts.Packages.
+func PackageKey(release, component string) string { return release + " " + component }
+
+// PackageWait is how long the package manager's lock is waited for where the
+// installation document does not say (limits: {package-lock: 5m}).
+const PackageWait = 10 * time.Minute
+
+// packageHop says that the hop installs packages of the component: the bundle
+// brings them, or the release says which version of the machine's own sources.
+func packageHop(id string, c manifest.Component, h HopInput) bool {
+	if c.Kind != "package" || h.Return != nil {
+		return false
+	}
+	_, brought := h.payload(id)
+	return brought || h.Release.Versions[id] != "" || slices.Contains(listedArgs(h.Release.Procedure.Phases[manifest.Install].Steps, "install"), id)
+}
+
+// PackageVersion is the version that the release wants of a component's
+// packages in the machine's own sources.
+func PackageVersion(r *manifest.Release, id string) string {
+	if v := r.Versions[id]; v != "" {
+		return v
+	}
+	return r.Version
+}
+
+func packageStaging(state, id string, hop int) string {
+	return fmt.Sprintf("%s/packages/%s-h%d-%s", state, lateRun, hop, id)
+}
+
+// packageParams checks what was found, and says it.
+func (b *builder) packageParams(id string, h HopInput, hop int) (*PackageParams, bool) {
+	c := h.Product.Components[id]
+	f, known := b.in.Facts.Packages[PackageKey(h.Release.Version, id)]
+	switch {
+	case !b.in.Facts.Root:
+		b.refuse("component %s is a package, and only root can install packages: run Upkeep as root", id)
+	case !known:
+		b.refuse("component %s is a package, and this computer has no package manager that Upkeep knows", id)
+	case f.Problem != "":
+		b.refuse("the packages of %s %s cannot be installed: %s", id, h.Release.Version, f.Problem)
+	case len(f.Broken) > 0:
+		b.refuse("packages of this computer are not installed whole (%s): mend them first, with dpkg --configure -a or apt-get --fix-broken install", strings.Join(f.Broken, "; "))
+	case len(f.Held) > 0:
+		b.refuse("%s held at the installed version: apt-mark unhold %s, then try again", are(f.Held), strings.Join(f.Held, " "))
+	case len(f.Removed) > 0:
+		b.refuse("to install %s %s the package manager would remove %s: remove what stands in the way yourself first, or ask the vendor", id, h.Release.Version, strings.Join(f.Removed, ", "))
+	default:
+		p := &PackageParams{Component: id, Manager: f.Manager, Staging: packageStaging(b.in.Facts.State, id, hop), Changes: f.Changes, Policy: packagePolicy(c), Wait: PackageWait}
+		if d, ok := b.in.Site.Limits["package-lock"]; ok {
+			p.Wait = d
+		}
+		if pay, ok := h.payload(id); ok {
+			p.Bundle, p.Payload, p.Sums = h.Bundle.Digest, pay.File, pay.Sums
+		}
+		also, err := b.res.Scope.ExpandAll(c.Footprint)
+		if !b.check(err) {
+			return nil, false
+		}
+		for _, a := range also {
+			if !strings.HasPrefix(a, "/") || a == "/" {
+				b.refuse("component %s has the footprint %q: give absolute paths", id, a)
+			}
+		}
+		p.Also = also
+		return p, true
+	}
+	return nil, false
+}
+
+func are(names []string) string {
+	if len(names) == 1 {
+		return "the package " + names[0] + " is"
+	}
+	return "the packages " + strings.Join(names, ", ") + " are"
+}
+
+func packagePolicy(c manifest.Component) string {
+	if c.Config != nil && c.Config.Edited == "take-new" {
+		return "take-new"
+	}
+	return "keep"
+}
+
+// fetches adds the fetching of packages, while the product is up.
+func (b *builder) fetch(id string, h HopInput, hop int) {
+	p, ok := b.packageParams(id, h, hop)
+	if !ok {
+		return
+	}
+	b.packageNotes(id, h, p)
+	from := "from the bundle"
+	if p.Payload == "" {
+		from = "from this computer's package sources"
+	} else if slices.ContainsFunc(p.Changes, func(c PackageChange) bool { return c.Source != "bundle" }) {
+		from += " and from this computer's package sources"
+	}
+	b.add(Step{ID: "fetch." + id, Verb: "fetch", Phase: "stage", As: "root", Class: Reversible,
+		Title: fmt.Sprintf("fetch %d packages of %s %s %s", len(p.Changes), id, h.Release.Version, from)}, p)
+}
+
+// packageNotes says what changes, and what becomes of edited files.
+func (b *builder) packageNotes(id string, h HopInput, p *PackageParams) {
+	var all []string
+	for _, c := range p.Changes {
+		switch {
+		case c.From == "":
+			all = append(all, fmt.Sprintf("%s %s comes new", c.Name, c.To))
+		default:
+			all = append(all, fmt.Sprintf("%s from %s to %s", c.Name, c.From, c.To))
+		}
+	}
+	if len(all) > 0 {
+		b.note("packages of %s: %s", id, strings.Join(all, ", "))
+	}
+	for _, e := range b.in.Facts.Packages[PackageKey(h.Release.Version, id)].Edited {
+		switch {
+		case e.Removed:
+			b.noteOnce("%s of the package %s was removed at this site, and stays away", e.Path, e.Package)
+		case !e.Shipped:
+			b.noteOnce("%s of the package %s was edited at this site, and stays as it is", e.Path, e.Package)
+		case p.Policy == "take-new":
+			b.noteOnce("%s of the package %s was edited at this site, and the new version brings another: that one is taken, and the site's lies beside it as %s.dpkg-old", e.Path, e.Package, e.Path)
+		default:
+			b.noteOnce("%s of the package %s was edited at this site, and the new version brings another: the site's stays, and the new one lies beside it as %s.dpkg-dist", e.Path, e.Package, e.Path)
+		}
+	}
+}
+
+// guard keeps packages from starting anything, from after the stop on.
+func (b *builder) guard(h HopInput) {
+	var units []string
+	any := false
+	for _, id := range h.Product.Order {
+		c := h.Product.Components[id]
+		if h.Return != nil && c.Kind == "package" || packageHop(id, c, h) {
+			any = true
+			units = append(units, b.in.Facts.Packages[PackageKey(h.Release.Version, id)].Units...)
+		}
+	}
+	if !any {
+		return
+	}
+	slices.Sort(units)
+	d := b.add(Step{ID: "guard", Verb: "guard", Phase: string(manifest.Stop), As: "root", Class: Reversible,
+		Title: "keep packages from starting services (policy-rc.d, masked units)"}, &GuardParams{Units: slices.Compact(units)})
+	b.guarded = d.ID
+}
+
+// unguard ends that, before the product is started.
+func (b *builder) unguard() {
+	if b.guarded == "" {
+		return
+	}
+	b.add(Step{ID: "unguard", Verb: "guard", Phase: string(manifest.AfterInstall), As: "root", Class: Reversible,
+		Title: "let services be started again, as before"}, &GuardParams{Release: b.guarded})
+	b.guarded = ""
+}
+
+// installPackages adds the step that installs.
+func (b *builder) installPackages(id string, h HopInput) {
+	p, ok := b.packageParams(id, h, b.n)
+	if !ok {
+		return
+	}
+	if !b.copied || b.plan.Waivers["backup"] != "" {
+		b.refuse("the packages of %s cannot be put back without a restore point: do not waive it, and let the release back up %s", id, id)
+		return
+	}
+	b.add(Step{ID: "install." + id, Verb: "packages", Phase: string(manifest.Install), As: "root", Class: Reversible, Writes: true, Undo: "restore", Redo: true,
+		Title: fmt.Sprintf("install %d packages of %s %s", len(p.Changes), id, h.Release.Version)}, p)
+}
+
+// packageSource is what of the machine's files goes into a restore point for a
+// component: what its packages, and those of all hops, can touch.
+func (b *builder) packageSource(id string) (FileSource, bool) {
+	s := FileSource{Component: id, Path: "/"}
+	for _, own := range []string{b.in.Facts.State, b.in.Facts.Backup} {
+		if own != "" {
+			s.Exclude = append(s.Exclude, own)
+		}
+	}
+	for i, h := range b.in.Hops {
+		switch c := h.Product.Components[id]; {
+		case h.Return != nil && c.Kind == "package":
+			s.Like = h.Return.Point
+		case packageHop(id, c, h):
+			s.Lists = append(s.Lists, packageStaging(b.in.Facts.State, id, i+1)+"/footprint.json")
+		}
+	}
+	return s, len(s.Lists) > 0 || s.Like != ""
+}
