@@ -118,6 +118,7 @@ func TestExchange_S1(t *testing.T) {
 		}
 		shown := s.Must(0, "runs", "show").Out
 		for _, id := range []string{"provd", "agid", "asterisk", "ctid"} {
+			wants(t, log, `OK +service `+id+`: service `+id+` is running`)
 			wants(t, shown, `✓ +start `+id)
 		}
 	})

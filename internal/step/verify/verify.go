@@ -46,6 +46,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	var hope patience
 	var one sync.Mutex       // rounds overlap
 	runs := map[int]string{} // which invocation of a service was seen
+	state := make([]string, len(list))
 	err = Steady(ctx, env, p.Consecutive, p.Every, func(ctx context.Context) ([]string, error) {
 		var unread atomic.Bool
 		wrong, err := together(ctx, len(list), func(ctx context.Context, i int) (string, error) {
@@ -53,13 +54,22 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 			if text != "" && !read {
 				unread.Store(true)
 			}
+			one.Lock()
+			defer one.Unlock()
 			if err == nil && text == "" && list[i].probe.Service != nil {
-				one.Lock()
-				defer one.Unlock()
 				was := runs[i]
 				if runs[i] = seen; was != "" && was != seen {
 					text = fmt.Sprintf("%s does not stay up: it was started anew meanwhile (%s, before: %s)", list[i].name, seen, was)
 				}
+			}
+			switch {
+			case ctx.Err() != nil: // a round that was cut off says nothing
+			case err != nil:
+				state[i] = fmt.Sprintf("NOK %v", err)
+			case text != "":
+				state[i] = "NOK " + text
+			default:
+				state[i] = fmt.Sprintf("OK  %s: %s", list[i].name, seen)
 			}
 			return text, err
 		})
@@ -70,6 +80,12 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 		}
 		return wrong, err
 	})
+	// no round goes on: the final state, one by one, for the log
+	for _, line := range state {
+		if line != "" && env.Log != nil {
+			fmt.Fprintln(env.Log, line)
+		}
+	}
 	var not *Unsteady
 	if errors.As(err, &not) {
 		return &step.UserError{Msg: "cannot " + s.Title, Err: err, Now: "look into the product's own log for why"}
