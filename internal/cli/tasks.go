@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -8,11 +9,13 @@ import (
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
+	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
 func (a *App) done() *cobra.Command {
 	var said run.Said
+	w := &wish{}
 	cmd := &cobra.Command{Use: "done STEP", Short: "Say that a person's task is done; it is refused where it reads otherwise", Args: args(1, 1, "the task's step"),
 		RunE: func(cmd *cobra.Command, got []string) error {
 			in, err := a.open()
@@ -27,7 +30,7 @@ func (a *App) done() *cobra.Command {
 				return err
 			}
 			if open == nil {
-				return &manage.NoRunError{Want: "do a task of"}
+				return a.before(cmd.Context(), in, w, got[0], plan.Word{By: said.By, Note: said.Note})
 			}
 			at := in.Latest(open.ID)
 			r, err := in.Done(cmd.Context(), got[0], said)
@@ -43,6 +46,7 @@ func (a *App) done() *cobra.Command {
 			}
 			return a.watch(cmd.Context(), in, r.ID, at)
 		}}
+	w.which(cmd)
 	cmd.Flags().StringVar(&said.By, "by", "", "`NAME` of who did it, if somebody else than who types this")
 	cmd.Flags().StringVar(&said.Note, "note", "", "what is worth keeping of it, for the record")
 	return cmd
@@ -62,7 +66,8 @@ func (a *App) signed(name string) (string, error) {
 }
 
 func (a *App) tasks() *cobra.Command {
-	return &cobra.Command{Use: "tasks", Short: "Show what people are asked to do", Args: args(0, 0, "no argument"),
+	w := &wish{}
+	cmd := &cobra.Command{Use: "tasks", Short: "Show what people are asked to do, in the open run or before one", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
 			if err != nil {
@@ -71,6 +76,9 @@ func (a *App) tasks() *cobra.Command {
 			r, err := in.OpenRun(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if r == nil && w.req.From != "" {
+				return a.tasksBefore(cmd.Context(), in, w)
 			}
 			var list []show.Task
 			if r != nil {
@@ -82,4 +90,27 @@ func (a *App) tasks() *cobra.Command {
 			a.print(show.TaskList(list, a.command(), time.Now(), a.width()))
 			return nil
 		}}
+	w.which(cmd)
+	return cmd
+}
+
+// tasksBefore shows what people do before a run opens.
+func (a *App) tasksBefore(ctx context.Context, in *manage.Installation, w *wish) error {
+	req, err := w.request(a.person())
+	if err != nil {
+		return err
+	}
+	all, err := in.Asked(ctx, req)
+	if err != nil {
+		return err
+	}
+	if a.format == "json" {
+		return a.json(all)
+	}
+	if len(all) == 0 {
+		a.print(show.TaskList(nil, a.command(), time.Now(), a.width()))
+		return nil
+	}
+	a.print(show.People(all, a.command(), quote(w.req.From), a.width()))
+	return nil
 }

@@ -21,17 +21,24 @@ import (
 type wish struct {
 	req    manage.Request
 	waive  []string
+	answer []string
 	plan   string
 	yes    bool
 	dryRun bool
 }
 
-func (w *wish) flags(cmd *cobra.Command) {
+// which are the flags that say which release is meant.
+func (w *wish) which(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.req.From, "from", "", "`DIR or FILE` of the release's bundle, or a folder of bundles")
 	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` to upgrade to; the latest at hand otherwise")
+}
+
+func (w *wish) flags(cmd *cobra.Command) {
+	w.which(cmd)
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
 	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
 	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
+	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
 }
 
@@ -49,6 +56,17 @@ func (w *wish) request(person string) (manage.Request, error) {
 			return w.req, usage{fmt.Errorf("--waive wants CHECK=why, with a reason, not %q", text)}
 		}
 		w.req.Waivers[id] = person + ": " + why
+	}
+	w.req.By = person
+	for _, text := range w.answer {
+		id, value, ok := strings.Cut(text, "=")
+		if !ok || strings.TrimSpace(value) == "" {
+			return w.req, usage{fmt.Errorf("--answer wants QUESTION=value, not %q", text)}
+		}
+		if w.req.Answers == nil {
+			w.req.Answers = map[string]string{}
+		}
+		w.req.Answers[id] = value
 	}
 	return w.req, nil
 }
@@ -82,19 +100,15 @@ func (a *App) plan() *cobra.Command {
 				return nil
 			}
 			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
+			if open := p.Plan.Open(); len(open) > 0 {
+				a.print(show.Unready(open, a.command(), quote(w.req.From), a.width()))
+				return nil
+			}
 			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s --plan %s\n", a.command(), quote(w.req.From), p.Plan.ID()))
 			return nil
 		}}
 	w.flags(cmd)
 	return cmd
-}
-
-func (a *App) prepare(ctx context.Context, in *manage.Installation, w *wish) (*manage.Prepared, error) {
-	req, err := w.request(a.person())
-	if err != nil {
-		return nil, err
-	}
-	return in.Prepare(ctx, req)
 }
 
 func (a *App) upgrade() *cobra.Command {
@@ -141,6 +155,9 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 			return a.json(show.PlanJSON(p.Plan, p.Forecast, false, p.Installed))
 		}
 		return nil
+	}
+	if err := a.unready(w, p.Plan); err != nil {
+		return err
 	}
 	if !w.yes {
 		ok, err := a.ask(fmt.Sprintf("Upgrade %s from %s to %s by this plan (%s)? [y/N] ", p.Plan.Product, p.Plan.From, p.Plan.To, p.Plan.ID()))

@@ -58,7 +58,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	keep NAME, same NAME            describe the product in full; compare
 //	still NAME                      compare all files, Upkeep's own too, with times
 //	query DATABASE SQL TEXT         compare the first column
-//	replace FILE OLD NEW            change a text that is there once
+//	replace FILE OLD NEW            change a text that is there once; ⏎ begins a line
 //	hook NAME TEXT                  write an executable file into $SITE/hooks
 //	put FILE TEXT                   write a file of the product
 //	delete FILE PATTERN             take away the one line that fits
@@ -245,7 +245,7 @@ func scriptQuery(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
-	of(ts, args, 3).Replace(args[0], args[1], args[2])
+	of(ts, args, 3).Replace(args[0], args[1], strings.ReplaceAll(args[2], "⏎", "\n"))
 }
 
 func scriptHook(ts *testscript.TestScript, _ bool, args []string) {
@@ -254,7 +254,7 @@ func scriptHook(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptPut(ts *testscript.TestScript, _ bool, args []string) {
-	of(ts, args, 2).Write(args[0], args[1]+"\n", 0o644)
+	of(ts, args, 2).Write(args[0], strings.ReplaceAll(args[1], "⏎", "\n")+"\n", 0o644)
 }
 
 // latest is the last element of the latest of those paths.

@@ -93,6 +93,28 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			}
 		}
 	}
+	people := []plan.Asked(nil)
+	switch {
+	case refusal != nil:
+		people = refusal.People
+	case p.Plan != nil:
+		people = p.Plan.People
+	}
+	for _, a := range people {
+		if a.Kind == plan.AskedAnswer {
+			continue // the check, or what rests on it, says so
+		}
+		f := Finding{ID: a.ID, Level: "blocker", OK: !a.Open(), Evidence: a.Text, Reference: a.Reference, Release: p.To}
+		if a.Lacks != "" {
+			f.Evidence += " (not yet: " + a.Lacks + ")"
+		}
+		if a.Open() {
+			f.Fix = "upkeep done " + a.ID + " --from …, once it is done"
+		} else {
+			f.Evidence += " (" + a.Word.By + " said so: " + a.Word.Note + ")"
+		}
+		add(f)
+	}
 	if refusal != nil {
 		for _, reason := range refusal.Reasons {
 			if !strings.HasPrefix(reason, "check ") {

@@ -30,7 +30,9 @@ type Request struct {
 	OnFailure string // origin, stay; empty: as the installation says
 	Waivers   map[string]string
 	Trigger   string
-	Prove     bool // compare in full on the way back
+	Prove     bool              // compare in full on the way back
+	Answers   map[string]string // question's id to what a person answers; kept with By
+	By        string            // who gives them
 }
 
 // Prepared is a plan with what it was made of.
@@ -86,7 +88,13 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
+	if err := in.answer(ctx, releases, req); err != nil {
+		return err
+	}
 	s := in.surveyor()
+	if s.Said, err = in.words(ctx); err != nil {
+		return err
+	}
 	facts, err := s.Basics(ctx, target.Product, in.Doc)
 	if err != nil {
 		return err

@@ -66,7 +66,7 @@ func (e *NotAskedError) Error() string {
 type UnprovenError struct{ ID, Why string }
 
 func (e *UnprovenError) Error() string {
-	return fmt.Sprintf("%s is not done: %s; nothing was recorded, the run still waits", e.ID, e.Why)
+	return fmt.Sprintf("%s is not done: %s; nothing was recorded", e.ID, e.Why)
 }
 
 // Done records a person's word that the task of a step of the open run is

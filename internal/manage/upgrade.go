@@ -35,6 +35,9 @@ func (e *BusyError) Error() string {
 // engine. What the run needs of the releases is copied into the state folder
 // first, so that it no longer depends on where they came from.
 func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (string, error) {
+	if open := p.Plan.Open(); len(open) > 0 {
+		return "", &OpenTasksError{Open: open}
+	}
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return "", fmt.Errorf("cannot make the state folder: %w", err)
 	}

@@ -23,7 +23,9 @@ func Compile(in Input) (*Plan, error) {
 	b.losses()
 	b.refuseLater()
 	b.refuseStopped()
+	b.prepare()
 	b.stage()
+	b.prepared()
 	b.open()
 	for i := range in.Hops {
 		b.hop(i)
@@ -40,7 +42,7 @@ func Compile(in Input) (*Plan, error) {
 	}
 	b.refuseShort()
 	if len(b.reasons) > 0 {
-		return nil, &Refusal{Reasons: dedupe(b.reasons)}
+		return nil, &Refusal{Reasons: dedupe(b.reasons), People: b.plan.People}
 	}
 	if err := Validate(p); err != nil {
 		return nil, err
@@ -85,6 +87,9 @@ type builder struct {
 	marks    []mark // by milestone
 	copied   bool   // the data's restore point stands before here
 	guarded  string // the step that keeps packages from starting services
+
+	proofs      []CheckItem // of what people do before the run
+	corrections []Step      // that take it back
 }
 
 // entered is an access mode that a step of the plan has entered.

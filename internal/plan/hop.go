@@ -19,7 +19,7 @@ func (b *builder) checkStep() {
 	for _, h := range b.in.Hops {
 		b.use(h.Product)
 		for _, c := range h.Release.Checks {
-			if b.skipCheck(c, h) {
+			if b.asksOf(c, h) || b.skipCheck(c, h) {
 				continue
 			}
 			pr, err := b.res.Probe(c.Probe)
@@ -34,6 +34,7 @@ func (b *builder) checkStep() {
 		}
 	}
 	b.use(b.in.Installed)
+	p.Checks = append(p.Checks, b.proofs...)
 	if len(p.Checks) > 0 {
 		b.add(Step{ID: "check", Verb: "check", Phase: "stage", Class: Check, Title: "check once more what could stop the upgrade"}, p)
 	}
@@ -46,6 +47,21 @@ func Applies(in Input, i int, c manifest.Check) bool {
 	b.use(in.Hops[i].Product)
 	ok, err := b.when(c.When, in.Hops[i])
 	return ok || err != nil
+}
+
+// asksOf lists what a check wants of people, and says whether there is nothing
+// else to be said of it now.
+func (b *builder) asksOf(c manifest.Check, h HopInput) bool {
+	_, waived := b.plan.Waivers[c.ID]
+	r := b.in.Facts.Checks[CheckKey(h.Release.Version, c.ID)]
+	switch {
+	case waived && c.Waivable || !b.applies(c.When, h):
+		return false
+	case c.Acknowledge != "" && !r.OK && len(r.Findings) > 0:
+		b.findings(c, r)
+		return true
+	}
+	return !b.question(c.ID, c.Probe, c.Reference)
 }
 
 // skipCheck leaves out what is no blocker, is waived, or does not apply.

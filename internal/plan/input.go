@@ -75,6 +75,8 @@ type Facts struct {
 	Edited    map[string][]Edit       // unit to the files that the site edited
 	Packages  map[string]PackageFact  // by PackageKey
 	Checks    map[string]CheckResult
+	Said      map[string]Word          // what people said before the run, by key
+	Proofs    map[string]string        // key of a task to why it cannot count as done; empty: it can
 	Once      []string                 // markers of once-only steps that were done
 	Volumes   map[string]Volume        // place to its volume
 	Databases map[string]int64         // unit to bytes
@@ -118,7 +120,8 @@ type CheckResult struct {
 	Got      string
 	Want     string
 	Evidence string
-	Error    string // the check itself could not be made
+	Error    string   // the check itself could not be made
+	Findings []string // line by line, of a check that wants each looked at
 }
 
 // Text says what was found, and what was wanted where that is something else.

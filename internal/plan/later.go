@@ -48,7 +48,7 @@ func (b *builder) refuseLater() {
 // proceduresLater looks at the phases that lie outside the run, or on the way
 // back.
 func (b *builder) proceduresLater(h HopInput) {
-	for _, ph := range []manifest.Phase{manifest.Prepare, manifest.Back} {
+	for _, ph := range []manifest.Phase{manifest.Back} {
 		for _, s := range h.Release.Procedure.Phases[ph].Steps {
 			if b.applies(s.When, h) {
 				b.notYet(s, "steps of the phase "+string(ph))

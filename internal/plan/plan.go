@@ -26,6 +26,7 @@ type Plan struct {
 	Choices      []string          `json:"choices,omitempty"`
 	Waivers      map[string]string `json:"waivers,omitempty"` // check to "by: why"
 	Hooks        []HookFile        `json:"hooks,omitempty"`
+	People       []Asked           `json:"people,omitempty"` // what people do, answer and look at before the run opens
 	Steps        []Step            `json:"steps"`
 	Milestones   []Milestone       `json:"milestones"`
 	Barrier      string            `json:"barrier"`         // id of the step of verb barrier

@@ -83,7 +83,7 @@ func TestRefusals(t *testing.T) {
 		// known to the grammar, not yet carried out: never passed over in silence
 		{"a person's step without a way back", shop, with(v2, `+stop: [{tell: pull the plug}]`), nil, "does not say what takes it back"},
 		{"not yet: the vendor's installer", shop, with(v2, `+install: [{install: data, run: [setup]}]`), nil, "install by the vendor's own installer: not yet"},
-		{"not yet: steps before the run", shop, with(v2, `+prepare: [{tell: change the tasks, undo: none}]`), nil, "steps of the phase prepare: not yet"},
+		{"a task before the run without a way back", shop, with(v2, `+prepare: [{tell: change the tasks}]`), nil, "is done before the run and does not say what takes it back"},
 		{"not yet: extra steps on the way back", shop, with(v2, `+back: [{tell: register the licence}]`), nil, "steps of the phase back: not yet"},
 		{"not yet: a rollout", shop, with(v2, `+rollout: [{rollout: [agent]}]`), nil, "verb rollout: not yet"},
 		{"not yet: a retry from a step", shop, with(v2, `+after-install: [{run: [x], as: shop, undo: none, retry-from: stop}]`), nil, "retry-from: not yet"},

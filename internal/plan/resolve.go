@@ -22,6 +22,7 @@ type Resolver struct {
 	Account string   // whose process asks
 	Root    bool
 	this    string // the unit that is spoken of; empty: none
+	said    map[string]Word
 }
 
 // Environment gives the declared environment of a product's children: fixed
@@ -102,6 +103,8 @@ func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 		out.Params[k] = x
 	}
 	switch p.Source {
+	case "ask":
+		r.answered(p, out)
 	case "sql":
 		if out.DB, err = r.databaseOf(p.In); err != nil {
 			return fail(err)

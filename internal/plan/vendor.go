@@ -74,6 +74,9 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 	if s.RetryFrom != "" {
 		b.notYet(s, "retry-from")
 	}
+	if ph == manifest.Prepare && s.Verb == "tell" {
+		return // done before the run opens
+	}
 	before := len(*b.into)
 	switch s.Verb {
 	case "backup":

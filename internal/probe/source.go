@@ -46,6 +46,7 @@ func table() map[string]source {
 		"port":    {read: readPort, min: 1, max: 1},
 		"tcp":     {read: readPort, min: 1, max: 1},
 		"sql":     {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
+		"ask":     {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
 		"service": {read: readService, max: 1, expect: "running", check: checkService},
 	}
 }
@@ -53,7 +54,7 @@ func table() map[string]source {
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"access", "ask", "drift", "feed", "inventory", "log", "open-files", "pending-restart", "registry", "tls"}
+	return []string{"access", "drift", "feed", "inventory", "log", "open-files", "pending-restart", "registry", "tls"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -45,8 +45,9 @@ type Surveyor struct {
 	Node      string
 	Account   string
 	Root      bool
-	State     string // the installation's state folder
-	Backup    string // where restore points are kept
+	State     string               // the installation's state folder
+	Backup    string               // where restore points are kept
+	Said      map[string]plan.Word // what people said, by key
 }
 
 // opID names what the survey itself asks of databases and children.
@@ -58,7 +59,7 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}}
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}}
 	if !s.Root {
 		f.Gate = "only root can close it"
 	} else if err := s.Gate(); err != nil {
@@ -254,6 +255,7 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 			return err
 		}
 		s.checks(ctx, hr, h.Release, f)
+		s.proofs(ctx, hr, h.Release, f)
 	}
 	return s.volumes(f, s.State, s.Backup)
 }
@@ -363,6 +365,9 @@ func (s *Surveyor) check(ctx context.Context, r *plan.Resolver, c manifest.Check
 	res := plan.CheckResult{OK: v.OK, Got: v.Got, Want: v.Want, Evidence: v.Evidence}
 	if err != nil {
 		res.OK, res.Error = false, err.Error()
+	}
+	if c.Acknowledge != "" && !res.OK {
+		res.Findings = s.found(ctx, r, c)
 	}
 	return res
 }

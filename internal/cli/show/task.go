@@ -56,9 +56,9 @@ func TaskList(list []Task, command string, now time.Time, width int) string {
 					who += ": " + t.Said.Note
 				}
 			}
-			b.WriteString(wrap(one(t.ID+": "+t.Text)+faint.Render(one(" — done"+who)), green.Render("✓")+" ", "  ", width))
+			b.WriteString(wrap(one(t.ID+": "+t.Text)+" "+faint.Render(one("— done"+who)), green.Render("✓")+" ", "  ", width))
 		default:
-			b.WriteString(wrap(one(t.ID+": "+t.Text)+faint.Render(" — the run asks for it later"), faint.Render("·")+" ", "  ", width))
+			b.WriteString(wrap(one(t.ID+": "+t.Text)+" "+faint.Render("— the run asks for it later"), faint.Render("·")+" ", "  ", width))
 		}
 	}
 	return b.String()

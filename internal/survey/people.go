@@ -1,0 +1,55 @@
+package survey
+
+import (
+	"context"
+	"strings"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+)
+
+// proofs reads what must prove the tasks that people do before the run.
+func (s *Surveyor) proofs(ctx context.Context, r *plan.Resolver, rel *manifest.Release, f *plan.Facts) {
+	for _, st := range rel.Procedure.Phases[manifest.Prepare].Steps {
+		if st.Verb != "tell" {
+			continue
+		}
+		for _, v := range st.Verify {
+			if why := s.unproven(ctx, r, v); why != "" {
+				f.Proofs[plan.TaskKey(st.Tell)] = why
+				break
+			}
+		}
+	}
+}
+
+func (s *Surveyor) unproven(ctx context.Context, r *plan.Resolver, v manifest.Probe) string {
+	res := s.check(ctx, r, manifest.Check{Probe: v})
+	switch {
+	case res.Error != "":
+		return res.Error
+	case !res.OK:
+		return res.Text()
+	}
+	return ""
+}
+
+// found gives what a check has found, line by line: its whole value, which a
+// verdict cuts where it is long.
+func (s *Surveyor) found(ctx context.Context, r *plan.Resolver, c manifest.Check) []string {
+	pr, err := r.Probe(c.Probe)
+	if err != nil {
+		return nil
+	}
+	v, err := s.Probes.Read(ctx, *pr)
+	if err != nil {
+		return nil // the check's own result says so
+	}
+	var out []string
+	for _, l := range strings.Split(v.Text, "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}
