@@ -204,7 +204,7 @@ data included.`,
 	})
 	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.adopt(), a.remove(),
 		a.done(), a.tasks(),
-		a.vendor(), a.schema(), a.version(), a.engine(), a.demo())
+		a.vendor(), a.schema(), a.version(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
 	return root
 }
 

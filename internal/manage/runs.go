@@ -294,6 +294,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 	// the engine has the run when it has the lock
 	for i := 0; i < 500; i++ {
 		if holder(in.lockPath()) != 0 {
+			in.watchedOver(ctx)
 			return nil
 		}
 		select {

@@ -7,6 +7,7 @@ import (
 
 	"upkeep/internal/journal"
 	"upkeep/internal/run"
+	"upkeep/internal/service/systemd"
 )
 
 // Status is where an installation is, from its own state alone: it asks
@@ -21,11 +22,15 @@ type Status struct {
 	Adopted      *Adopted // when the product was there before Upkeep
 	Modes        []string // access modes that are on though no run is open
 	Restoring    string   // the restore point whose return was interrupted
+	NoBoot       string   // why a run would not go on by itself after a reboot, where setup-host could change that
 }
 
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+	if in.Root && systemd.Booted() {
+		s.NoBoot = in.BootUnits()
+	}
 	var err error
 	if s.Adopted, err = in.Adopted(); err != nil {
 		return s, err

@@ -104,6 +104,9 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 			return "", err
 		}
 	}
+	if err := in.enrol(); err != nil {
+		return "", err
+	}
 	if err := in.FS.WriteFile(in.ownerPath(), []byte(in.Path+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("cannot note whose state this is: %w", err)
 	}

@@ -90,11 +90,12 @@ type StatusDoc struct {
 	Last         *journal.Run        `json:"last,omitempty"`
 	Modes        []string            `json:"modes,omitempty"`
 	Restoring    string              `json:"restoring,omitempty"` // restore point whose return was interrupted
+	NoBoot       string              `json:"noBoot,omitempty"`
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring, NoBoot: s.NoBoot}
 	if d.Installed == nil {
 		d.Installed = []journal.Installed{}
 	}

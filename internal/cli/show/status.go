@@ -67,6 +67,9 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	if s.Restoring != "" {
 		b.WriteString(wrap((&manage.RestoringError{Point: s.Restoring}).Error(), yellow.Render("!")+" ", "  ", width))
 	}
+	if s.NoBoot != "" {
+		b.WriteString(wrap(one(fmt.Sprintf("after a power cut in the middle of an upgrade somebody must type %s resume (%s): upkeep setup-host makes that automatic", command, s.NoBoot)), yellow.Render("!")+" ", "  ", width))
+	}
 	for _, m := range s.Modes {
 		b.WriteString(wrap(one(fmt.Sprintf("%s mode is on, and no run is open: %s mode normal ends it", m, command)), yellow.Render("!")+" ", "  ", width))
 	}

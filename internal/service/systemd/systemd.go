@@ -159,3 +159,6 @@ func fileName(s string) string {
 		return r
 	}, s)
 }
+
+// DropIns is the pattern of the names of Upkeep's drop-ins.
+const DropIns = dropInPrefix + "*.conf"

@@ -1,0 +1,26 @@
+//go:build !linux
+
+package systemd
+
+import "context"
+
+// Machine says that it cannot.
+type Machine struct{}
+
+// NewMachine makes one.
+func NewMachine() *Machine { return &Machine{} }
+
+// Scope moves this process into a scope of its own.
+func (*Machine) Scope(context.Context, string, string, []string) error { return errNone }
+
+// Begin has systemd start a unit.
+func (*Machine) Begin(context.Context, string) error { return errNone }
+
+// End stops a unit.
+func (*Machine) End(context.Context, string) error { return errNone }
+
+// Reload has systemd read all unit files again.
+func (*Machine) Reload(context.Context) error { return errNone }
+
+// Reboot has systemd reboot the machine.
+func (*Machine) Reboot(context.Context) error { return errNone }
