@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/journal"
+	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
@@ -252,6 +254,7 @@ func (in *Installation) hops(releases []Release, p *manifest.Product, from, to s
 // and which once-only steps were done.
 func (in *Installation) past(ctx context.Context, f *plan.Facts) error {
 	f.History = map[string]time.Duration{}
+	f.Bundles = plan.BundleFacts{Dir: in.bundlesDir(), Runs: map[string][]string{}}
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
 		return nil
@@ -265,6 +268,9 @@ func (in *Installation) past(ctx context.Context, f *plan.Facts) error {
 	}
 	rows, err := j.Runs(ctx)
 	if err != nil {
+		return err
+	}
+	if err := bundlesOf(ctx, j, rows, &f.Bundles); err != nil {
 		return err
 	}
 	for _, row := range rows {
@@ -282,6 +288,30 @@ func (in *Installation) past(ctx context.Context, f *plan.Facts) error {
 		}
 	}
 	return nil
+}
+
+// bundlesOf tells which run has which bundles, and which of them what is
+// installed came from.
+func bundlesOf(ctx context.Context, j *sqlite.Journal, rows []journal.Run, f *plan.BundleFacts) error {
+	for _, row := range rows {
+		p, err := j.Plan(ctx, row.Plan)
+		if err != nil {
+			return err
+		}
+		for _, h := range p.Hops {
+			if h.Bundle != "" {
+				f.Runs[row.ID] = append(f.Runs[row.ID], h.Bundle)
+			}
+		}
+	}
+	record, err := j.Record(ctx)
+	for _, i := range record {
+		if i.Bundle != "" && !slices.Contains(f.Installed, i.Bundle) {
+			f.Installed = append(f.Installed, i.Bundle)
+		}
+	}
+	slices.Sort(f.Installed)
+	return err
 }
 
 // Moved says that the world has moved since a plan was shown.

@@ -57,6 +57,12 @@ func (b *builder) cleanUp(i int) {
 	if p.KeepPoints == 0 {
 		p.KeepPoints = 3
 	}
+	if kept := b.in.Facts.Bundles; kept.Dir != "" {
+		p.BundleDir, p.Bundles, p.Earlier = kept.Dir, slices.Clone(kept.Installed), kept.Runs
+		for _, h := range b.plan.Hops {
+			p.Bundles = append(p.Bundles, h.Bundle)
+		}
+	}
 	for _, in := range b.plan.Instances {
 		if in.Kind == "tree" {
 			p.Trees = append(p.Trees, in.At)

@@ -81,6 +81,14 @@ type Facts struct {
 	Volumes   map[string]Volume        // place to its volume
 	Databases map[string]int64         // unit to bytes
 	History   map[string]time.Duration // step of past runs to how long it took
+	Bundles   BundleFacts
+}
+
+// BundleFacts are the copies of bundles that earlier runs have kept.
+type BundleFacts struct {
+	Dir       string              // where they lie
+	Installed []string            // digests of those that the installed version came from
+	Runs      map[string][]string // run to the digests of its hops
 }
 
 // InstanceFact is what was found of a unit.

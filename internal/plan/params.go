@@ -255,6 +255,11 @@ type CleanUpParams struct {
 	KeepOld    int      `json:"keepOld"`         // how many old trees stay, for the next morning
 	RestoreDir string   `json:"restoreDir,omitempty"`
 	KeepPoints int      `json:"keepPoints"`
+	// BundleDir holds the runs' copies of bundles. Those of Bundles stay, and
+	// those that a run needs whose restore point stays.
+	BundleDir string              `json:"bundleDir,omitempty"`
+	Bundles   []string            `json:"bundles,omitempty"` // digests
+	Earlier   map[string][]string `json:"earlier,omitempty"` // run to digests
 }
 
 // CheckParams: readiness is checked again.

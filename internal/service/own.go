@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,8 +49,19 @@ func OpenLog(path string) (*os.File, int64, error) {
 	return f, st.Size(), nil
 }
 
+// What LastLines looks at and what it gives.
+const (
+	mostRead  = 64 << 10
+	mostLines = 10
+	mostBytes = 4 << 10
+)
+
+// complaint is a line in which a program says that something went wrong.
+var complaint = regexp.MustCompile(`(?i)\b(error|exception|fatal|panic|traceback|cannot|failed)\b`)
+
 // LastLines returns the last lines written to the log since an offset, at most
-// ten lines and 4 KiB. A log that cannot be read has none.
+// ten and 4 KiB, and before them the first one that complains: what follows it
+// may be a long account of it. A log that cannot be read has none.
 func LastLines(path string, from int64) string {
 	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
 	if err != nil {
@@ -63,19 +75,21 @@ func LastLines(path string, from int64) string {
 	if st.Size() < from { // rotated
 		from = 0
 	}
-	const most = 4 << 10
-	if st.Size()-from > most {
-		from = st.Size() - most
-	}
-	b, err := io.ReadAll(io.NewSectionReader(f, from, most))
+	from = max(from, st.Size()-mostRead)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, mostRead))
 	if err != nil {
 		return ""
 	}
-	lines := strings.Split(strings.TrimRight(strings.ToValidUTF8(string(b), "�"), "\n"), "\n")
-	if len(lines) > 10 {
-		lines = lines[len(lines)-10:]
+	text := strings.TrimRight(strings.ToValidUTF8(string(b), "�"), "\n")
+	lines := strings.Split(text[max(0, len(text)-mostBytes):], "\n")
+	last := strings.Join(lines[max(0, len(lines)-mostLines):], "\n")
+	before, _ := strings.CutSuffix(text, last)
+	for line := range strings.Lines(before) {
+		if complaint.MatchString(line) {
+			return strings.ToValidUTF8(strings.TrimRight(line[:min(len(line), 500)], "\n"), "") + "\n…\n" + last
+		}
 	}
-	return strings.Join(lines, "\n")
+	return last
 }
 
 // Stamp makes an invocation identity of a process.

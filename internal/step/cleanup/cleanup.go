@@ -52,6 +52,7 @@ type memo struct {
 	Leftovers []leftover `json:"leftovers,omitempty"`
 	Dir       string     `json:"dir,omitempty"`
 	Points    []string   `json:"points,omitempty"`
+	Bundles   []string   `json:"bundles,omitempty"` // paths
 }
 
 // leftover is a file or tree in a folder of Upkeep's beside a product's tree.
@@ -86,14 +87,18 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 		}
 		m.Leftovers = append(m.Leftovers, found...)
 	}
-	if p.RestoreDir == "" {
-		return json.Marshal(m)
+	var points []Point
+	if p.RestoreDir != "" {
+		var err error
+		if points, err = h.points.List(ctx, p.RestoreDir); err != nil {
+			return nil, fmt.Errorf("cannot list the restore points in %s: %w", p.RestoreDir, err)
+		}
+		m.Points = surplus(points, env.Run, p.KeepPoints)
 	}
-	points, err := h.points.List(ctx, p.RestoreDir)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list the restore points in %s: %w", p.RestoreDir, err)
+	kept := slices.DeleteFunc(points, func(p Point) bool { return slices.Contains(m.Points, p.ID) })
+	if m.Bundles, err = h.unneeded(p, kept); err != nil {
+		return nil, fmt.Errorf("cannot see which bundles are kept in %s: %w", p.BundleDir, err)
 	}
-	m.Points = surplus(points, env.Run, p.KeepPoints)
 	return json.Marshal(m)
 }
 
@@ -136,6 +141,13 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 			continue
 		}
 		fmt.Fprintf(env.Log, "removed %s\n", l.path())
+	}
+	for _, path := range m.Bundles {
+		if err := h.removeBundle(path); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(env.Log, "removed the bundle %s\n", filepath.Base(path))
 	}
 	return errors.Join(append(errs, h.removePoints(ctx, env, m))...)
 }
@@ -229,7 +241,21 @@ func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step
 		left += len(there)
 		touched = touched || len(there) < len(m.Points)
 	}
-	all := len(m.Leftovers) + len(m.Points)
+	for _, path := range m.Bundles {
+		here, err := h.exists(path)
+		if err != nil {
+			return step.Observation{}, err
+		}
+		trash, err := h.exists(binned(path))
+		if err != nil {
+			return step.Observation{}, err
+		}
+		if here || trash {
+			left++
+		}
+		touched = touched || !here
+	}
+	all := len(m.Leftovers) + len(m.Points) + len(m.Bundles)
 	switch {
 	case left == 0:
 		return step.Observation{State: step.New, Evidence: fmt.Sprintf("nothing is left of %d things that are no longer needed", all)}, nil

@@ -78,9 +78,42 @@ func several(t testing.TB) *world {
 		at := time.Date(2026, 1, 1+i, 0, 0, 0, 0, time.UTC)
 		must(t, os.Chtimes(path, at, at))
 	}
+	w.params.BundleDir = filepath.Join(w.dir, "bundles")
+	w.params.Bundles = []string{digest("a"), digest("b")} // of what is installed, and of this run
+	w.params.Earlier = map[string][]string{"r1": {digest("c")}, "r2": {digest("d"), digest("a")}, "r3": {digest("e")}}
+	for _, name := range []string{digest("a"), digest("b"), digest("c"), digest("d"), digest("e"), digest("f") + ".new", ".upkeep-" + digest("e"), "notes"} {
+		steptest.Plant(t, filepath.Join(w.params.BundleDir, name), map[string]string{"upkeep.yaml": name})
+	}
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	w.points = []Point{{"r1-origin", "r1", day(1)}, {"by-hand", "", day(2)}, {"r2-origin", "r2", day(3)}, {"r4-origin", "r4", day(9)}, {"r4-m1", "r4", day(10)}, {"r3-origin", "r3", day(11)}}
 	return w
+}
+
+func digest(letter string) string { return strings.Repeat(letter, 64) }
+
+// Bundles stay as long as a run needs them that could be taken back.
+func TestBundlesOfKeptRunsStay(t *testing.T) {
+	for keep, want := range map[int][]string{
+		1: {digest("a"), digest("b"), digest("e"), "notes"},
+		4: {digest("a"), digest("b"), digest("d"), digest("e"), "notes"},
+		9: {digest("a"), digest("b"), digest("c"), digest("d"), digest("e"), "notes"},
+	} {
+		w := several(t)
+		w.params.KeepPoints = keep
+		h := New(durable.OS(), w)
+		m, err := h.Prepare(t.Context(), w.env(), w.step())
+		must(t, err)
+		must(t, h.Do(t.Context(), w.env(), w.step(), m))
+		list, err := os.ReadDir(w.params.BundleDir)
+		must(t, err)
+		var got []string
+		for _, e := range list {
+			got = append(got, e.Name())
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("with %d restore points (-want +got):\n%s", keep, d)
+		}
+	}
 }
 
 func (w *world) step() plan.Step {
@@ -116,6 +149,9 @@ func TestContract(t *testing.T) {
 		Mixed: map[string]func(*testing.T, *world){
 			"half a tree in the bin": func(t *testing.T, w *world) {
 				must(t, os.Rename(folder(w.at())+"/r1-h1", folder(w.at())+"/.upkeep-r1-h1"))
+			},
+			"half a bundle in the bin": func(t *testing.T, w *world) {
+				must(t, os.Rename(filepath.Join(w.params.BundleDir, digest("c")), filepath.Join(w.params.BundleDir, ".upkeep-"+digest("c"))))
 			},
 			"a restore point less": func(t *testing.T, w *world) { w.points = w.points[1:] },
 		},
