@@ -35,11 +35,21 @@ func (w *wish) which(cmd *cobra.Command) {
 
 func (w *wish) flags(cmd *cobra.Command) {
 	w.which(cmd)
+	cmd.Flags().StringArrayVar(&w.req.Only, "only", nil, "`COMPONENT or COMPONENT@INSTANCE` to upgrade, where its vendor lets it stand alone; may be given several times")
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
 	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
 	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
+}
+
+// only repeats what part of the product was asked for.
+func (w *wish) only() string {
+	text := ""
+	for _, o := range w.req.Only {
+		text += " --only " + quote(o)
+	}
+	return text
 }
 
 func (w *wish) request(person string) (manage.Request, error) {
@@ -96,7 +106,7 @@ func (a *App) plan() *cobra.Command {
 				return a.json(show.PlanJSON(p.Plan, p.Forecast, p.UpToDate, p.Installed))
 			}
 			if p.UpToDate {
-				a.print(show.UpToDate(in.Doc.Product, p.Installed))
+				a.print(show.UpToDate(in.Doc.Product, p.Installed, p.Notes...))
 				return nil
 			}
 			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
@@ -104,7 +114,7 @@ func (a *App) plan() *cobra.Command {
 				a.print(show.Unready(open, a.command(), quote(w.req.From), a.width()))
 				return nil
 			}
-			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s --plan %s\n", a.command(), quote(w.req.From), p.Plan.ID()))
+			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s%s --plan %s\n", a.command(), quote(w.req.From), w.only(), p.Plan.ID()))
 			return nil
 		}}
 	w.flags(cmd)
@@ -139,7 +149,7 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 		if a.format == "json" {
 			return a.json(show.PlanJSON(nil, p.Forecast, true, p.Installed))
 		}
-		a.print(show.UpToDate(in.Doc.Product, p.Installed))
+		a.print(show.UpToDate(in.Doc.Product, p.Installed, p.Notes...))
 		return nil
 	}
 	if w.plan != "" {
@@ -160,7 +170,7 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 		return err
 	}
 	if !w.yes {
-		ok, err := a.ask(fmt.Sprintf("Upgrade %s from %s to %s by this plan (%s)? [y/N] ", p.Plan.Product, p.Plan.From, p.Plan.To, p.Plan.ID()))
+		ok, err := a.ask(fmt.Sprintf("Upgrade %s from %s to %s by this plan (%s)? [y/N] ", p.Plan.Subject(), p.Plan.From, p.Plan.To, p.Plan.ID()))
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func TestAltazion_S3(t *testing.T) {
 		s.Must(0, "upgrade", "--from", s.Releases)
 	})
 	t.Run("S3_42_exactly_what_was_stopped_runs_again", func(t *testing.T) {
-		want := []string{"stop test", "stop shop", "stop office", "start office", "start shop", "start test"}
+		want := []string{"stop test", "stop shop-ecommerce", "stop office", "start office", "start shop-ecommerce", "start test"}
 		if got := strings.Fields(strings.ReplaceAll(pools, " ", "_")); !slices.Equal(got, strings.Fields(strings.ReplaceAll(strings.Join(want, "\n"), " ", "_"))) {
 			t.Errorf("pools: %v", got)
 		}

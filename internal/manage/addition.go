@@ -22,7 +22,13 @@ func addition(order version.Order, r Release, f plan.Facts) bool {
 		return false
 	}
 	for component, want := range r.Release.Versions {
-		if f.Instances[component].Version != want {
+		there := false
+		for unit, fact := range f.Instances {
+			if there = there || plan.ComponentOf(unit) == component; plan.ComponentOf(unit) == component && fact.Version != want {
+				return true
+			}
+		}
+		if !there {
 			return true
 		}
 	}

@@ -31,15 +31,15 @@ func (in *Installation) StopServices(ctx context.Context, p *manifest.Product) e
 
 func (in *Installation) eachService(ctx context.Context, p *manifest.Product, f func(plan.Service) error, reverse bool) error {
 	s := in.surveyor()
-	facts := plan.Facts{}
-	r, err := s.Resolver(p, in.Doc, facts)
+	r, err := s.Placed(ctx, p, in.Doc)
 	if err != nil {
 		return err
 	}
-	for i := range p.Services {
-		sv := p.Services[i]
+	services := r.Product.Services
+	for i := range services {
+		sv := services[i]
 		if reverse {
-			sv = p.Services[len(p.Services)-1-i]
+			sv = services[len(services)-1-i]
 		}
 		spec, err := r.Service(sv)
 		if err != nil {

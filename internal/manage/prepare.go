@@ -27,9 +27,10 @@ import (
 
 // Request says what upgrade is wanted.
 type Request struct {
-	From      string // folder or file of bundles
-	To        string // version; empty: the latest at hand
-	OnFailure string // origin, stay; empty: as the installation says
+	From      string   // folder or file of bundles
+	To        string   // version; empty: the latest at hand
+	OnFailure string   // origin, stay; empty: as the installation says
+	Only      []string // components, or instances as COMPONENT@INSTANCE; empty: the whole product
 	Waivers   map[string]string
 	Trigger   string
 	Prove     bool              // compare in full on the way back
@@ -44,7 +45,8 @@ type Prepared struct {
 	Forecast  plan.Forecast
 	Releases  []Release // the hops' own, in order
 	UpToDate  bool
-	Installed string // version
+	Notes     []string // where nothing is to be done: what is left alone, and why
+	Installed string   // version
 	To        string
 
 	temp string // where archives were unpacked to be read
@@ -105,9 +107,11 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	p.To = target.Release.Version
-	if p.Installed, err = installedVersion(target.Product, facts); err != nil {
+	sel, err := in.selection(ctx, s, target, facts, req.Only)
+	if err != nil {
 		return err
 	}
+	p.Installed = sel.From
 	hops, err := in.hops(releases, target.Product, p.Installed, p.To)
 	if err != nil {
 		return err
@@ -116,10 +120,10 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		hops = []hop{{target, "what is added to " + p.To}}
 	}
 	if len(hops) == 0 {
-		p.UpToDate = true
+		p.UpToDate, p.Notes = true, sel.Notes
 		return nil
 	}
-	input := plan.Input{Site: in.Doc, From: p.Installed, Trigger: req.Trigger, OnFailure: req.OnFailure, Waivers: req.Waivers}
+	input := plan.Input{Site: in.Doc, From: p.Installed, Units: sel.Units, Notes: sel.Notes, Trigger: req.Trigger, OnFailure: req.OnFailure, Waivers: req.Waivers}
 	if input.OnFailure == "" {
 		input.OnFailure = in.Doc.OnFailure
 	}
@@ -146,9 +150,16 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if input.Installed == nil {
 		input.Installed, input.Assumed = first.Product, true
 	}
+	places := facts.Places
 	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {
 		return err
 	}
+	for id, at := range places { // of what is new in the release
+		if _, known := input.Installed.Components[id]; !known {
+			facts.Places[id] = at
+		}
+	}
+	s.Units = sel.Units
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed)); err != nil {
 		return err
 	}
@@ -165,6 +176,19 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	p.Forecast = plan.Estimate(p.Plan, input)
 	return nil
+}
+
+// selection decides what of the product is upgraded.
+func (in *Installation) selection(ctx context.Context, s *survey.Surveyor, target Release, facts plan.Facts, only []string) (plan.Selection, error) {
+	r, err := s.Resolver(target.Product, in.Doc, facts)
+	if err != nil {
+		return plan.Selection{}, err
+	}
+	sel, err := plan.Select(r, facts, only, target.Release)
+	if err == nil && sel.From == "" {
+		sel.From, err = installedVersion(target.Product, facts)
+	}
+	return sel, err
 }
 
 // fits refuses an installation document that says what the product does not

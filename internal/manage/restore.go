@@ -110,7 +110,7 @@ func (in *Installation) restorePart(ctx context.Context, a *archive.Archive, p *
 		_, err := a.RestoreFiles(ctx, pt.ID, part.Name, backup.Target{Path: part.Path, OpID: "restore-" + pt.ID})
 		return err
 	}
-	r, err := in.surveyor().Resolver(p, in.Doc, plan.Facts{})
+	r, err := in.surveyor().Placed(ctx, p, in.Doc)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"upkeep/internal/files"
@@ -145,16 +146,24 @@ func (in *Installation) returnInput(ctx context.Context, j *sqlite.Journal, r *R
 			rel.Versions[i.Unit()] = i.From
 		}
 	}
-	input := plan.Input{Site: in.Doc, Installed: now, From: r.Version, Trigger: plan.TriggerBack, OnFailure: "origin",
+	input := plan.Input{Site: in.Doc, Units: r.Plan.Units, Installed: now, From: r.Version, Trigger: plan.TriggerBack, OnFailure: "origin",
 		Hops: []plan.HopInput{{Release: rel, Product: before, Return: params, Bundle: plan.Bundle{Digest: in.bundleOf(ctx, j, r)}}}}
 	s := in.surveyor()
 	facts, err := s.Basics(ctx, now, in.Doc)
 	if err != nil {
 		return input, err
 	}
+	s.Units = input.Units
 	is, err := installedVersion(now, facts)
 	if err != nil {
 		return input, err
+	}
+	for _, i := range r.Plan.Instances {
+		if v := facts.Instances[i.Unit()].Version; slices.Contains(r.Plan.Units, i.Unit()) && i.To != "" {
+			if is = r.Version; v != i.To {
+				return input, &NoReturnError{Why: fmt.Sprintf("run %s left %s on %s, but it is on %s now", r.ID, i.Unit(), i.To, v)}
+			}
+		}
 	}
 	if is != r.Version {
 		return input, &NoReturnError{Why: fmt.Sprintf("run %s left %s, but %s is installed now", r.ID, r.Version, is)}

@@ -123,7 +123,7 @@ func (d decoder) component(id string, n *document.Node) Component {
 func (d decoder) service(n *document.Node) Service {
 	m := d.Map(n, "a service")
 	m.Required("id")
-	s := Service{Pos: n.Pos, ID: d.idKey(m, "id", "a service"), Names: m.Strings("names"), Role: m.String("role"), As: m.String("as"),
+	s := Service{Pos: n.Pos, ID: d.idKey(m, "id", "a service"), Names: m.Strings("names"), Of: m.Strings("of"), Role: m.String("role"), As: m.String("as"),
 		Run: d.args(m.Get("run"), "run"), Start: d.args(m.Get("start"), "start"), Stop: d.args(m.Get("stop"), "stop"),
 		State: d.probeIn(m, "state"), Dir: m.String("dir"), PID: m.String("pid-file"), Log: m.String("log"),
 		Ready: d.probeIn(m, "ready"), Grace: m.Duration("grace")}
@@ -157,7 +157,7 @@ func (d decoder) accessModes(m *document.MapDecoder) map[string]Access {
 
 func (d decoder) access(mode string, n *document.Node) Access {
 	m := d.Map(n, "access mode "+mode)
-	a := Access{Pos: n.Pos, Marker: d.text(m, "marker"), Parked: d.text(m, "parked"), Aliases: m.Strings("aliases"),
+	a := Access{Pos: n.Pos, Marker: d.text(m, "marker"), Parked: d.text(m, "parked"), Of: m.Strings("of"), Aliases: m.Strings("aliases"),
 		Users: m.OneOf("users", "read", "none"), Refused: d.probeIn(m, "refused"), Reason: m.String("reason")}
 	if c := m.Map("command"); c != nil {
 		c.Required("enter", "leave", "state")

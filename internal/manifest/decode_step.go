@@ -51,6 +51,7 @@ func (d decoder) step(n *document.Node) Step {
 	s.Verb = d.verb(m, n)
 	d.verbArgs(&s, m)
 	s.ID = d.idKey(m, "id", "a step")
+	s.Of = m.Strings("of")
 	s.Role, s.As, s.When, s.Undo = m.OneOrMany("role"), d.text(m, "as"), d.when(m.Get("when")), d.undo(m.Get("undo"))
 	s.Once = d.idKey(m, "once", "a once-only step")
 	s.Repeatable, s.Within, s.Optional = m.Bool("repeatable"), m.Duration("within"), m.Bool("optional")

@@ -31,10 +31,14 @@ func (l *linter) product() {
 		}
 		l.roles(b.Pos, b.Role)
 	}
+	for _, s := range l.p.Services {
+		l.of(s.Pos, s.Of)
+	}
 	for _, h := range l.p.Hooks {
 		l.hooks(h)
 	}
 	for _, mode := range sorted(l.p.Access) {
+		l.of(l.p.Access[mode].Pos, l.p.Access[mode].Of)
 		if a := l.p.Access[mode]; a.Parked != "" && a.Marker == "" {
 			l.errorf(a.Pos, "contradiction", "", "access mode %s parks a marker that it does not have", mode)
 		}
@@ -46,6 +50,13 @@ func (l *linter) product() {
 		}
 		groups[g.Group] = true
 		l.group(g)
+	}
+}
+
+// of checks the components that a part of a document is about.
+func (l *linter) of(at document.Pos, components []string) {
+	for _, id := range components {
+		l.known(at, "unknown-component", "component", id, sorted(l.p.Components))
 	}
 }
 

@@ -34,6 +34,7 @@ func (l *linter) step(s Step, where place) {
 		return
 	}
 	l.roles(s.Pos, s.Role...)
+	l.of(s.Pos, s.Of)
 	l.names(s)
 }
 

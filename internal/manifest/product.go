@@ -139,6 +139,7 @@ type Service struct {
 	Pos   document.Pos  `json:"-"`
 	ID    string        `json:"id"`
 	Names []string      `json:"names,omitempty"`
+	Of    []string      `json:"of,omitempty"` // components that it serves; empty: the whole product
 	Role  string        `json:"role,omitempty"`
 	As    string        `json:"as,omitempty"`
 	Run   []string      `json:"run,omitempty"`
@@ -156,6 +157,7 @@ type Service struct {
 // Access is an access mode of the product's own.
 type Access struct {
 	Pos     document.Pos `json:"-"`
+	Of      []string     `json:"of,omitempty"` // components that it is about; empty: the whole product
 	Marker  string       `json:"marker,omitempty"`
 	Parked  string       `json:"parked,omitempty"` // where the marker lies when the mode is off
 	Aliases []string     `json:"aliases,omitempty"`

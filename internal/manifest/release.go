@@ -145,6 +145,7 @@ type Step struct {
 	Tell       string            `json:"tell,omitempty"`
 	Scripts    string            `json:"scripts,omitempty"` // migrate: a folder of SQL scripts of the bundle
 	ID         string            `json:"id,omitempty"`
+	Of         []string          `json:"of,omitempty"` // components that it is about; empty: the whole product
 	Role       []string          `json:"role,omitempty"`
 	As         string            `json:"as,omitempty"`
 	When       *When             `json:"when,omitempty"`

@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
@@ -13,18 +11,32 @@ import (
 // Access resolves an access mode of the product's own, for every unit where its
 // document speaks of ${this.path}.
 func (r *Resolver) Access(mode string, a manifest.Access) ([]*AccessParams, error) {
+	return r.modes(mode, a, false)
+}
+
+// Markers resolves only the files of a mode, for those who look whether it is
+// on.
+func (r *Resolver) Markers(mode string, a manifest.Access) ([]*AccessParams, error) {
+	return r.modes(mode, a, true)
+}
+
+func (r *Resolver) modes(mode string, a manifest.Access, files bool) ([]*AccessParams, error) {
 	units := r.speaks(a)
+	if len(units) == 0 && perUnit(a) {
+		return nil, nil // nothing of it is installed
+	}
 	if len(units) == 0 {
-		p, err := r.access(mode, a)
+		p, err := r.access(mode, a, files)
 		return []*AccessParams{p}, err
 	}
+	several := perUnit(a) && len(r.unitsOf(a.Of)) > 1 || len(units) > 1
 	var out []*AccessParams
 	for _, id := range units {
-		p, err := r.Unit(id).access(mode, a)
+		p, err := r.Unit(id).access(mode, a, files)
 		if err != nil {
 			return nil, err
 		}
-		if len(units) > 1 {
+		if p.of = id; several {
 			p.Unit = id
 		}
 		out = append(out, p)
@@ -32,13 +44,18 @@ func (r *Resolver) Access(mode string, a manifest.Access) ([]*AccessParams, erro
 	return out, nil
 }
 
-// speaks gives the units that a mode is about: all trees where it names
+// speaks gives the units that a mode is about: all that it is of where it names
 // ${this.path}, and those of the first tree's component where its marker lies in
 // the tree.
 func (r *Resolver) speaks(a manifest.Access) (units []string) {
-	raw, err := json.Marshal(a)
-	all := err == nil && bytes.Contains(raw, []byte("${this."))
-	if !all && (a.Marker == "" || strings.HasPrefix(a.Marker, "/") || strings.HasPrefix(a.Marker, "${") || r.Product.Dirs["root"] != "") {
+	all := perUnit(a)
+	if all && r.this != "" {
+		return []string{r.this}
+	}
+	if all {
+		return r.unitsOf(a.Of)
+	}
+	if a.Marker == "" || strings.HasPrefix(a.Marker, "/") || strings.HasPrefix(a.Marker, "${") || r.Product.Dirs["root"] != "" {
 		return nil
 	}
 	first := ""
@@ -49,23 +66,14 @@ func (r *Resolver) speaks(a manifest.Access) (units []string) {
 		if first == "" {
 			first = ComponentOf(id)
 		}
-		if all || ComponentOf(id) == first {
+		if ComponentOf(id) == first {
 			units = append(units, id)
 		}
 	}
 	return units
 }
 
-// Markers resolves only the files of a mode, for those who look whether it is
-// on.
-func (r *Resolver) Markers(mode string, a manifest.Access) ([]*AccessParams, error) {
-	return r.Access(mode, manifest.Access{Marker: a.Marker, Parked: a.Parked, Aliases: a.Aliases, Users: markersOnly})
-}
-
-// markersOnly stands for a mode of which only the files are asked.
-const markersOnly = "markers only"
-
-func (r *Resolver) access(mode string, a manifest.Access) (*AccessParams, error) {
+func (r *Resolver) access(mode string, a manifest.Access, files bool) (*AccessParams, error) {
 	p := &AccessParams{Mode: mode, Reason: a.Reason, Env: r.Env}
 	fail := func(err error) (*AccessParams, error) { return nil, fmt.Errorf("access mode %s: %w", mode, err) }
 	var err error
@@ -83,7 +91,7 @@ func (r *Resolver) access(mode string, a manifest.Access) (*AccessParams, error)
 	for _, alias := range a.Aliases {
 		p.Aliases = append(p.Aliases, path.Join(path.Dir(p.Marker), path.Base(alias)))
 	}
-	if a.Users == markersOnly {
+	if files {
 		return p, nil
 	}
 	as, err := r.account("")

@@ -74,7 +74,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 	}
 	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
 	for _, id := range b.res.Product.Order {
-		if len(of) > 0 && !slices.Contains(of, ComponentOf(id)) {
+		if len(of) > 0 && !slices.Contains(of, ComponentOf(id)) || !b.selected(id) {
 			continue
 		}
 		c := b.res.Product.Components[id]

@@ -77,6 +77,7 @@ type builder struct {
 	land     [][]*draft // by milestone
 	into     *[]*draft  // where add puts steps
 	prefix   string     // of ids
+	suffix   string     // of ids: the unit that steps are about, where each has its own
 	n        int        // hop in the making, from 1; 0 for what frames the hops
 	reasons  []string
 	entered  []entered // access modes that a step of the plan entered, outermost first
@@ -176,6 +177,9 @@ func deadline(verb string) time.Duration {
 // taken, and a deadline; it follows the step before it.
 func (b *builder) add(s Step, params any) *draft {
 	s.Hop, s.Node, s.OnlyTo = b.n, b.in.Facts.Node, b.onlyTo(s.Verb)
+	if b.suffix != "" && !strings.Contains(s.ID, b.suffix) {
+		s.ID, s.Title = s.ID+"."+b.suffix, s.Title+" ("+b.suffix+")"
+	}
 	s.ID = b.free(b.prefix + s.ID)
 	if s.Class == Reversible && b.after() {
 		s.Class, s.Writes = Irreversible, false
@@ -237,6 +241,7 @@ func (b *builder) header() {
 		}
 		p.Hops = append(p.Hops, Hop{From: from, To: h.Release.Version, Bundle: h.Bundle.Digest, Why: h.Why})
 	}
+	p.Units, p.Notes = in.Units, slices.Concat(p.Notes, in.Facts.Remarks, in.Notes)
 	p.Params, p.Choices = b.res.Scope.Public(), in.Site.Choices
 	p.Waivers = map[string]string{}
 	for id, w := range in.Site.Waivers {
@@ -258,6 +263,8 @@ func (b *builder) header() {
 			b.note("component %s is registered nowhere on this computer, and nothing of it is upgraded", id)
 		}
 	}
+	b.refuseStarts()
+	b.refusePlaces()
 	b.use(in.Installed)
 	if in.Assumed {
 		b.note("the document of the installed release %s is not in the bundle: the product is stopped and backed up as %s describes it", in.From, in.Hops[0].Release.Version)
@@ -273,11 +280,12 @@ func (b *builder) instance(id string, c manifest.Component) {
 	in := Instance{Component: ComponentOf(id), Kind: c.Kind, At: at, Node: b.in.Facts.Node, From: f.Version}
 	_, in.ID, _ = strings.Cut(id, "@")
 	v := f.Version
-	for _, h := range b.in.Hops {
+	for i, h := range b.in.Hops {
 		switch want := wantVersion(h, id, c.Kind); {
+		case !b.selected(id) || i+1 < b.joins(id): // stays as it is
 		case want != "":
 			v = want
-		case b.migrates(id, h), slices.Contains(atStart(h), id):
+		case b.migrates(id, h):
 			v = "" // the release does not say which version its migration leads to
 		}
 		in.Versions = append(in.Versions, v)

@@ -64,7 +64,7 @@ func (b *builder) cleanUp(i int) {
 		}
 	}
 	for _, in := range b.plan.Instances {
-		if in.Kind == "tree" {
+		if in.Kind == "tree" && b.selected(in.Unit()) {
 			p.Trees = append(p.Trees, in.At)
 		}
 	}

@@ -144,6 +144,9 @@ func space(p *Plan, in Input) []Need {
 		}
 	}
 	for _, i := range p.Instances {
+		if in.Units != nil && !slices.Contains(in.Units, i.Unit()) {
+			continue
+		}
 		for _, h := range in.Hops {
 			if pay, ok := h.Bundle.Payloads[i.Component]; ok {
 				add(path.Dir(i.At), pay.Bytes+int64(pay.Files)*blockSize)
@@ -155,6 +158,9 @@ func space(p *Plan, in Input) []Need {
 			continue
 		}
 		for _, i := range p.Instances {
+			if in.Units != nil && !slices.Contains(in.Units, i.Unit()) {
+				continue
+			}
 			f := in.Facts.Instances[i.Unit()]
 			add(in.Facts.Backup, f.Bytes+int64(f.Files)*entrySize)
 		}

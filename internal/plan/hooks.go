@@ -49,6 +49,9 @@ func (b *builder) hookSet(ph manifest.Phase, set manifest.HookSet) {
 		by = "vendor"
 	}
 	for _, component := range b.hookComponents(set) {
+		if component != "" && !b.takesPart(component) {
+			continue
+		}
 		var files []HookFile
 		for _, e := range entries {
 			if !hookMatches(set.Name, ph, b.hookNames(component), e.Name) {

@@ -115,8 +115,12 @@ func (b *builder) ports() []string {
 		}
 	}
 	for _, s := range b.res.Product.Services {
+		sc := b.res.Unit(b.res.own[s.ID]).Scope
+		if !b.concerned(s) {
+			continue
+		}
 		for _, p := range s.Ports {
-			v, err := b.res.Scope.Expand(p)
+			v, err := sc.Expand(p)
 			if b.check(err) {
 				add(v)
 			}
@@ -125,7 +129,7 @@ func (b *builder) ports() []string {
 			continue
 		}
 		for _, arg := range s.Ready.Args {
-			text, err := b.res.Scope.Expand(arg)
+			text, err := sc.Expand(arg)
 			if u, perr := url.Parse(text); err == nil && perr == nil {
 				switch {
 				case u.Port() != "":
@@ -158,7 +162,7 @@ func (b *builder) verifyParams(want func(id string) string) *VerifyParams {
 	for _, id := range b.res.Product.Order {
 		c := b.res.Product.Components[id]
 		w := want(id)
-		if c.Version == nil || w == "" {
+		if c.Version == nil || w == "" || !b.selected(id) {
 			continue
 		}
 		pr, err := b.res.Unit(id).Probe(*c.Version)
@@ -234,7 +238,7 @@ func (b *builder) install(h HopInput) {
 	}
 	listed := listedArgs(h.Release.Procedure.Phases[manifest.Install].Steps, "install")
 	for _, id := range b.res.Product.Order {
-		if slices.Contains(listed, ComponentOf(id)) {
+		if slices.Contains(listed, ComponentOf(id)) || !b.takesPart(id) {
 			continue
 		}
 		if packageHop(id, b.res.Product.Components[id], h) {
@@ -258,7 +262,7 @@ func (b *builder) installTree(id string, h HopInput) {
 	if c.Config != nil {
 		p.Beside = c.Config.Beside
 	}
-	if b.n == 1 {
+	if b.n == b.joins(id) {
 		p.Edited = b.edited(id)
 	}
 	b.add(Step{ID: "install." + id, Verb: "install", Phase: string(manifest.Install), Class: Reversible, Writes: len(c.Keep) > 0,

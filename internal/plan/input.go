@@ -17,6 +17,8 @@ type Input struct {
 	From      string            // the installed version
 	Hops      []HopInput        // at least one
 	Facts     Facts
+	Units     []string // that are upgraded; nil: all
+	Notes     []string // of the selection
 	Trigger   string
 	OnFailure string            // origin, stay
 	Prove     bool              // the way back compares all data in full, touched or not
@@ -64,6 +66,7 @@ type Facts struct {
 	Gate      string                  // "" when the gate can be used; otherwise why not
 	State     string                  // the installation's state folder, absolute
 	Backup    string                  // where restore points are kept, absolute
+	Remarks   []string                // what is odd, and must be known
 	Places    map[string][]string     // component to the places that its registration names
 	Instances map[string]InstanceFact // by unit
 	Values    map[string]string       // named facts: value, or "" when absent
@@ -94,6 +97,8 @@ type BundleFacts struct {
 // InstanceFact is what was found of a unit.
 type InstanceFact struct {
 	Version string
+	Real    string // its place with all symbolic links followed
+	Missing string // why it cannot be upgraded: its place is gone, …
 	Bytes   int64
 	Files   int
 	Owner   string // account that owns the tree

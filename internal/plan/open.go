@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"upkeep/internal/manifest"
@@ -32,7 +33,7 @@ func (b *builder) stage() {
 				continue
 			}
 			pay, ok := h.payload(id)
-			if !ok {
+			if !ok || !b.takesPart(id) {
 				continue
 			}
 			if c.Kind != "tree" {
@@ -139,8 +140,13 @@ func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
 	if !b.check(err) {
 		return
 	}
+	if !perUnit(a) && len(a.Of) > 0 && !slices.ContainsFunc(b.res.unitsOf(a.Of), b.selected) {
+		return // nothing that it keeps users out of is upgraded
+	}
 	for _, p := range all {
-		b.enterOne(mode, a, p, phase)
+		if p.of == "" || b.selected(p.of) {
+			b.enterOne(mode, a, p, phase)
+		}
 	}
 }
 
@@ -230,6 +236,9 @@ func (b *builder) stop(rel *manifest.Release) {
 func (b *builder) services() []*Service {
 	var out []*Service
 	for _, s := range b.res.Product.Services {
+		if !b.concerned(s) {
+			continue
+		}
 		if running, known := b.in.Facts.Services[s.ID]; known && !running {
 			b.noteStopped(s.ID)
 			continue
@@ -242,6 +251,23 @@ func (b *builder) services() []*Service {
 		out = append(out, svc)
 	}
 	return out
+}
+
+// concerned says whether a service must stop for the units that are upgraded.
+// One that others share takes them along, which is said.
+func (b *builder) concerned(s manifest.Service) bool {
+	units := b.res.serves(s)
+	if len(units) == 0 {
+		return true
+	}
+	others := slices.DeleteFunc(slices.Clone(units), b.selected)
+	if len(others) == len(units) {
+		return false
+	}
+	if len(others) > 0 {
+		b.noteOnce("service %s also serves %s: users of it are kept waiting too", s.ID, strings.Join(others, ", "))
+	}
+	return true
 }
 
 func (b *builder) noteOnce(format string, a ...any) {

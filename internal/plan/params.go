@@ -107,6 +107,7 @@ type AccessParams struct {
 	Reason  string   `json:"reason,omitempty"`
 	Owner   string   `json:"owner,omitempty"`  // account that owns a marker
 	Reopen  string   `json:"reopen,omitempty"` // the id of the access step that this one ends
+	of      string   // unit
 }
 
 // Gate says which ports the gate closes.

@@ -7,6 +7,8 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -21,6 +23,7 @@ type Plan struct {
 	To           string            `json:"to"`
 	Hops         []Hop             `json:"hops"`
 	Instances    []Instance        `json:"instances"`
+	Units        []string          `json:"units,omitempty"` // that are upgraded; empty: all of the product
 	Nodes        []string          `json:"nodes"`
 	Params       map[string]string `json:"params,omitempty"` // without secrets
 	Choices      []string          `json:"choices,omitempty"`
@@ -41,6 +44,17 @@ func (p *Plan) ID() string {
 		return p.Digest
 	}
 	return p.Digest[:12]
+}
+
+// Subject says what the plan upgrades: the product, or the part of it.
+func (p *Plan) Subject() string {
+	switch n := len(p.Units); {
+	case n == 0:
+		return p.Product
+	case n > 3:
+		return fmt.Sprintf("%s: %d of its %d parts", p.Product, n, len(p.Instances))
+	}
+	return p.Product + ": " + strings.Join(p.Units, ", ")
 }
 
 // Hop is one edge of the route.

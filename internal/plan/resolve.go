@@ -21,7 +21,8 @@ type Resolver struct {
 	Env     []string // declared environment of every child
 	Account string   // whose process asks
 	Root    bool
-	this    string // the unit that is spoken of; empty: none
+	this    string            // the unit that is spoken of; empty: none
+	own     map[string]string // service to the unit whose own it is
 	said    map[string]Word
 }
 
@@ -168,12 +169,18 @@ func (r *Resolver) Database(component string) (*Database, error) {
 
 // ServiceByID resolves the service of that id or name.
 func (r *Resolver) ServiceByID(id string) (*Service, error) {
-	for _, s := range r.Product.Services {
-		if s.ID == id || slices.Contains(s.Names, id) {
-			return r.Service(s)
-		}
+	ids := r.serviceIDs(id)
+	if slices.Contains(ids, id) {
+		ids = []string{id}
 	}
-	return nil, &noServiceError{id}
+	switch len(ids) {
+	case 0:
+		return nil, &noServiceError{id}
+	case 1:
+		i := slices.IndexFunc(r.Product.Services, func(s manifest.Service) bool { return s.ID == ids[0] })
+		return r.Service(r.Product.Services[i])
+	}
+	return nil, fmt.Errorf("there are several services %q, one for each instance: %s", id, strings.Join(ids, ", "))
 }
 
 // noServiceError says that the product has no such service.
@@ -183,6 +190,9 @@ func (e *noServiceError) Error() string { return fmt.Sprintf("there is no servic
 
 // Service resolves a service.
 func (r *Resolver) Service(s manifest.Service) (*Service, error) {
+	if own := r.own[s.ID]; own != "" && own != r.this {
+		r = r.Unit(own)
+	}
 	fail := func(err error) (*Service, error) { return nil, fmt.Errorf("service %s: %w", s.ID, err) }
 	out := &Service{ID: s.ID, Names: s.Names, Env: r.Env, StopTimeout: s.Grace, StartTimeout: 60 * time.Second}
 	if out.StopTimeout == 0 {

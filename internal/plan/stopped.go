@@ -11,6 +11,9 @@ import (
 // writes, and nobody answers.
 func (b *builder) stopped() bool {
 	for _, s := range b.res.Product.Services {
+		if !b.concerned(s) {
+			continue
+		}
 		if running, known := b.in.Facts.Services[s.ID]; running || !known {
 			return false
 		}

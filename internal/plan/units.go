@@ -160,6 +160,7 @@ func NewResolver(p *manifest.Product, s *site.Installation, f Facts) (*Resolver,
 	sc := NewScope(p, s, f.Defaults, f.Values)
 	r := &Resolver{Raw: p, Scope: sc, Account: f.Account, Root: f.Root, said: f.Said}
 	r.Product, r.Units = expand(p, s, sc, f.Places)
+	r.Product.Services, r.own = r.services(p)
 	env, err := Environment(p, sc)
 	r.Env = env
 	return r, err

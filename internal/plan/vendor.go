@@ -62,7 +62,19 @@ func (b *builder) hopOf(rel *manifest.Release) HopInput {
 	return b.first()
 }
 
+// vendorStep adds a step of a document, for every unit that it is about.
 func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
+	units := b.subjects(s)
+	for _, u := range units {
+		one := s
+		if len(units) > 1 && s.Once != "" {
+			one.Once += "." + u
+		}
+		b.about(u, len(units) > 1, func() { b.oneStep(ph, one, h) })
+	}
+}
+
+func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 	ok, err := b.when(s.When, h)
 	if !b.check(err) || !ok {
 		return
@@ -95,7 +107,9 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 				continue
 			}
 			for _, unit := range b.res.UnitsOf(id) {
-				b.installTree(unit, h)
+				if b.takesPart(unit) {
+					b.installTree(unit, h)
+				}
 			}
 		}
 	case "migrate":
@@ -263,7 +277,9 @@ func (b *builder) migrateSteps(ph manifest.Phase, s manifest.Step, h HopInput) {
 		units = s.Args // lint has warned of a component that is not declared
 	}
 	for _, id := range units {
-		b.migrateStep(ph, id, s, h)
+		if b.takesPart(id) {
+			b.migrateStep(ph, id, s, h)
+		}
 	}
 }
 
@@ -374,7 +390,7 @@ func (b *builder) notifyStep(ph manifest.Phase, s manifest.Step) {
 }
 
 func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
-	for _, id := range s.Args {
+	for _, id := range b.serviceArgs(s.Args) {
 		svc, err := b.res.ServiceByID(id)
 		if err != nil {
 			b.refuse("%s at %s: %v", s.Verb, s.Pos, err)
@@ -394,6 +410,24 @@ func (b *builder) serviceStep(ph manifest.Phase, s manifest.Step) {
 		}
 		b.add(st, p)
 	}
+}
+
+// serviceArgs gives the services that a step names, those of every unit that
+// takes part.
+func (b *builder) serviceArgs(names []string) []string {
+	var out []string
+	for _, name := range names {
+		ids := b.res.serviceIDs(name)
+		if len(ids) == 0 {
+			out = append(out, name) // which is refused
+		}
+		for _, id := range ids {
+			if own := b.res.own[id]; own == "" || b.takesPart(own) {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
 }
 
 func (b *builder) verifyProbes(s manifest.Step) (out []Probe) {

@@ -129,6 +129,7 @@ func step() *jsonschema.Schema {
 	s.Properties.Set("during", listOf(ref("Step")))
 	s.Properties.Set("or", ref("Step"))
 	s.Properties.Set("outputs", listOf(text()))
+	s.Properties.Set("of", listOf(text()))
 	retry := object()
 	retry.Properties.Set("times", &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: "100"})
 	retry.Properties.Set("every", ref("Duration"))

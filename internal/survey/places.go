@@ -12,6 +12,25 @@ import (
 	"upkeep/internal/site"
 )
 
+// Placed gives the resolver of a product document with the places of its units,
+// and nothing else read.
+func (s *Surveyor) Placed(ctx context.Context, p *manifest.Product, in *site.Installation) (*plan.Resolver, error) {
+	var f plan.Facts
+	for _, id := range p.Order {
+		if p.Components[id].At.Probe == nil || f.Places != nil {
+			continue
+		}
+		f.Defaults = map[string]string{}
+		if err := s.defaults(ctx, p, in, &f); err != nil {
+			return nil, err
+		}
+		if err := s.places(ctx, p, in, &f); err != nil {
+			return nil, err
+		}
+	}
+	return s.Resolver(p, in, f)
+}
+
 // places reads, for every component whose places stand in a registration,
 // which ones it names.
 func (s *Surveyor) places(ctx context.Context, p *manifest.Product, in *site.Installation, f *plan.Facts) error {
@@ -41,6 +60,7 @@ func (s *Surveyor) places(ctx context.Context, p *manifest.Product, in *site.Ins
 			}
 			place = path.Clean(place)
 			if slices.Contains(f.Places[id], place) {
+				f.Remarks = append(f.Remarks, fmt.Sprintf("%s is registered twice at %s: it is one instance", id, place))
 				continue
 			}
 			f.Places[id] = append(f.Places[id], place)

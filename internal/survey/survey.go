@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os/user"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -48,6 +50,7 @@ type Surveyor struct {
 	State     string               // the installation's state folder
 	Backup    string               // where restore points are kept
 	Said      map[string]plan.Word // what people said, by key
+	Units     []string             // that the plan is about; nil: all
 }
 
 // opID names what the survey itself asks of databases and children.
@@ -59,7 +62,7 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}}
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Places: map[string][]string{}}
 	if !s.Root {
 		f.Gate = "only root can close it"
 	} else if err := s.Gate(); err != nil {
@@ -103,7 +106,7 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 			mu.Unlock()
 		})
 	}
-	for _, sv := range p.Services {
+	for _, sv := range r.Product.Services {
 		wg.Go(func() {
 			spec, err := r.Service(sv)
 			if err != nil {
@@ -183,6 +186,18 @@ func (s *Surveyor) read(ctx context.Context, r *plan.Resolver, pr manifest.Probe
 func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string) (plan.InstanceFact, error) {
 	var fact plan.InstanceFact
 	c := r.Product.Components[id]
+	at := ""
+	if c.Kind == "tree" {
+		var err error
+		if at, err = r.Scope.Expand(c.At.Path); err != nil {
+			return fact, fmt.Errorf("component %s: %w", id, err)
+		}
+		_, err = s.FS.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) && (plan.ComponentOf(id) != id || r.Raw.Components[id].At.Probe != nil) {
+			fact.Missing = fmt.Sprintf("its folder %s is not there", at)
+			return fact, nil
+		}
+	}
 	if c.Version != nil {
 		pr, err := r.Probe(*c.Version)
 		if err != nil {
@@ -197,10 +212,6 @@ func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string) (p
 	if c.Kind != "tree" {
 		return fact, nil
 	}
-	at, err := r.Scope.Expand(c.At.Path)
-	if err != nil {
-		return fact, fmt.Errorf("component %s: %w", id, err)
-	}
 	link, err := s.FS.Lstat(at)
 	if err != nil {
 		return fact, fmt.Errorf("cannot find %s where the installation document says it is: %w", id, err)
@@ -211,6 +222,9 @@ func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string) (p
 		return fact, fmt.Errorf("cannot look at %s: %w", id, err)
 	}
 	fact.Owner = accountOf(info.UID)
+	if real, err := filepath.EvalSymlinks(at); err == nil {
+		fact.Real = real
+	}
 	return fact, nil
 }
 
@@ -311,6 +325,9 @@ func (s *Surveyor) modes(ctx context.Context, r *plan.Resolver, f *plan.Facts) e
 func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Facts) error {
 	for _, id := range r.Product.Order {
 		c := r.Product.Components[id]
+		if s.Units != nil && !slices.Contains(s.Units, id) {
+			continue
+		}
 		if c.Kind != "sqlite" && c.Kind != "postgres" {
 			continue
 		}

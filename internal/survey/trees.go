@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
@@ -17,7 +18,7 @@ import (
 func (s *Surveyor) trees(ctx context.Context, r *plan.Resolver, f *plan.Facts, sums func(string) *files.Tree) error {
 	for _, id := range r.Product.Order {
 		c := r.Product.Components[id]
-		if c.Kind != "tree" {
+		if c.Kind != "tree" || f.Instances[id].Missing != "" || s.Units != nil && !slices.Contains(s.Units, id) {
 			continue
 		}
 		at, err := r.Scope.Expand(c.At.Path)

@@ -10,7 +10,7 @@ import (
 // Plan renders a plan as the administrator sees it before she says yes.
 func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	var b strings.Builder
-	b.WriteString(table("", rows{{bold.Render(one(p.Product)), way(p.From, p.To), faint.Render("plan " + p.ID())}}, 1, width) + "\n")
+	b.WriteString(table("", rows{{bold.Render(one(p.Subject())), way(p.From, p.To), faint.Render("plan " + p.ID())}}, 1, width) + "\n")
 	b.WriteString(planInstances(p, width))
 	b.WriteString(planRoute(p, width))
 	b.WriteString(planPeople(p, width))
@@ -49,7 +49,7 @@ func planInstances(p *plan.Plan, width int) string {
 		if at == "" {
 			at = i.Kind
 		}
-		list = append(list, []string{one(i.Component), change, faint.Render(one(at))})
+		list = append(list, []string{one(i.Unit()), change, faint.Render(one(at))})
 	}
 	return heading("What changes") + table("  ", list, 2, width) + "\n"
 }

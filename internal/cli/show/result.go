@@ -26,7 +26,7 @@ type Outcome struct {
 func Result(o Outcome, width int) string {
 	var b strings.Builder
 	head := func(mark, text string) { b.WriteString(wrap(bold.Render(one(text)), mark+" ", "  ", width)) }
-	product := o.Plan.Product
+	product := o.Plan.Subject()
 	switch closed := o.State.Closed; {
 	case o.Waiting != nil:
 		b.WriteString(waiting(o, width))

@@ -12,8 +12,12 @@ import (
 )
 
 // UpToDate says that there is nothing to do.
-func UpToDate(product, version string) string {
-	return Good(fmt.Sprintf("%s is up to date: %s", one(product), one(version))) + "\n"
+func UpToDate(product, version string, notes ...string) string {
+	text := Good(fmt.Sprintf("%s is up to date: %s", one(product), one(version))) + "\n"
+	for _, n := range notes {
+		text += "  " + one(n) + "\n"
+	}
+	return text
 }
 
 // Detached says that the person stopped watching, and what she can do.
@@ -49,7 +53,7 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	}
 	var list rows
 	for _, i := range s.Record {
-		list = append(list, []string{one(i.Component), one(i.Version)})
+		list = append(list, []string{one(plan.UnitID(i.Component, i.Instance)), one(i.Version)})
 	}
 	if len(list) > 0 {
 		title := "Installed, as the last run left it"

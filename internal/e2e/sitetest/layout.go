@@ -107,6 +107,9 @@ func (s *Site) copy(example, dir, to string) error {
 			mode = 0o755
 		}
 		body := s.edited(filepath.Join(dir, rel), string(text))
+		if dir == "site" { // which may name its own folder
+			body = strings.ReplaceAll(body, "/srv/"+s.Example, s.Root)
+		}
 		if db, ok := strings.CutSuffix(at, ".sql"); ok && strings.HasSuffix(db, ".db") {
 			return fill(db, body)
 		}
