@@ -30,15 +30,13 @@ type wish struct {
 // which are the flags that say which release is meant.
 func (w *wish) which(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.req.From, "from", "", "`DIR or FILE` of the release's bundle, or a folder of bundles")
-	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` to upgrade to; the latest at hand otherwise")
+	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` wanted; the latest at hand otherwise")
 }
 
 func (w *wish) flags(cmd *cobra.Command) {
-	w.which(cmd)
+	w.commonFlags(cmd)
 	cmd.Flags().StringArrayVar(&w.req.Only, "only", nil, "`COMPONENT or COMPONENT@INSTANCE` to upgrade, where its vendor lets it stand alone; may be given several times")
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
-	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
-	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
 }
@@ -50,6 +48,13 @@ func (w *wish) only() string {
 		text += " --only " + quote(o)
 	}
 	return text
+}
+
+// commonFlags are those that install has too.
+func (w *wish) commonFlags(cmd *cobra.Command) {
+	w.which(cmd)
+	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
+	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
 }
 
 func (w *wish) request(person string) (manage.Request, error) {

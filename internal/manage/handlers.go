@@ -20,6 +20,7 @@ import (
 	stepbackup "upkeep/internal/step/backup"
 	"upkeep/internal/step/check"
 	"upkeep/internal/step/cleanup"
+	"upkeep/internal/step/create"
 	"upkeep/internal/step/drain"
 	"upkeep/internal/step/hold"
 	"upkeep/internal/step/hooks"
@@ -55,6 +56,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"access":   access.New(runner, in.probes, in.gate),
 		"backup":   backups,
 		"check":    check.New(in.probes),
+		"create":   create.New(in.FS, ownership, in.Root),
 		"clean-up": cleanup.New(in.FS, pointStore{engines}),
 		"drain":    drain.New(runner, in.probes),
 		"fetch":    packages.NewFetch(runner, in.packageManager, bundles),

@@ -95,6 +95,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err := in.answer(ctx, releases, req); err != nil {
 		return err
 	}
+	if looked := in.nothing(target.Product); len(looked) > 0 {
+		return &RefusedError{What: "nothing is installed here", Reasons: append(looked, "upkeep install installs it; where it lies somewhere else, correct the installation document "+in.Path)}
+	}
 	s := in.surveyor()
 	if s.Said, err = in.words(ctx); err != nil {
 		return err

@@ -49,6 +49,9 @@ func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
 	if err != nil {
 		return nil, err
 	}
+	if last.From == "" {
+		return nil, &NoReturnError{Why: fmt.Sprintf("run %s installed it, and nothing was there before", last.ID)}
+	}
 	params, err := in.returnParams(ctx, last)
 	if err != nil {
 		return nil, err

@@ -136,7 +136,7 @@ func (d decoder) secret(n *document.Node) string {
 
 // Conditions lists the words of a condition, of which each has exactly one.
 func Conditions() []string {
-	return []string{"param", "fact", "crosses", "trigger", "present", "all", "any", "not"}
+	return []string{"param", "fact", "crosses", "trigger", "mode", "present", "all", "any", "not"}
 }
 
 func (d decoder) when(n *document.Node) *When {
@@ -145,6 +145,7 @@ func (d decoder) when(n *document.Node) *When {
 	}
 	m := d.Map(n, "a condition")
 	w := &When{Pos: n.Pos, Param: d.text(m, "param"), Fact: d.text(m, "fact"), Crosses: d.text(m, "crosses"), Trigger: d.text(m, "trigger"),
+		Mode:    m.OneOf("mode", "install", "upgrade"),
 		Present: d.text(m, "present"), Not: d.when(m.Get("not"))}
 	if is := m.Get("is"); is != nil {
 		w.Is = d.literal(is, `"is"`)

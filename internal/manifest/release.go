@@ -188,6 +188,7 @@ type When struct {
 	Fact    string       `json:"fact,omitempty"`
 	Crosses string       `json:"crosses,omitempty"`
 	Trigger string       `json:"trigger,omitempty"`
+	Mode    string       `json:"mode,omitempty"` // install, upgrade
 	Present string       `json:"present,omitempty"`
 	Is      string       `json:"is,omitempty"` // compares param or fact with a value instead of truth
 	All     []When       `json:"all,omitempty"`

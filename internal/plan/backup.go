@@ -194,7 +194,7 @@ func (b *builder) restores(i int) bool {
 func (b *builder) refuseUnsafe() {
 	b.covers()
 	for _, d := range b.drafts {
-		if d.Verb == "backup" {
+		if d.Verb == "backup" || b.in.First {
 			return
 		}
 		if d.Writes && d.Class != Irreversible && b.plan.Waivers["backup"] == "" {

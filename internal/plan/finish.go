@@ -18,7 +18,7 @@ func (b *builder) finish(i int, prefix string) {
 		b.barrier(h, i)
 	}
 	for j := len(b.entered) - 1; j >= 0; j-- {
-		b.reopen(b.entered[j], b.plan.Closed != "stopped" && j == b.lastDown())
+		b.reopen(b.entered[j], !b.in.First && b.plan.Closed != "stopped" && j == b.lastDown())
 	}
 	b.phase(manifest.Reopen, h.Release)
 	b.phase(manifest.EndOfRun, h.Release)

@@ -73,6 +73,7 @@ func TestGolden(t *testing.T) {
 			`+maintenance: none`, `+install: [{access: maintenance, during: [{install: app}, {run: [compile], as: shop, undo: restore}]}]`)}, nil},
 	}
 	tests = append(tests, instanceGoldens()...)
+	tests = append(tests, firstGoldens()...)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := input(t, tt.product, tt.releases...)

@@ -265,8 +265,12 @@ func (b *builder) installTree(id string, h HopInput) {
 	if b.n == b.joins(id) {
 		p.Edited = b.edited(id)
 	}
+	title := "exchange %s for %s"
+	if b.in.First {
+		title = "put %s %s into its place"
+	}
 	b.add(Step{ID: "install." + id, Verb: "install", Phase: string(manifest.Install), Class: Reversible, Writes: len(c.Keep) > 0,
-		Title: fmt.Sprintf("exchange %s for %s", id, h.Release.Version)}, p)
+		Title: fmt.Sprintf(title, id, h.Release.Version)}, p)
 }
 
 // markers are the files inside a tree that keep users out: they move along
@@ -332,6 +336,8 @@ func (b *builder) start(h HopInput) {
 	title := "start %s behind the gate"
 	up := false
 	switch b.plan.Closed {
+	case "new":
+		title = "start %s"
 	case "mode":
 		title = "start %s, users still kept out"
 	case "stopped":

@@ -15,6 +15,7 @@ type Input struct {
 	Installed *manifest.Product // the product document that stops and backs up: the installed release's, or the first hop's when that is not known
 	Assumed   bool              // Installed is not the installed release's own
 	From      string            // the installed version
+	First     bool              // nothing is installed: From is empty, Installed the target's own document
 	Hops      []HopInput        // at least one
 	Facts     Facts
 	Units     []string // that are upgraded; nil: all
@@ -80,6 +81,7 @@ type Facts struct {
 	Checks    map[string]CheckResult
 	Said      map[string]Word          // what people said before the run, by key
 	Proofs    map[string]string        // key of a task to why it cannot count as done; empty: it can
+	Occupied  []string                 // for a first install: what is in its way
 	Once      []string                 // markers of once-only steps that were done
 	Volumes   map[string]Volume        // place to its volume
 	Databases map[string]int64         // unit to bytes

@@ -23,6 +23,9 @@ func staging(at string, hop int) string {
 // first pass of the file backup.
 func (b *builder) stage() {
 	b.checkStep()
+	if b.in.First {
+		b.create()
+	}
 	for i, h := range b.in.Hops {
 		b.use(h.Product)
 		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
@@ -45,12 +48,15 @@ func (b *builder) stage() {
 				continue
 			}
 			b.add(Step{ID: "stage." + id, Verb: "stage", Phase: "stage", Class: Reversible,
-				Title: fmt.Sprintf("unpack %s %s beside the one in use", id, h.Release.Version)},
+				Title: b.unpacking(id, h.Release.Version)},
 				&StageParams{Component: id, At: at, Staging: staging(at, i+1), Bundle: h.Bundle.Digest, Payload: pay.File, Sums: pay.Sums, Owner: b.in.Facts.Instances[id].Owner})
 		}
 	}
 	b.n, b.prefix = 0, ""
 	b.use(b.in.Installed)
+	if b.in.First {
+		return
+	}
 	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil && len(bp.Files) > 0 {
 		b.add(Step{ID: "precopy", Verb: "precopy", Phase: "stage", Class: Reversible,
 			Title: "copy the files for the restore point, first pass"}, bp)
@@ -61,6 +67,10 @@ func (b *builder) first() HopInput { return b.in.Hops[0] }
 
 // open adds everything up to the stopped product and its restore point.
 func (b *builder) open() {
+	if b.in.First {
+		b.openFirst()
+		return
+	}
 	rel := b.first().Release
 	b.opening(manifest.Notify)
 	b.opening(manifest.StartOfRun)
@@ -116,6 +126,11 @@ func (b *builder) gate() {
 			mode = "mode"
 		}
 	}
+	if why != "" && b.in.First {
+		b.plan.Closed = "new"
+		b.note("users cannot be kept out while the installation is verified (%s): whoever knows its address reaches it a little early", why)
+		return
+	}
 	if why != "" {
 		b.plan.Closed = mode
 		if mode == "" {
@@ -128,7 +143,7 @@ func (b *builder) gate() {
 		return
 	}
 	b.plan.Closed = "gate"
-	d := b.add(Step{ID: "gate", Verb: "access", Phase: string(manifest.Maintenance), Class: Reversible, Down: true,
+	d := b.add(Step{ID: "gate", Verb: "access", Phase: string(manifest.Maintenance), Class: Reversible, Down: !b.in.First,
 		Title: "close the gate: users see the outage page (port " + strings.Join(ports, ", ") + ")"},
 		&AccessParams{Mode: "maintenance", Gate: &Gate{Name: b.in.Site.ID, Ports: ports, Product: b.plan.Product}, Reason: Doing(b.plan)})
 	b.entered = append(b.entered, entered{d.ID, d.params.(*AccessParams)})

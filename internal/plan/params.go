@@ -57,6 +57,25 @@ type Service struct {
 // Systemd says that systemd runs the service: it has no commands of its own.
 func (s Service) Systemd() bool { return len(s.Run) == 0 && len(s.Start) == 0 }
 
+// The kinds of places that a first install makes.
+const (
+	PlaceFolder = "folder"
+	PlaceFile   = "file" // empty; of a database
+	PlaceTree   = "tree" // a later step brings it: it must not be there
+)
+
+// NewPlace is what is not there before a first install.
+type NewPlace struct {
+	Path  string `json:"path"`
+	Kind  string `json:"kind"`
+	Owner string `json:"owner,omitempty"` // account; empty: the engine's own
+}
+
+// CreateParams: what a product lies in is made, the folders above first.
+type CreateParams struct {
+	Places []NewPlace `json:"places"`
+}
+
 // StageParams: a payload is unpacked beside the tree it will replace, while
 // the product runs.
 type StageParams struct {

@@ -27,13 +27,14 @@ type Plan struct {
 	Nodes        []string          `json:"nodes"`
 	Params       map[string]string `json:"params,omitempty"` // without secrets
 	Choices      []string          `json:"choices,omitempty"`
+	Already      []string          `json:"already,omitempty"` // once-only steps that a first install takes for done
 	Waivers      map[string]string `json:"waivers,omitempty"` // check to "by: why"
 	Hooks        []HookFile        `json:"hooks,omitempty"`
 	People       []Asked           `json:"people,omitempty"` // what people do, answer and look at before the run opens
 	Steps        []Step            `json:"steps"`
 	Milestones   []Milestone       `json:"milestones"`
 	Barrier      string            `json:"barrier"`         // id of the step of verb barrier
-	Closed       string            `json:"closed"`          // how users are kept out while the new version is verified: gate, mode, stopped
+	Closed       string            `json:"closed"`          // how users are kept out while the new version is verified: gate, mode, stopped; new: it has none yet
 	OnFailure    string            `json:"onFailure"`       // origin, stay
 	Notes        []string          `json:"notes,omitempty"` // what the administrator must know: what is assumed, what cannot be put back, …
 }

@@ -14,6 +14,9 @@ func Doing(p *Plan) string {
 	if p.Trigger == TriggerBack {
 		return fmt.Sprintf("%s is being put back on %s", p.Product, p.To)
 	}
+	if p.First() {
+		return fmt.Sprintf("%s is being installed", p.Product)
+	}
 	return fmt.Sprintf("%s is being upgraded to %s", p.Product, p.To)
 }
 

@@ -89,7 +89,9 @@ func (b *builder) accessSpan(ph manifest.Phase, s manifest.Step, h HopInput) {
 		return
 	}
 	n := len(b.entered)
-	b.enter(mode, a, ph)
+	if !b.in.First { // nobody is there to be kept out
+		b.enter(mode, a, ph)
+	}
 	for _, inner := range s.During {
 		b.vendorStep(ph, inner, h)
 	}

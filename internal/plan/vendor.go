@@ -77,6 +77,9 @@ func (b *builder) vendorStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 	ok, err := b.when(s.When, h)
 	if !b.check(err) || !ok {
+		if err == nil && b.onlyUpgrade(s.When, h) {
+			b.already(s)
+		}
 		return
 	}
 	if s.Once != "" && slices.Contains(b.in.Facts.Once, s.Once) {

@@ -29,6 +29,10 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 			return false, fmt.Errorf("the condition at %s needs the fact %q, which could not be read", w.Pos, w.Fact)
 		}
 		return truth(b.in.Facts.Values[w.Fact], w.Is), nil
+	case w.Mode != "":
+		return b.mode() == w.Mode, nil
+	case w.Crosses != "" && b.in.First:
+		return false, nil
 	case w.Crosses != "":
 		return b.crosses(w.Crosses)
 	case w.Trigger != "":

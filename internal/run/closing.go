@@ -79,7 +79,7 @@ func (s *State) Work() []string {
 
 // Once lists the markers of the once-only steps that were done.
 func (s *State) Once() []string {
-	var out []string
+	out := append([]string(nil), s.Plan.Already...)
 	for _, step := range s.all() {
 		if step.Once != "" && s.at(step.ID).Status == Done {
 			out = append(out, step.Once)

@@ -59,15 +59,7 @@ const opID = "survey"
 // Basics reads what everything else rests on: parameter defaults that probes
 // read, named facts, and the installed version of every instance.
 func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Installation) (plan.Facts, error) {
-	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
-		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
-		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Places: map[string][]string{}}
-	if !s.Root {
-		f.Gate = "only root can close it"
-	} else if err := s.Gate(); err != nil {
-		f.Gate = err.Error()
-	}
+	f := s.blank()
 	if err := s.defaults(ctx, p, in, &f); err != nil {
 		return f, err
 	}
@@ -133,6 +125,20 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 	}
 	wg.Wait()
 	return f, errors.Join(errs...)
+}
+
+// blank are the facts before anything of the product was read.
+func (s *Surveyor) blank() plan.Facts {
+	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
+		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
+		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Places: map[string][]string{}}
+	if !s.Root {
+		f.Gate = "only root can close it"
+	} else if err := s.Gate(); err != nil {
+		f.Gate = err.Error()
+	}
+	return f
 }
 
 // Resolver gives the resolver of a product document with the facts so far.

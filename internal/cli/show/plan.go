@@ -10,7 +10,11 @@ import (
 // Plan renders a plan as the administrator sees it before she says yes.
 func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	var b strings.Builder
-	b.WriteString(table("", rows{{bold.Render(one(p.Subject())), way(p.From, p.To), faint.Render("plan " + p.ID())}}, 1, width) + "\n")
+	what := way(p.From, p.To)
+	if p.First() {
+		what = "install " + way(p.To)
+	}
+	b.WriteString(table("", rows{{bold.Render(one(p.Subject())), what, faint.Render("plan " + p.ID())}}, 1, width) + "\n")
 	b.WriteString(planInstances(p, width))
 	b.WriteString(planRoute(p, width))
 	b.WriteString(planPeople(p, width))
@@ -40,6 +44,8 @@ func planInstances(p *plan.Plan, width int) string {
 			change = one(i.From) + " (stays)"
 		}
 		switch {
+		case p.First() && i.To != "":
+			change = one(i.To) + " (new)"
 		case i.From == "" && i.To == "":
 			change = faint.Render("no version of its own")
 		case i.To == "":
@@ -87,6 +93,9 @@ type part struct {
 // parts cuts the steps into before, outage and after, by what users see.
 func parts(p *plan.Plan, f plan.Forecast) []part {
 	out := []part{{title: "While users work"}, {title: "Outage, about " + Duration(f.Outage)}, {title: "Users are in again"}}
+	if p.First() {
+		return []part{{title: "What is done, in about " + Duration(f.Total), steps: p.Steps}}
+	}
 	at := 0
 	for _, s := range p.Steps {
 		if s.Down && at == 0 {
@@ -145,6 +154,13 @@ func planFailure(p *plan.Plan, width int) string {
 	var b strings.Builder
 	b.WriteString(heading("If something fails, or you cancel"))
 	say := func(when, what string) { b.WriteString(wrap(one(what), "  "+when+": ", "    ", width)) }
+	if p.First() {
+		say("up to the barrier", "all that was made is taken away again: files, folders, data; databases are empty again")
+		say("after the barrier", fmt.Sprintf("%s is installed; what still fails waits for you, and can be tried again", p.To))
+		say("power cut, kill, lost connection", "the run goes on where it stopped, with the next upkeep command")
+		b.WriteString("\n")
+		return b.String()
+	}
 	_, waived := p.Waivers["backup"]
 	data := fmt.Sprintf("files, services and data are put back to %s, compared, and users are let in again", p.From)
 	switch {

@@ -34,6 +34,13 @@ func Result(o Outcome, width int) string {
 		head(blue.Render("▸"), fmt.Sprintf("run %s goes on", o.ID))
 	case closed.Result == run.ResultOld:
 		b.WriteString(reason(o, width))
+		if o.Plan.First() {
+			head(yellow.Render("↩"), fmt.Sprintf("%s is not installed: all that was made is taken away again", product))
+			for _, l := range remains(o) {
+				b.WriteString(wrap(one(l), "  - ", "    ", width))
+			}
+			break
+		}
 		if left := remains(o); len(left) > 0 {
 			head(yellow.Render("↩"), fmt.Sprintf("%s is back on %s, all but this:", product, closed.Version))
 			for _, l := range left {
@@ -104,7 +111,14 @@ func facts(o Outcome) rows {
 			outage += faint.Render(" (forecast " + Duration(o.Forecast) + ")")
 		}
 	}
-	list := rows{{faint.Render("run"), fmt.Sprintf("%s, %s", o.ID, way(o.Plan.From, o.Plan.To))}, {faint.Render("time"), took}, {faint.Render("outage"), outage}}
+	route := way(o.Plan.From, o.Plan.To)
+	if o.Plan.First() {
+		route = "install " + way(o.Plan.To)
+	}
+	list := rows{{faint.Render("run"), fmt.Sprintf("%s, %s", o.ID, route)}, {faint.Render("time"), took}}
+	if !o.Plan.First() {
+		list = append(list, []string{faint.Render("outage"), outage})
+	}
 	for _, p := range o.Points {
 		list = append(list, []string{faint.Render("restore point"), one(p)})
 	}
@@ -122,6 +136,8 @@ func next(o Outcome) string {
 		return ""
 	case closed == nil:
 		return o.Command + " resume"
+	case closed.Result != run.ResultNew && o.Plan.First():
+		return "mend what the reason names, then " + o.Command + " install again"
 	case closed.Result == run.ResultOld && o.State.Why != nil && o.State.Why.By != "plan":
 		return o.Command + " upgrade, when you want it again"
 	case closed.Result != run.ResultNew:
@@ -142,7 +158,11 @@ func reason(o Outcome, width int) string {
 		return wrap(one(fmt.Sprintf("%s cancelled it: %s", why.By, why.Why)), red.Render("✗")+" ", "  ", width)
 	}
 	step, _ := o.Plan.Find(why.Step)
-	first := fmt.Sprintf("the upgrade failed at step %s (%s)", why.Step, step.Title)
+	what := "the upgrade"
+	if o.Plan.First() {
+		what = "the installation"
+	}
+	first := fmt.Sprintf("%s failed at step %s (%s)", what, why.Step, step.Title)
 	text := wrap(one(first), red.Render("✗")+" ", "  ", width) + Wrap(why.Why, "    ", width)
 	if now := o.State.Step(why.Step).Last.Now; now != "" {
 		text += wrap(one(now), "  → ", "    ", width)
@@ -201,6 +221,9 @@ func Meaning(s *run.State, step plan.Step, c run.Choice) string {
 	back := s.Mode == run.Backing
 	switch c {
 	case run.ChooseBack:
+		if s.Plan.First() {
+			return "undo everything: all that was made is taken away again"
+		}
 		return "undo everything: files, services and data go back to " + s.Plan.From
 	case run.ChooseRetry:
 		if back {

@@ -113,6 +113,9 @@ func RunRow(r journal.Run) []string {
 		}
 	case run.ResultOld:
 		result = Back("back on " + one(r.Version))
+		if r.From == "" {
+			result = Back("taken away again")
+		}
 	case run.ResultMilestone:
 		result = Careful("stayed at " + one(r.Version))
 	}
@@ -120,7 +123,11 @@ func RunRow(r journal.Run) []string {
 	if r.Outage > 0 {
 		outage = "outage " + Duration(r.Outage)
 	}
-	return []string{r.ID, one(r.From) + " → " + one(r.To), result, r.Opened.Local().Format("2006-01-02 15:04"), outage, faint.Render(started(r))}
+	route := one(r.From) + " → " + one(r.To)
+	if r.From == "" {
+		route = "install " + one(r.To)
+	}
+	return []string{r.ID, route, result, r.Opened.Local().Format("2006-01-02 15:04"), outage, faint.Render(started(r))}
 }
 
 // started says who started a run, and by what where that was no command.
