@@ -60,7 +60,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"clean-up": cleanup.New(in.FS, pointStore{engines}),
 		"drain":    drain.New(runner, in.probes),
 		"fetch":    packages.NewFetch(runner, in.packageManager, bundles),
-		"guard":    packages.NewGuard(runner, "/"),
+		"guard":    packages.NewGuard(runner, in.packageManager, "/"),
 		"hold":     hold.New(runner, control),
 		"hooks":    hooks.New(runner, in.probes),
 		"install":  install.New(in.FS),

@@ -65,72 +65,98 @@ func (in *Installation) packageFacts(ctx context.Context, f *plan.Facts, hops []
 	}
 	after := map[string]string{} // package to its version after the hops so far
 	for i, h := range hops {
-		for _, id := range h.Product.Order {
-			if c := h.Product.Components[id]; c.Kind != "package" || h.Return != nil {
-				continue
-			}
-			fact, err := in.packageFact(ctx, m, h, releases[i], id, filepath.Join(temp, fmt.Sprintf("packages-%d-%s", i, id)), after)
-			if err != nil {
-				return err
-			}
-			if fact != nil {
-				f.Packages[plan.PackageKey(h.Release.Version, id)] = *fact
-			}
+		if h.Return != nil {
+			continue
+		}
+		if err := in.hopPackages(ctx, m, f, h, releases[i], filepath.Join(temp, fmt.Sprintf("packages-%d", i+1)), after); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// packageFact looks at one component of one hop; nil when the hop leaves it
-// alone.
-func (in *Installation) packageFact(ctx context.Context, m packages.Manager, h plan.HopInput, r Release, id, dir string, after map[string]string) (*plan.PackageFact, error) {
-	c := h.Product.Components[id]
+// hopPackages looks at all components of a hop together, since packages of one
+// may need those of another.
+func (in *Installation) hopPackages(ctx context.Context, m packages.Manager, f *plan.Facts, h plan.HopInput, r Release, dir string, after map[string]string) error {
 	want := packages.Want{Named: map[string]string{}}
-	var brought []packages.File
-	if pay, ok := h.Bundle.Payloads[id]; ok {
-		var err error
-		if brought, err = in.readPackages(ctx, m, r, id, pay.File, dir); err != nil {
-			return nil, err
-		}
-		for _, f := range brought {
-			want.Files = append(want.Files, f.Path)
-		}
-	} else {
-		for _, name := range packageNames(id, c) {
-			want.Named[name] = plan.PackageVersion(h.Release, id)
-		}
-	}
-	fact := &plan.PackageFact{Manager: m.Kind()}
-	var err error
-	if fact.Broken, err = m.Broken(ctx); err != nil {
-		return nil, err
-	}
-	changes, err := m.Resolve(ctx, want)
-	if err != nil {
-		fact.Problem = err.Error()
-		return fact, nil
-	}
-	var stay []packages.Change
-	for _, ch := range changes {
-		if before, known := after[ch.Name]; known {
-			ch.From = before
-		}
-		if ch.To == "" {
-			fact.Removed = append(fact.Removed, ch.Name)
+	owner := map[string]string{} // package to the component that it is of
+	brought := map[string][]packages.File{}
+	first := ""
+	for _, id := range h.Product.Order {
+		c := h.Product.Components[id]
+		if !plan.InstallsPackages(id, c, h) {
 			continue
 		}
-		after[ch.Name] = ch.To
-		stay = append(stay, ch)
-		source := "machine"
-		if slices.ContainsFunc(brought, func(f packages.File) bool { return f.Name == ch.Name && f.Version == ch.To }) {
-			source = "bundle"
+		if first == "" {
+			first = id
 		}
-		fact.Changes = append(fact.Changes, plan.PackageChange{Name: ch.Name, Arch: ch.Arch, From: ch.From, To: ch.To, Source: source})
+		if pay, ok := h.Bundle.Payloads[id]; ok {
+			list, err := in.readPackages(ctx, m, r, id, pay.File, dir+"-"+id)
+			if err != nil {
+				return err
+			}
+			for _, p := range list {
+				want.Files, owner[p.Name] = append(want.Files, p.Path), id
+			}
+			brought[id] = list
+			continue
+		}
+		for _, name := range packageNames(id, c) {
+			want.Named[name], owner[name] = plan.PackageVersion(h.Release, id), id
+		}
 	}
-	if fact.Units, err = m.Units(ctx, stay, brought); err != nil {
-		return nil, err
+	if first == "" {
+		return nil
 	}
-	return fact, in.packageSite(ctx, m, fact, brought)
+	broken, err := m.Broken(ctx)
+	if err != nil {
+		return err
+	}
+	changes, problem := m.Resolve(ctx, want)
+	for _, id := range h.Product.Order {
+		if !plan.InstallsPackages(id, h.Product.Components[id], h) {
+			continue
+		}
+		fact := plan.PackageFact{Manager: m.Kind(), Broken: broken}
+		if problem != nil {
+			fact.Problem = problem.Error()
+		}
+		var own []packages.Change
+		for _, ch := range changes {
+			of := owner[ch.Name]
+			if of == "" {
+				of = first // what the others need, or what is in their way
+			}
+			switch {
+			case of != id:
+			case ch.To == "":
+				fact.Removed = append(fact.Removed, ch.Name)
+			default:
+				if before, known := after[ch.Name]; known {
+					ch.From = before
+				}
+				after[ch.Name] = ch.To
+				own = append(own, ch)
+				fact.Changes = append(fact.Changes, plan.PackageChange{Name: ch.Name, Arch: ch.Arch, From: ch.From, To: ch.To, Source: sourceOf(ch, brought[id])})
+			}
+		}
+		if fact.Units, err = m.Units(ctx, own, brought[id]); err != nil {
+			return err
+		}
+		if err := in.packageSite(ctx, m, &fact, brought[id]); err != nil {
+			return err
+		}
+		f.Packages[plan.PackageKey(h.Release.Version, id)] = fact
+	}
+	return nil
+}
+
+// sourceOf says where a package comes from.
+func sourceOf(ch packages.Change, brought []packages.File) string {
+	if slices.ContainsFunc(brought, func(f packages.File) bool { return f.Name == ch.Name && f.Version == ch.To }) {
+		return "bundle"
+	}
+	return "machine"
 }
 
 func packageNames(id string, c manifest.Component) []string {

@@ -241,7 +241,7 @@ func (b *builder) install(h HopInput) {
 		if slices.Contains(listed, ComponentOf(id)) || !b.takesPart(id) {
 			continue
 		}
-		if packageHop(id, b.res.Product.Components[id], h) {
+		if InstallsPackages(id, b.res.Product.Components[id], h) {
 			b.installPackages(id, h)
 		} else if _, ok := h.payload(id); ok {
 			b.installTree(id, h)

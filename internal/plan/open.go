@@ -31,7 +31,7 @@ func (b *builder) stage() {
 		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
 		for _, id := range b.res.Product.Order {
 			c := b.res.Product.Components[id]
-			if packageHop(id, c, h) {
+			if InstallsPackages(id, c, h) {
 				b.fetch(id, h, i+1)
 				continue
 			}

@@ -35,8 +35,10 @@ type PackageChange struct {
 
 // GuardParams: while packages are installed nothing is started by them.
 type GuardParams struct {
-	Units   []string `json:"units,omitempty"`   // of the packages, masked
-	Release string   `json:"release,omitempty"` // the id of the guard step that this one ends
+	Manager string        `json:"manager,omitempty"` // its lock must be free before the restore point is made
+	Wait    time.Duration `json:"wait,omitempty"`    // for that
+	Units   []string      `json:"units,omitempty"`   // of the packages, masked
+	Release string        `json:"release,omitempty"` // the id of the guard step that this one ends
 }
 
 // PackageFact is what was found of the packages of a component for one hop.
@@ -67,9 +69,10 @@ func PackageKey(release, component string) string { return release + " " + compo
 // installation document does not say (limits: {package-lock: 5m}).
 const PackageWait = 10 * time.Minute
 
-// packageHop says that the hop installs packages of the component: the bundle
-// brings them, or the release says which version of the machine's own sources.
-func packageHop(id string, c manifest.Component, h HopInput) bool {
+// InstallsPackages says that the hop installs packages of the component: the
+// bundle brings them, or the release says which version of the machine's own
+// sources.
+func InstallsPackages(id string, c manifest.Component, h HopInput) bool {
 	if c.Kind != "package" || h.Return != nil {
 		return false
 	}
@@ -108,10 +111,7 @@ func (b *builder) packageParams(id string, h HopInput, hop int) (*PackageParams,
 	case len(f.Removed) > 0:
 		b.refuse("to install %s %s the package manager would remove %s: remove what stands in the way yourself first, or ask the vendor", id, h.Release.Version, strings.Join(f.Removed, ", "))
 	default:
-		p := &PackageParams{Component: id, Manager: f.Manager, Staging: packageStaging(b.in.Facts.State, id, hop), Changes: f.Changes, Policy: packagePolicy(c), Wait: PackageWait}
-		if d, ok := b.in.Site.Limits["package-lock"]; ok {
-			p.Wait = d
-		}
+		p := &PackageParams{Component: id, Manager: f.Manager, Staging: packageStaging(b.in.Facts.State, id, hop), Changes: f.Changes, Policy: packagePolicy(c), Wait: b.packageWait()}
 		if pay, ok := h.payload(id); ok {
 			p.Bundle, p.Payload, p.Sums = h.Bundle.Digest, pay.File, pay.Sums
 		}
@@ -128,6 +128,14 @@ func (b *builder) packageParams(id string, h HopInput, hop int) (*PackageParams,
 		return p, true
 	}
 	return nil, false
+}
+
+// packageWait is how long the package manager's lock is waited for.
+func (b *builder) packageWait() time.Duration {
+	if d, ok := b.in.Site.Limits["package-lock"]; ok {
+		return d
+	}
+	return PackageWait
 }
 
 func are(names []string) string {
@@ -195,7 +203,7 @@ func (b *builder) guard(h HopInput) {
 	any := false
 	for _, id := range h.Product.Order {
 		c := h.Product.Components[id]
-		if h.Return != nil && c.Kind == "package" || packageHop(id, c, h) {
+		if h.Return != nil && c.Kind == "package" || InstallsPackages(id, c, h) {
 			any = true
 			units = append(units, b.in.Facts.Packages[PackageKey(h.Release.Version, id)].Units...)
 		}
@@ -204,8 +212,13 @@ func (b *builder) guard(h HopInput) {
 		return
 	}
 	slices.Sort(units)
+	p := &GuardParams{Units: slices.Compact(units), Wait: b.packageWait()}
+	for _, f := range b.in.Facts.Packages {
+		p.Manager = f.Manager
+	}
 	d := b.add(Step{ID: "guard", Verb: "guard", Phase: string(manifest.Stop), As: "root", Class: Reversible,
-		Title: "keep packages from starting services (policy-rc.d, masked units)"}, &GuardParams{Units: slices.Compact(units)})
+		Title: "keep packages from starting services (policy-rc.d, masked units)"}, p)
+	d.Deadline += p.Wait
 	b.guarded = d.ID
 }
 
@@ -236,7 +249,8 @@ func (b *builder) installPackages(id string, h HopInput) {
 // packageSource is what of the machine's files goes into a restore point for a
 // component: what its packages, and those of all hops, can touch.
 func (b *builder) packageSource(id string) (FileSource, bool) {
-	s := FileSource{Component: id, Path: "/"}
+	// whoever waits for a lock has its file open: another in its place would lock nothing
+	s := FileSource{Component: id, Path: "/", Exclude: []string{"/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/etc/.pwd.lock"}}
 	for _, own := range []string{b.in.Facts.State, b.in.Facts.Backup} {
 		if own != "" {
 			s.Exclude = append(s.Exclude, own)
@@ -246,7 +260,7 @@ func (b *builder) packageSource(id string) (FileSource, bool) {
 		switch c := h.Product.Components[id]; {
 		case h.Return != nil && c.Kind == "package":
 			s.Like = h.Return.Point
-		case packageHop(id, c, h):
+		case InstallsPackages(id, c, h):
 			s.Lists = append(s.Lists, packageStaging(b.in.Facts.State, id, i+1)+"/footprint.json")
 		}
 	}

@@ -101,7 +101,7 @@ func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		}
 	case "install":
 		for _, id := range s.Args {
-			if packageHop(id, b.res.Product.Components[id], h) && len(s.Run) == 0 && s.Tell == "" {
+			if InstallsPackages(id, b.res.Product.Components[id], h) && len(s.Run) == 0 && s.Tell == "" {
 				b.installPackages(id, h)
 				continue
 			}

@@ -56,5 +56,9 @@ func processName(pid int) string {
 	if err != nil || words[0] == "" {
 		return "a process"
 	}
-	return strings.Join(words[:min(len(words), 3)], " ")
+	name := strings.Join(words[:min(len(words), 3)], " ")
+	if len(name) > 60 {
+		name = name[:60] + "…"
+	}
+	return name
 }

@@ -5,8 +5,10 @@ package packagestest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,44 +36,63 @@ func (d Deb) Build(t testing.TB, dir string) string {
 	if _, err := exec.LookPath("dpkg-deb"); err != nil {
 		t.Skip("this machine has no dpkg-deb")
 	}
-	top := t.TempDir()
-	control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: for tests\n", d.Name, d.Version)
-	if d.Depends != "" {
-		control += "Depends: " + d.Depends + "\n"
-	}
-	put(t, filepath.Join(top, "DEBIAN/control"), control, 0o644)
-	var list []string
-	for path, content := range d.Conffiles {
-		put(t, filepath.Join(top, path), content, 0o644)
-		list = append(list, path)
-	}
-	if slices.Sort(list); len(list) > 0 {
-		put(t, filepath.Join(top, "DEBIAN/conffiles"), strings.Join(list, "\n")+"\n", 0o644)
-	}
-	for path, content := range d.Files {
-		mode := os.FileMode(0o644)
-		if strings.HasPrefix(content, "#!") {
-			mode = 0o755
-		}
-		put(t, filepath.Join(top, path), content, mode)
-	}
-	for name, text := range d.Scripts {
-		put(t, filepath.Join(top, "DEBIAN", name), "#!/bin/sh\n"+text+"\n", 0o755)
-	}
-	out := filepath.Join(dir, fmt.Sprintf("%s_%s_all.deb", d.Name, d.Version))
-	cmd := exec.Command("dpkg-deb", "--root-owner-group", "-Znone", "-b", top, out)
-	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build %s: %v\n%s", out, err, text)
+	out, err := d.Make(dir)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
 
+// Make is Build outside of a test.
+func (d Deb) Make(dir string) (string, error) {
+	top, err := os.MkdirTemp("", "upkeep-deb-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(top)
+	if err := os.Chmod(top, 0o755); err != nil {
+		return "", err
+	}
+	content := map[string]string{"/DEBIAN/control": fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: for tests\n", d.Name, d.Version)}
+	if d.Depends != "" {
+		content["/DEBIAN/control"] += "Depends: " + d.Depends + "\n"
+	}
+	var list []string
+	for path := range d.Conffiles {
+		list = append(list, path)
+	}
+	if slices.Sort(list); len(list) > 0 {
+		content["/DEBIAN/conffiles"] = strings.Join(list, "\n") + "\n"
+	}
+	for name, text := range d.Scripts {
+		content["/DEBIAN/"+name] = "#!/bin/sh\n" + text + "\n"
+	}
+	maps.Copy(content, d.Conffiles)
+	maps.Copy(content, d.Files)
+	for path, text := range content {
+		mode := os.FileMode(0o644)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o755
+		}
+		if err := write(filepath.Join(top, path), text, mode); err != nil {
+			return "", err
+		}
+	}
+	out := filepath.Join(dir, fmt.Sprintf("%s_%s_all.deb", d.Name, d.Version))
+	cmd := exec.Command("dpkg-deb", "--root-owner-group", "-Znone", "-b", top, out)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build %s: %w\n%s", out, err, text)
+	}
+	return out, nil
+}
+
+func write(path, content string, mode os.FileMode) error {
+	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), mode))
+}
+
 func put(t testing.TB, path, content string, mode os.FileMode) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+	if err := write(path, content, mode); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -91,6 +91,10 @@ func (h *Fetch) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo) 
 	if err != nil {
 		return err
 	}
+	// whoever is at work on packages now is waited for while users work
+	if err := free(ctx, env, m, p.Wait); err != nil {
+		return err
+	}
 	if err := h.fs.MkdirAll(filepath.Dir(staging), 0o700); err != nil {
 		return err
 	}

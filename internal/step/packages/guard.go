@@ -23,16 +23,19 @@ import (
 // Its last effect is the policy, in both directions: where that reads as
 // wanted, everything else was done.
 type Guard struct {
-	run  child.Runner
-	fs   durable.FS
-	root string
+	run      child.Runner
+	fs       durable.FS
+	managers Managers
+	root     string
 }
 
 var _ step.Handler = (*Guard)(nil)
 
 // NewGuard makes the handler; root is where the machine's files lie, / but for
 // tests.
-func NewGuard(r child.Runner, root string) *Guard { return &Guard{run: r, fs: r.FS, root: root} }
+func NewGuard(r child.Runner, m Managers, root string) *Guard {
+	return &Guard{run: r, fs: r.FS, managers: m, root: root}
+}
 
 // The files that it changes, and the one under which the site's own policy is
 // kept meanwhile.
@@ -128,7 +131,24 @@ func (h *Guard) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Memo
 	if ends {
 		return h.lift(ctx, env, s, g)
 	}
+	if err := h.quiet(ctx, env, s); err != nil {
+		return err
+	}
 	return h.putUp(ctx, env, s, g)
+}
+
+// quiet waits until nobody is at work on packages: the restore point that
+// follows must not be of the middle of somebody else's work.
+func (h *Guard) quiet(ctx context.Context, env step.Env, s plan.Step) error {
+	p, err := step.Params[plan.GuardParams](s)
+	if err != nil || p.Manager == "" {
+		return err
+	}
+	m, err := h.managers(p.Manager, exec(h.run, env, s))
+	if err != nil {
+		return err
+	}
+	return free(ctx, env, m, p.Wait)
 }
 
 // Undo implements step.Handler.
