@@ -13,8 +13,19 @@ import (
 
 // jp1 installs a version of the example with the last release to upgrade to.
 func jp1(t *testing.T, version string) *sitetest.Site {
-	s := sitetest.New(t, sitetest.Options{Example: "jp1", Version: version})
+	return staffed(sitetest.New(t, sitetest.Options{Example: "jp1", Version: version}))
+}
+
+// staffed has the people of the example there: one who uses Database Manager,
+// one who has the licence, and one who has answered what is asked.
+func staffed(s *sitetest.Site) *sitetest.Site {
 	s.Bundle("10-10")
+	s.People(map[string]func(){
+		"backup.database":      func() { s.Twin("data/itdm.db", "backup/itdm.bak") },
+		"backup.database undo": func() { s.Twin("backup/itdm.bak", "data/itdm.db") },
+		"back.licence undo":    func() { s.Write("conf/licence", "ours\n", 0o644) },
+	})
+	s.Upkeep("plan", "--from", s.Releases, "--answer", "previous-media=yes", "--answer", "mdm-host=mdm.example.org")
 	return s
 }
 
@@ -27,7 +38,12 @@ func TestJp1_S2(t *testing.T) {
 	log, trace := s.Log(), strings.TrimPrefix(s.Read("trace/trace.log"), start)
 	t.Run("S2_4_a_backup_first", func(t *testing.T) {
 		wants(t, log, `ended do backup .*begin do h1\.install\.db-program`)
-		wants(t, flat(plan), `make the restore point of 09-50 \(db-program, manager, schema\), read it back and compare`)
+		wants(t, log, `ended do backup\.database .*begin do h1\.install\.db-program`)
+		wants(t, flat(plan), `make the restore point of 09-50 \(db-program, manager\), read it back and compare`)
+	})
+	t.Run("S2_5_with_the_vendors_tool_by_a_person", func(t *testing.T) {
+		wants(t, flat(plan), `a person makes the backup of schema: Database Manager > Back up, into .*/backup`)
+		wants(t, log, `ended do backup\.database in [^ ]+ the person of the test \(typed by [a-z]+\) said so at .*it reads as wanted: newest .*/backup is > `)
 	})
 	t.Run("S2_7_S2_8_the_service_is_stopped_and_looked_at", func(t *testing.T) {
 		wants(t, trace, `^stopservice\n.*startservice\n$`)
@@ -98,33 +114,95 @@ func TestJp1Crosses_S2_28_S2_29(t *testing.T) {
 	}
 }
 
-// What fails is put back by the backup of this very run.
-func TestJp1Fails_S2_19(t *testing.T) {
-	lab.Slow(t)
-	s := sitetest.New(t, sitetest.Options{Example: "jp1", Version: "09-50", Edit: func(path, text string) string {
-		if path == "releases/10-10/migrations/001-mdm.sql" {
-			return "DELETE FROM computers;\nINSERT INTO no_such_table VALUES (1);\n"
-		}
+// broken is the example with an installer that spoils the database and fails.
+func broken(t *testing.T) *sitetest.Site {
+	return sitetest.New(t, sitetest.Options{Example: "jp1", Version: "09-50", Edit: func(path, text string) string {
 		if path == "releases/10-10/manager/bin/setup" {
-			return "#!/bin/sh\nexit 0\n"
+			return "#!/bin/sh\necho spoiled >\"$2/../data/itdm.db\"\nexit 1\n"
 		}
 		return text
 	}})
-	s.Bundle("10-10")
-	before := s.Snapshot()
-	r := s.Must(6, "upgrade", "--yes", "--from", s.Releases)
-	wants(t, r.Out, `restore point +[0-9a-f-]+-origin \(09-50`)
-	if d := sitetest.Diff(kept(before), kept(s.Snapshot())); d != "" {
-		t.Errorf("not as it was:\n%s", d)
-	}
 }
 
-// kept leaves the restore points out of a snapshot: this example keeps them
-// with the product.
+// What fails is put back: the old version first, then its licence, then the
+// database, by the backup of this very run and with the vendor's tool.
+func TestJp1Fails_S2(t *testing.T) {
+	lab.Slow(t)
+	s := staffed(broken(t))
+	before := s.Snapshot()
+	s.Write("backup/old.bak", "of last year\n", 0o644)
+	r := s.Must(6, "upgrade", "--yes", "--from", s.Releases)
+	log := s.Log()
+	t.Run("S2_17_the_old_version_is_installed", func(t *testing.T) {
+		wants(t, log, `ended undo h1\.install\.db-program.*ended undo back\.licence`)
+		if got := s.Read("db-program/VERSION"); got != "09-50\n" {
+			t.Error(got)
+		}
+	})
+	t.Run("S2_18_its_licence_is_registered", func(t *testing.T) {
+		wants(t, log, `begin undo back\.licence: .*Register the licence.*ended undo back\.licence .*the person of the test`)
+		if got := s.Read("conf/licence"); got != "ours\n" {
+			t.Error(got)
+		}
+	})
+	t.Run("S2_19_S2_20_the_database_by_the_backup_of_this_run_with_the_vendors_tool", func(t *testing.T) {
+		wants(t, log, `ended undo back\.licence.*begin undo backup\.database: .*Database Manager > Restore, from .*/backup\n.*ended undo backup\.database`)
+		wants(t, r.Out, `restore point +[0-9a-f-]+-origin \(09-50`)
+		if d := sitetest.Diff(kept(before), kept(s.Snapshot())); d != "" {
+			t.Errorf("not as it was:\n%s", d)
+		}
+	})
+	t.Run("S2_21_otherwise_there_is_support", func(t *testing.T) {
+		wants(t, r.Out, `support +contact the support service`)
+	})
+}
+
+// Without the old program there is no way back: it is asked for beforehand,
+// and the answer says whom to turn to.
+func TestJp1OldMedia_S2_17_S2_21(t *testing.T) {
+	s := jp1(t, "09-50")
+	r := s.Must(3, "upgrade", "--yes", "--from", s.Releases, "--answer", "previous-media=no")
+	wants(t, flat(r.Err), `check previous-media: .* answered "no" .*without the old program contact the support service`)
+	if s.Exists("upkeep/runs") {
+		t.Error("a run was opened")
+	}
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases, "--answer", "previous-media=yes").Out), `previous-media: Are the installer and the licence of the old version at hand\? — yes, answered`)
+}
+
+// The host name of a server of the customer's is confirmed by a person, where
+// the way crosses the version that wants it.
+func TestJp1Host_S2_30(t *testing.T) {
+	s := jp1(t, "09-50")
+	s.Must(3, "plan", "--from", s.Releases, "--answer", "mdm-host=other.example.org")
+	wants(t, flat(s.Must(3, "check", "--from", s.Releases).Out), `✗ mdm-host: .*answered "other\.example\.org".*Which host name does the certificate of the MDM server name\?.*wanted is mdm\.example\.org`)
+	s.Must(0, "plan", "--from", s.Releases, "--answer", "mdm-host=mdm.example.org")
+}
+
+// A person who says that the backup is made is not believed while there is
+// none of this run; users are kept out meanwhile, and the run waits.
+func TestJp1NoBackup_S2_5(t *testing.T) {
+	s := sitetest.New(t, sitetest.Options{Example: "jp1", Version: "09-50"})
+	s.Bundle("10-10")
+	s.Write("backup/old.bak", "of last year\n", 0o644)
+	wait := s.Began("upgrade", "--yes", "--from", s.Releases, "--answer", "previous-media=yes", "--answer", "mdm-host=mdm.example.org")
+	at(t, s, "backup.database")
+	r := s.Must(1, "done", "backup.database")
+	wants(t, flat(r.Err), `backup\.database is not done: .*old\.bak.*nothing was recorded`)
+	wants(t, flat(s.Must(0, "status").Out), `waits for a person.*Database Manager > Back up, into .*the rights of: the administrator of the database.*Not yet|waits for a person.*Database Manager > Back up`)
+	s.Twin("data/itdm.db", "backup/itdm.bak")
+	s.Must(0, "done", "backup.database", "--note", "on tape 7")
+	if r := wait(); r.Code != 0 {
+		t.Fatalf("%v\n%s", r, s.Log())
+	}
+	wants(t, s.Log(), `said so at [^(]*\(on tape 7\)`)
+}
+
+// kept leaves the backups out of a snapshot: this example keeps them with the
+// product; and the licence, which is registered anew on the way back.
 func kept(snapshot string) string {
 	var out []string
 	for l := range strings.Lines(snapshot) {
-		if !strings.HasPrefix(l, "backup/") {
+		if !strings.HasPrefix(l, "backup/") && !strings.HasPrefix(l, "conf/licence") {
 			out = append(out, strings.TrimSuffix(l, "\n"))
 		}
 	}

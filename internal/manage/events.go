@@ -101,7 +101,11 @@ func (l *eventLog) Began(s plan.Step, dir run.Direction, again bool) {
 	if again {
 		what = "again"
 	}
-	l.line("%s %s %s: %s", what, dir, s.ID, s.Title)
+	title := s.Title
+	if dir == run.Undo && s.Back != "" {
+		title = s.Back
+	}
+	l.line("%s %s %s: %s", what, dir, s.ID, title)
 }
 
 // Progress implements engine.Observer.

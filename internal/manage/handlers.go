@@ -17,6 +17,7 @@ import (
 	"upkeep/internal/service"
 	"upkeep/internal/step"
 	"upkeep/internal/step/access"
+	"upkeep/internal/step/back"
 	stepbackup "upkeep/internal/step/backup"
 	"upkeep/internal/step/check"
 	"upkeep/internal/step/cleanup"
@@ -52,7 +53,9 @@ func (in *Installation) handlers() map[string]step.Handler {
 		return points[dir]
 	}
 	backups := stepbackup.New(in.FS, engines, in.databases.Open)
+	runs, scripts := steprun.New(runner, in.probes), hooks.New(runner, in.probes)
 	return map[string]step.Handler{
+		"back":     back.New(map[string]step.Handler{"run": runs, "hooks": scripts}),
 		"access":   access.New(runner, in.probes, in.gate),
 		"backup":   backups,
 		"check":    check.New(in.probes),
@@ -62,7 +65,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"fetch":    packages.NewFetch(runner, in.packageManager, bundles),
 		"guard":    packages.NewGuard(runner, in.packageManager, "/"),
 		"hold":     hold.New(runner, control),
-		"hooks":    hooks.New(runner, in.probes),
+		"hooks":    scripts,
 		"install":  install.New(in.FS),
 		"migrate":  migrate.New(runner, in.probes, bundles, in.databases.Open),
 		"notify":   notify.New(runner, in.probes),
@@ -73,7 +76,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"restore":  stepbackup.NewAnchor(backups),
 		"restart":  stepservice.NewRestart(control, runner.Records()),
 		"return":   stepbackup.NewReturn(backups),
-		"run":      steprun.New(runner, in.probes),
+		"run":      runs,
 		"stage":    stage.New(in.FS, bundles, ownership, in.Root),
 		"start":    stepservice.NewStart(control),
 		"stop":     stepservice.NewStop(control),

@@ -44,6 +44,7 @@ func TaskAt(s plan.Step, dir run.Direction, state *run.State) *Task {
 		return nil
 	}
 	_, late := state.Waiting()
+	t = tell.Known(step.Env{Run: state.Run, Opened: state.OpenedAt}, t)
 	return &Task{Task: *t, ID: s.ID, Run: state.Run, Dir: dir, Asked: st.Asked, Until: st.Asked.Add(s.Deadline), Late: late, Said: st.Said, Closed: state.Out()}
 }
 

@@ -22,6 +22,7 @@ func (b *builder) backupPhase(restorable bool) {
 		}
 		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible, Title: title}, bp)
 	}
+	b.tellBackups(true, restorable)
 	b.copied = b.copied || restorable
 	b.opening(manifest.BackupPhase)
 	b.opening(manifest.AfterBackup)
@@ -32,6 +33,7 @@ func (b *builder) backupPhase(restorable bool) {
 // product runs.
 func (b *builder) anchor() {
 	bp := b.backupParams("origin", b.in.From, b.first())
+	b.tellBackups(false, true)
 	if bp == nil {
 		return
 	}
@@ -65,7 +67,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 			continue
 		}
 		if len(s.Run) > 0 || s.Tell != "" {
-			b.notYet(s, "a backup by the vendor's own tool")
+			b.notYet(s, "a backup by the vendor's own tool that stands in the procedure: put it under backups: of the product")
 		}
 		if w, ok := b.plan.Waivers["backup"]; ok && s.Optional {
 			b.waived(w)
@@ -79,7 +81,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		}
 		c := b.res.Product.Components[id]
 		at, ok := b.place(id, c)
-		if !ok {
+		if !ok || b.byPerson(ComponentOf(id)) {
 			continue
 		}
 		if c.Kind == "package" {
@@ -96,6 +98,9 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		if b.check(err) {
 			p.Databases = append(p.Databases, *db)
 		}
+	}
+	if len(p.Files)+len(p.Databases) == 0 && len(b.toldBackups()) > 0 {
+		return nil
 	}
 	if len(p.Files)+len(p.Databases) == 0 {
 		b.refuse("the product has nothing that can be backed up: no component of kind tree, package, sqlite or postgres")
@@ -145,6 +150,13 @@ func listedArgs(steps []manifest.Step, verb string) []string {
 // data after it.
 func (b *builder) covers() {
 	for i, d := range b.drafts {
+		if t, ok := d.params.(*TellParams); ok && t.Restores {
+			for _, later := range b.drafts[i+1:] {
+				if later.Writes && later.Class != Irreversible {
+					t.Only = append(t.Only, later.ID)
+				}
+			}
+		}
 		p, ok := d.params.(*BackupParams)
 		if !ok || !b.restores(i) {
 			continue
@@ -194,7 +206,7 @@ func (b *builder) restores(i int) bool {
 func (b *builder) refuseUnsafe() {
 	b.covers()
 	for _, d := range b.drafts {
-		if d.Verb == "backup" || b.in.First {
+		if d.Verb == "backup" || d.Restores || b.in.First {
 			return
 		}
 		if d.Writes && d.Class != Irreversible && b.plan.Waivers["backup"] == "" {

@@ -35,6 +35,7 @@ func Compile(in Input) (*Plan, error) {
 	b.endless()
 	b.unopened()
 	b.landings()
+	b.backSteps()
 	b.refuseUnsafe()
 	p, err := b.seal()
 	if err != nil {
@@ -176,7 +177,7 @@ func deadline(verb string) time.Duration {
 // add appends a step. Its id gets the prefix of the hop, a number when it is
 // taken, and a deadline; it follows the step before it.
 func (b *builder) add(s Step, params any) *draft {
-	s.Hop, s.Node, s.OnlyTo = b.n, b.in.Facts.Node, b.onlyTo(s.Verb)
+	s.Hop, s.Node, s.OnlyTo = b.n, b.in.Facts.Node, b.onlyTo(s)
 	if b.suffix != "" && !strings.Contains(s.ID, b.suffix) {
 		s.ID, s.Title = s.ID+"."+b.suffix, s.Title+" ("+b.suffix+")"
 	}
@@ -204,12 +205,12 @@ func (b *builder) add(s Step, params any) *draft {
 	return d
 }
 
-// onlyTo is the milestone before which the undo of a step of that verb does
+// onlyTo is the milestone before which the undo of a step of its verb does
 // not matter: a way back to the origin need not start what it stops again, nor
 // restore what the origin's restore point restores. Whatever else a release
 // does between two hops is always taken back.
-func (b *builder) onlyTo(verb string) int {
-	if slices.Contains([]string{"stop", "start", "restart", "backup"}, verb) {
+func (b *builder) onlyTo(s Step) int {
+	if s.Restores || slices.Contains([]string{"stop", "start", "restart", "backup"}, s.Verb) {
 		return b.only
 	}
 	return 0
@@ -246,6 +247,9 @@ func (b *builder) header() {
 	}
 	p.Units, p.Notes = in.Units, slices.Concat(p.Notes, in.Facts.Remarks, in.Notes)
 	p.Params, p.Choices = b.res.Scope.Public(), in.Site.Choices
+	if support, err := b.res.Scope.Expand(in.Hops[len(in.Hops)-1].Product.Support); b.check(err) {
+		p.Support = support
+	}
 	p.Waivers = map[string]string{}
 	for id, w := range in.Site.Waivers {
 		if w.Until != "" && in.Facts.Today > w.Until {
@@ -347,6 +351,9 @@ func wantVersion(h HopInput, unit, kind string) string {
 		return v
 	}
 	if _, ok := h.payload(unit); ok && (kind == "tree" || kind == "package") {
+		return h.Release.Version
+	}
+	if tells(h.Release.Procedure.Phases[manifest.Install].Steps, "install", ComponentOf(unit)) {
 		return h.Release.Version
 	}
 	return ""

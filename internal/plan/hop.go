@@ -221,6 +221,7 @@ func (b *builder) between(i int) {
 	b.stop(b.in.Hops[i].Release)
 	b.guard(b.in.Hops[i])
 	bp := b.backupParams(fmt.Sprintf("m%d", i), prev.Release.Version, b.in.Hops[i])
+	b.tellBackups(true, true)
 	if bp == nil {
 		return
 	}

@@ -25,9 +25,8 @@ func (b *builder) refuseLater() {
 	defer b.use(b.in.Installed)
 	for _, h := range b.in.Hops {
 		b.use(h.Product)
-		b.proceduresLater(h)
 		for _, id := range slices.Sorted(maps.Keys(h.Product.Backups)) {
-			if k := h.Product.Backups[id]; k.Make != nil || k.Restore != nil || k.Place != "" {
+			if k := h.Product.Backups[id]; k.Make != nil && k.Make.Verb != "tell" || k.Restore != nil && k.Restore.Verb != "tell" || k.Place != "" && k.Make == nil {
 				b.check(&NotYetError{What: fmt.Sprintf("backup %s by the vendor's own tool, or to a place of its own", id), Where: k.Pos})
 			}
 		}
@@ -40,18 +39,6 @@ func (b *builder) refuseLater() {
 		for _, r := range h.Release.Routes {
 			if r.Fixes != nil || len(r.Settings) > 0 {
 				b.check(&NotYetError{What: fmt.Sprintf("fixes and settings of the route from %s", r.From), Where: r.Pos})
-			}
-		}
-	}
-}
-
-// proceduresLater looks at the phases that lie outside the run, or on the way
-// back.
-func (b *builder) proceduresLater(h HopInput) {
-	for _, ph := range []manifest.Phase{manifest.Back} {
-		for _, s := range h.Release.Procedure.Phases[ph].Steps {
-			if b.applies(s.When, h) {
-				b.notYet(s, "steps of the phase "+string(ph))
 			}
 		}
 	}

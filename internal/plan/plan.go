@@ -33,10 +33,11 @@ type Plan struct {
 	People       []Asked           `json:"people,omitempty"` // what people do, answer and look at before the run opens
 	Steps        []Step            `json:"steps"`
 	Milestones   []Milestone       `json:"milestones"`
-	Barrier      string            `json:"barrier"`         // id of the step of verb barrier
-	Closed       string            `json:"closed"`          // how users are kept out while the new version is verified: gate, mode, stopped; new: it has none yet
-	OnFailure    string            `json:"onFailure"`       // origin, stay
-	Notes        []string          `json:"notes,omitempty"` // what the administrator must know: what is assumed, what cannot be put back, …
+	Barrier      string            `json:"barrier"`           // id of the step of verb barrier
+	Closed       string            `json:"closed"`            // how users are kept out while the new version is verified: gate, mode, stopped; new: it has none yet
+	OnFailure    string            `json:"onFailure"`         // origin, stay
+	Support      string            `json:"support,omitempty"` // whom to turn to when nothing else helps, as the vendor says
+	Notes        []string          `json:"notes,omitempty"`   // what the administrator must know: what is assumed, what cannot be put back, …
 }
 
 // ID is the short name of the plan: the first twelve digits of its digest.
@@ -139,6 +140,7 @@ type Step struct {
 	Up        bool            `json:"up,omitempty"`        // it serves them again from here
 	Task      *Task           `json:"task,omitempty"`      // a person does it
 	TaskBack  *Task           `json:"taskBack,omitempty"`  // a person takes it back
+	Restores  bool            `json:"restores,omitempty"`  // taking it back has a person restore data
 }
 
 // Find returns the step of that id, in the steps or in a landing.

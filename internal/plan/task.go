@@ -28,6 +28,9 @@ type TellParams struct {
 	// Only names the steps of which one must have been begun, or the way back
 	// has nothing to tell; empty: it always has.
 	Only []string `json:"only,omitempty"`
+	// Restores says that the way back restores data: it does so only if one of
+	// Only was begun, also when there is none.
+	Restores bool `json:"restores,omitempty"`
 }
 
 // Wants says in words what a probe must read.

@@ -9,7 +9,7 @@ import (
 
 // Verbs are the verbs that this Upkeep can carry out.
 func Verbs() []string {
-	return []string{"access", "backup", "check", "clean-up", "create", "drain", "fetch", "guard", "hold", "hooks", "install", "migrate", "notify", "packages", "precopy", "prove",
+	return []string{"access", "back", "backup", "check", "clean-up", "create", "drain", "fetch", "guard", "hold", "hooks", "install", "migrate", "notify", "packages", "precopy", "prove",
 		"record", "restart", "restore", "return", "run", "stage", "start", "stop", "tell", "verify", VerbMilestone, VerbBarrier}
 }
 
@@ -84,8 +84,8 @@ func (v *validator) sequence(what string, steps, before []Step) {
 		case s.Verb == VerbBarrier:
 			barrier = i
 		}
-		copied = copied || s.Verb == "backup" || v.plan.First()
-		restorable = restorable || v.plan.First() || s.Verb == "restore" || s.Verb == "backup" && !anchored
+		copied = copied || s.Verb == "backup" || s.Restores || v.plan.First()
+		restorable = restorable || v.plan.First() || s.Restores || s.Verb == "restore" || s.Verb == "backup" && !anchored
 		up = up || s.Up
 		behind := barrier >= 0
 		switch {

@@ -105,7 +105,11 @@ func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 				b.installPackages(id, h)
 				continue
 			}
-			if _, has := h.Bundle.Payloads[id]; !has || len(s.Run) > 0 || s.Tell != "" {
+			if s.Tell != "" {
+				b.toldInstall(ph, s, h, id)
+				continue
+			}
+			if _, has := h.Bundle.Payloads[id]; !has || len(s.Run) > 0 {
 				b.notYet(s, "install by the vendor's own installer")
 				continue
 			}
@@ -287,10 +291,6 @@ func (b *builder) migrateSteps(ph manifest.Phase, s manifest.Step, h HopInput) {
 }
 
 func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h HopInput) {
-	if s.Tell != "" {
-		b.notYet(s, "a migration by a person")
-		return
-	}
 	if !b.copied && !b.after() {
 		b.refuse("migrate %s at %s changes data before there is a restore point that it can be restored from: move it behind the backup, as to the phase migrate", id, s.Pos)
 		return
@@ -319,6 +319,9 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 		st.ID = s.ID
 	}
 	switch {
+	case s.Tell != "":
+		b.toldMigration(st, s, res, b.version(id, number))
+		return
 	case len(s.Run) > 0:
 		all := b.res
 		b.res = res
@@ -346,6 +349,9 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 func (b *builder) drainStep(ph manifest.Phase, s manifest.Step) {
 	if s.Probe == nil {
 		b.refuse("drain at %s: give it a probe", s.Pos)
+		return
+	}
+	if b.toldDrain(ph, s) {
 		return
 	}
 	pr, err := b.res.Probe(*s.Probe)

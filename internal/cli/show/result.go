@@ -123,6 +123,9 @@ func facts(o Outcome) rows {
 		list = append(list, []string{faint.Render("restore point"), one(p)})
 	}
 	list = append(list, []string{faint.Render("log"), one(o.Command + " runs log " + o.ID)})
+	if closed := o.State.Closed; o.Plan.Support != "" && (closed == nil || closed.Result != run.ResultNew) {
+		list = append(list, []string{faint.Render("support"), one(o.Plan.Support)})
+	}
 	if n := next(o); n != "" {
 		list = append(list, []string{faint.Render("next"), one(n)})
 	}

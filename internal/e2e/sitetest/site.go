@@ -299,3 +299,11 @@ func (s *Site) Remove(name string) {
 	s.t.Helper()
 	s.must(os.Remove(filepath.Join(s.Root, name)))
 }
+
+// Twin writes a copy of a file of the product, as its owner would.
+func (s *Site) Twin(from, to string) {
+	text, err := os.ReadFile(filepath.Join(s.Root, from))
+	s.must(err)
+	s.must(os.WriteFile(filepath.Join(s.Root, to), text, 0o644))
+	s.must(s.service.Own(filepath.Join(s.Root, to)))
+}

@@ -114,7 +114,7 @@ var landing = regexp.MustCompile(`^m[0-9]+\.`)
 func outcome(env step.Env, s plan.Step) []string {
 	word := ""
 	switch {
-	case env.Direction == step.Back:
+	case env.Direction == step.Back, s.Phase == "back":
 		word = "old"
 	case !slices.Contains([]string{"reopen", "end-of-run", "rollout", "clean-up"}, s.Phase):
 		return nil

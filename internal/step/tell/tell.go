@@ -90,8 +90,7 @@ func (h *Handler) missing(ctx context.Context, env step.Env, t *plan.Task) (stri
 
 // Unproven says which proof of a task does not hold; empty when all do.
 func Unproven(ctx context.Context, e *probe.Evaluator, env step.Env, t *plan.Task) (string, error) {
-	for _, p := range t.Proof {
-		p.Args, p.Expect = expand(env, p.Args), expand(env, p.Expect)
+	for _, p := range Known(env, t).Proof {
 		v, err := e.Check(ctx, p)
 		switch {
 		case err != nil:
@@ -101,6 +100,17 @@ func Unproven(ctx context.Context, e *probe.Evaluator, env step.Env, t *plan.Tas
 		}
 	}
 	return "", nil
+}
+
+// Known is the task with what is known only in its run: when it opened.
+func Known(env step.Env, t *plan.Task) *plan.Task {
+	known := *t
+	known.Proof = nil
+	for _, p := range t.Proof {
+		p.Args, p.Expect = expand(env, p.Args), expand(env, p.Expect)
+		known.Proof = append(known.Proof, p)
+	}
+	return &known
 }
 
 func expand(env step.Env, texts []string) []string {
@@ -124,7 +134,7 @@ func (h *Handler) idle(env step.Env, s plan.Step) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return len(p.Only) > 0 && !slices.ContainsFunc(p.Only, env.Touched), nil
+	return (p.Restores || len(p.Only) > 0) && !slices.ContainsFunc(p.Only, env.Touched), nil
 }
 
 // Observe implements step.Handler.
@@ -170,7 +180,7 @@ func evidence(env step.Env, t *plan.Task) string {
 		parts = append(parts, text)
 	}
 	if len(t.Proof) > 0 {
-		parts = append(parts, "it reads as wanted: "+t.Proves())
+		parts = append(parts, "it reads as wanted: "+Known(env, t).Proves())
 	}
 	return strings.Join(parts, "; ")
 }
