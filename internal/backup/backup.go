@@ -89,13 +89,24 @@ type Request struct {
 
 // FilePart is a tree or a single file.
 type FilePart struct {
-	Name    string // unique in the point: see CheckID
-	Path    string // absolute
+	Name string // unique in the point: see CheckID
+	Path string // absolute
+	// First is where the files lie during the first pass, when they are not in
+	// their place yet; empty: at Path.
+	First   string
 	Exclude []string
 	// Include, unless empty, names what of the tree is in the part: see
 	// files.Options. Such a part is always restored in place, and what is not
 	// meant by it is never touched.
 	Include []string
+}
+
+// FirstPath is where the first pass finds the files.
+func (p FilePart) FirstPath() string {
+	if p.First != "" {
+		return p.First
+	}
+	return p.Path
 }
 
 // DatabasePart is a database.

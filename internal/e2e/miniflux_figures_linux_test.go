@@ -129,7 +129,7 @@ func TestMemoryFigure(t *testing.T) {
 
 // peak watches the engine's memory: VmHWM of its process, which the kernel
 // keeps as the most it ever was.
-func (s *miniSite) peak() (most func() int64, stop func()) {
+func (s *upkeep) peak() (most func() int64, stop func()) {
 	var high atomic.Int64
 	done, gone := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -133,10 +134,11 @@ type upkeep struct {
 	t        testing.TB
 	bin      string
 	document string
-	state    string        // Upkeep's folder
-	cache    string        // the caller's caches: plans that were shown
-	temp     string        // the caller's temporary files
-	limit    time.Duration // how long any one command may take; 0: miniLimit
+	state    string              // Upkeep's folder
+	cache    string              // the caller's caches: plans that were shown
+	temp     string              // the caller's temporary files
+	user     *syscall.Credential // under whom commands run; nil: the test's own
+	limit    time.Duration       // how long any one command may take; 0: miniLimit
 }
 
 // site installs the old version with the lab's data; it goes with the test.
@@ -193,6 +195,9 @@ func (s *upkeep) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.bin, append(args, "--installation", s.document)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.cache, "XDG_CACHE_HOME=" + s.cache, "TMPDIR=" + s.temp, "LANG=C.UTF-8"}
 	cmd.Dir = "/"
+	if s.user != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user}
+	}
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func TestUnleashClash(t *testing.T) {
 		{"hop 2, stay", lab.UnleashClash2, "h2.start.web", "read 276 before, reads 282, wanted is 332", []string{"--on-failure", "stay"}, 9, run.ResultMilestone, u.Stop},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := u.site(t)
+			s := u.quick(t)
 			if err := s.Sabotage(t.Context(), c.table); err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +69,7 @@ func TestUnleashClash(t *testing.T) {
 // taken for well: the version of the data is read, and the upgrade goes back.
 func TestUnleashNewerSchema(t *testing.T) {
 	u := unleash(t)
-	s := u.siteOf(t, u.New, u.middle) // it migrates by itself
+	s := u.siteOf(t, u.New, u.middle, lab.Memory(unleashRoom)) // it migrates by itself
 	// an administrator puts old files back, and forgets the data
 	for _, r := range []*lab.UnleashRelease{u.Stop, u.Old} {
 		if err := s.Stop(); err != nil {

@@ -71,7 +71,7 @@ func startUnleash() (_ *unleashLab, err error) {
 // fill keeps the database of a site of the release; an empty one is filled
 // through the API.
 func (u *unleashLab) fill(ctx context.Context, r *lab.UnleashRelease, from, keep string) (err error) {
-	s, err := lab.InstallUnleash(ctx, u.pg, r, from)
+	s, err := lab.InstallUnleash(ctx, u.pg, r, from, lab.Memory(unleashRoom))
 	if err != nil {
 		return err
 	}
@@ -95,13 +95,21 @@ type unleashSite struct {
 	id string
 }
 
-// site installs the old version with the lab's data.
-func (u *unleashLab) site(t testing.TB) *unleashSite { return u.siteOf(t, u.Old, u.full) }
+// unleashRoom is what a site takes in the middle of an upgrade, and more.
+const unleashRoom = 4 << 30
+
+// site installs the old version with the lab's data, on a disk.
+func (u *unleashLab) site(t testing.TB) *unleashSite { return u.siteOf(t, u.Old, u.full, "") }
+
+// quick is a site in memory: trees of tens of thousands of files come and go.
+func (u *unleashLab) quick(t testing.TB) *unleashSite {
+	return u.siteOf(t, u.Old, u.full, lab.Memory(unleashRoom))
+}
 
 // siteOf installs a release with a copy of a database.
-func (u *unleashLab) siteOf(t testing.TB, r *lab.UnleashRelease, db string) *unleashSite {
+func (u *unleashLab) siteOf(t testing.TB, r *lab.UnleashRelease, db, base string) *unleashSite {
 	t.Helper()
-	inner, err := lab.InstallUnleash(t.Context(), u.pg, r, db)
+	inner, err := lab.InstallUnleash(t.Context(), u.pg, r, db, base)
 	if err != nil {
 		t.Fatal(err)
 	}

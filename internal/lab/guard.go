@@ -71,8 +71,20 @@ func Dir(t testing.TB) string {
 	return dir
 }
 
-func openDir() (string, error) {
-	dir, err := os.MkdirTemp("", "upkeep-lab-")
+func openDir() (string, error) { return openDirIn("") }
+
+// Memory gives a folder in memory with so many bytes of room, for tests that
+// unpack and remove large trees again and again; empty where there is none.
+func Memory(room int64) string {
+	const dir = "/dev/shm"
+	if free, err := freeBytes(dir); err == nil && free >= room {
+		return dir
+	}
+	return ""
+}
+
+func openDirIn(base string) (string, error) {
+	dir, err := os.MkdirTemp(base, "upkeep-lab-")
 	if err != nil {
 		return "", fmt.Errorf("cannot make a folder for the lab: %w", err)
 	}

@@ -16,3 +16,5 @@ func terminate(int) error    { return errNotUnix }
 func kill(int) error         { return errNotUnix }
 func alive(int) bool         { return false }
 func lockFile(uintptr) error { return errNotUnix }
+
+func freeBytes(string) (int64, error) { return 0, errNotUnix }

@@ -22,4 +22,12 @@ func terminate(pid int) error { return syscall.Kill(pid, syscall.SIGTERM) }
 func kill(pid int) error      { return syscall.Kill(pid, syscall.SIGKILL) }
 func alive(pid int) bool      { return syscall.Kill(pid, 0) == nil }
 
+func freeBytes(dir string) (int64, error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
 func lockFile(fd uintptr) error { return syscall.Flock(int(fd), syscall.LOCK_EX) }

@@ -35,9 +35,10 @@ const (
 )
 
 // InstallUnleash installs a release and starts it: with an empty database,
-// which it fills, or with a copy of another to which nobody is connected.
-func InstallUnleash(ctx context.Context, pg *PG, r *UnleashRelease, db string) (_ *UnleashSite, err error) {
-	root, err := openDir()
+// which it fills, or with a copy of another to which nobody is connected. Its
+// folder is made below base; empty: where temporary files go.
+func InstallUnleash(ctx context.Context, pg *PG, r *UnleashRelease, db, base string) (_ *UnleashSite, err error) {
+	root, err := openDirIn(base)
 	if err != nil {
 		return nil, err
 	}

@@ -170,6 +170,12 @@ func (p pointStore) List(ctx context.Context, dir string) ([]cleanup.Point, erro
 	return out, nil
 }
 
+// Sweep implements cleanup.Points.
+func (p pointStore) Sweep(ctx context.Context, dir string) error {
+	_, err := p.engines(dir).Sweep(ctx)
+	return err
+}
+
 // Remove implements cleanup.Points.
 func (p pointStore) Remove(ctx context.Context, dir, id string) error {
 	return p.engines(dir).Remove(ctx, id)

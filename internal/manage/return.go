@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -174,12 +175,26 @@ func (in *Installation) returnInput(ctx context.Context, j *sqlite.Journal, r *R
 	if err := s.Details(ctx, &facts, now, in.Doc, []survey.Hop{{Product: before, Release: rel}}, func(string) *files.Tree { return nil }); err != nil {
 		return input, err
 	}
+	ranBefore(r.Plan, facts.Services)
 	facts.HookDirs = nil // its hooks are the upgrade's, not the return's
 	if err := in.past(ctx, &facts); err != nil {
 		return input, err
 	}
 	input.Facts = facts
 	return input, nil
+}
+
+// ranBefore sets the services that ran before a run: its return starts them
+// again, also where the run left them stopped because they would not start.
+func ranBefore(p *plan.Plan, services map[string]bool) {
+	for _, s := range p.Steps {
+		var params plan.ServiceParams
+		if s.Verb == "stop" && json.Unmarshal(s.Params, &params) == nil && params.Inhibit {
+			if _, known := services[params.Service.ID]; known {
+				services[params.Service.ID] = true
+			}
+		}
+	}
 }
 
 // bundleOf gives the bundle of what was installed before the run, when an

@@ -52,6 +52,7 @@ func (b *builder) stage() {
 				&StageParams{Component: id, At: at, Staging: staging(at, i+1), Bundle: h.Bundle.Digest, Payload: pay.File, Sums: pay.Sums, Owner: b.in.Facts.Instances[id].Owner})
 		}
 	}
+	b.aheads()
 	b.n, b.prefix = 0, ""
 	b.use(b.in.Installed)
 	if b.in.First {

@@ -200,9 +200,11 @@ type ReturnParams struct {
 
 // FileSource is a tree or a file of the product in a restore point.
 type FileSource struct {
-	Component string   `json:"component"` // unit
-	Path      string   `json:"path"`
-	Exclude   []string `json:"exclude,omitempty"`
+	Component string `json:"component"` // unit
+	Path      string `json:"path"`
+	// First is where the first pass finds it, while it is not in its place yet.
+	First   string   `json:"first,omitempty"`
+	Exclude []string `json:"exclude,omitempty"`
 	// Lists are JSON files, made by earlier steps of the run, with the paths
 	// below Path that are meant; all together. None: all.
 	Lists []string `json:"lists,omitempty"`

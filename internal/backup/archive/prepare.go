@@ -83,11 +83,11 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	}
 	tell := teller(r)
 	for _, p := range r.Files {
-		t, err := files.Scan(ctx, a.fs, p.Path, files.Options{Exclude: p.Exclude, Include: p.Include, Settle: true})
+		t, err := files.Scan(ctx, a.fs, p.FirstPath(), files.Options{Exclude: p.Exclude, Include: p.Include, Settle: true})
 		if err != nil {
 			return err
 		}
-		t, stored, err := a.pack(ctx, dir, p.Name+".tar.zst", backup.Base, p.Path, t, true, tell(p.Name))
+		t, stored, err := a.pack(ctx, dir, p.Name+".tar.zst", backup.Base, p.FirstPath(), t, true, tell(p.Name))
 		if err != nil {
 			return err
 		}

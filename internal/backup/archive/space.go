@@ -42,7 +42,11 @@ func (a *Archive) space(ctx context.Context, r backup.Request, f *first) ([]back
 		if _, stored := f.Parts[p.Name]; stored {
 			continue
 		}
-		t, err := files.Scan(ctx, a.fs, p.Path, files.Options{Exclude: p.Exclude, Include: p.Include})
+		at := p.Path
+		if f.Parts != nil { // there will be a second pass
+			at = p.FirstPath()
+		}
+		t, err := files.Scan(ctx, a.fs, at, files.Options{Exclude: p.Exclude, Include: p.Include})
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ func Request(ctx context.Context, env step.Env, fsys durable.Reader, e backup.En
 		}
 	}
 	for _, f := range p.Files {
-		part := backup.FilePart{Name: f.Component, Path: f.Path, Exclude: append(sideFiles(f.Path, p.Databases), f.Exclude...)}
+		part := backup.FilePart{Name: f.Component, Path: f.Path, First: env.Expand(f.First), Exclude: append(sideFiles(f.Path, p.Databases), f.Exclude...)}
 		if part.Include, err = include(ctx, env, fsys, e, f); err != nil {
 			return r, nil, err
 		}

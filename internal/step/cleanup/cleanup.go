@@ -36,6 +36,9 @@ type Points interface {
 	List(ctx context.Context, dir string) ([]Point, error)
 	// Remove removes one that is listed.
 	Remove(ctx context.Context, dir, id string) error
+	// Sweep removes what was begun and never finished: the first pass of a
+	// milestone that the run did not reach.
+	Sweep(ctx context.Context, dir string) error
 }
 
 // Handler carries out the verb.
@@ -148,6 +151,9 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 			continue
 		}
 		fmt.Fprintf(env.Log, "removed the bundle %s\n", filepath.Base(path))
+	}
+	if m.Dir != "" {
+		errs = append(errs, h.points.Sweep(ctx, m.Dir))
 	}
 	return errors.Join(append(errs, h.removePoints(ctx, env, m))...)
 }

@@ -52,6 +52,8 @@ func (w *world) List(_ context.Context, dir string) ([]Point, error) {
 	return slices.Clone(w.points), nil
 }
 
+func (w *world) Sweep(context.Context, string) error { return nil }
+
 func (w *world) Remove(_ context.Context, _, id string) error {
 	if !slices.ContainsFunc(w.points, func(p Point) bool { return p.ID == id }) {
 		return errors.New("no such restore point")
