@@ -178,3 +178,32 @@ func (h *notesHost) upgrade(code int, args ...string) string {
 func bundleOf(version string) []string {
 	return []string{"--from", fmt.Sprintf("/srv/releases/notes-%s.tar.zst", version)}
 }
+
+// during starts an upgrade that nobody watches, and does something as soon as
+// the step has begun in that direction.
+func (h *notesHost) during(step, dir string, do func(), args ...string) {
+	h.t.Helper()
+	known, _ := filepath.Glob(h.Path("/var/lib/upkeep/notes/runs/*/events.jsonl"))
+	h.Must(h.t, append([]string{"systemd-run", "--quiet", "--collect", "upkeep", "upgrade", "--yes"}, args...)...)
+	mark := fmt.Sprintf(`"kind":"began","step":%q,"dir":%q`, step, dir)
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		files, _ := filepath.Glob(h.Path("/var/lib/upkeep/notes/runs/*/events.jsonl"))
+		for _, f := range files {
+			if raw, err := os.ReadFile(f); err == nil && !contains(known, f) && strings.Contains(string(raw), mark) {
+				do()
+				return
+			}
+		}
+	}
+	h.log()
+	h.t.Fatalf("the upgrade never began %s %s", dir, step)
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // A product that systemd runs, upgraded on a whole machine; a failing
@@ -47,4 +48,92 @@ func TestHostUpgrade_S1_19(t *testing.T) {
 		t.Errorf("remove-host leaves %s", out)
 	}
 	h.Must(t, "upkeep", "remove-host")
+}
+
+// The whole machine is killed in the middle; when it boots, users are kept out
+// first, the product does not start, and the run goes on by itself to where it
+// was going.
+func TestHostKilledAndBooted(t *testing.T) {
+	h := newNotesHost(t, true, nil)
+	for _, c := range []struct {
+		name, version, step, dir string
+		result, on               string
+		held                     bool // the product must have been kept from starting at boot
+	}{
+		{"at the stop", "2.0", "stop.web", "do", "new", "2.0", false},
+		{"at the start", "3.0", "h1.start.web", "do", "new", "3.0", false},
+		{"on the way back", "3.1", "h1.install.app", "undo", "old", "3.0", true},
+	} {
+		h.during(c.step, c.dir, func() { h.Kill(t) }, bundleOf(c.version)...)
+		h.Boot(t)
+		result, on := h.closed()
+		if result != c.result || on != c.on {
+			t.Errorf("%s: the run ended %s on %s, want %s on %s", c.name, result, on, c.result, c.on)
+		}
+		h.wants(c.on)
+		said := h.Must(t, "journalctl", "--no-pager", "-b")
+		if !strings.Contains(said, "is open; it is carried on") {
+			t.Errorf("%s: the journal does not say that the run was carried on", c.name)
+		}
+		if c.held && !strings.Contains(said, "users are kept out until its run ends") {
+			t.Errorf("%s: users were not kept out at boot", c.name)
+		}
+		if c.held && !strings.Contains(said, "notes-web.service: Starting requested but asserts failed") {
+			t.Errorf("%s: the product was not kept from starting at boot", c.name)
+		}
+		if t.Failed() {
+			h.log()
+			t.Fatalf("%s: see above", c.name)
+		}
+	}
+}
+
+// Somebody reboots the machine in the middle, in an orderly way: that is no
+// failure of the run, which goes on to the new version.
+func TestHostRebootedBySomebodyElse(t *testing.T) {
+	// a migration that takes a moment, and is then in flight
+	h := newNotesHost(t, true, func(version, text string) string {
+		if version != "2.0" {
+			return text
+		}
+		return strings.Replace(text, "procedure:\n", "procedure:\n  after-install: [{run: [sh, -c, 'test -e /srv/slow || { touch /srv/slow; sleep 30; }'], as: root, undo: none, repeatable: true}]\n", 1)
+	})
+	h.during("h1.run.sh", "do", func() { h.Reboot(t) }, bundleOf("2.0")...)
+	if result, on := h.closed(); result != "new" || on != "2.0" {
+		t.Errorf("the run ended %s on %s", result, on)
+	}
+	h.wants("2.0")
+	out := h.Must(t, "journalctl", "--no-pager", "-b", "-u", "upkeep-recover")
+	if !strings.Contains(out, "is over: on 2.0") {
+		t.Errorf("the journal does not say how it ended:\n%s", out)
+	}
+	if left, _, _ := h.Run("pgrep", "-x", "sleep"); strings.TrimSpace(left) != "" {
+		t.Errorf("left of the step: %s", left)
+	}
+}
+
+// The engine is killed while nobody watches: the machine starts another.
+func TestHostEngineKilledUnwatched(t *testing.T) {
+	h := newNotesHost(t, true, func(version, text string) string {
+		if version != "2.0" {
+			return text
+		}
+		return strings.Replace(text, "procedure:\n", "procedure:\n  after-install: [{run: [sh, -c, 'test -e /srv/slow || { touch /srv/slow; setsid sleep 7777 & sleep 30; }'], as: root, undo: none, repeatable: true}]\n", 1)
+	})
+	h.during("h1.run.sh", "do", func() {
+		for range 500 { // until the step's children run
+			if _, code, _ := h.Run("pgrep", "-f", "sleep [7]777"); code == 0 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		h.Must(t, "sh", "-c", "pkill -9 -f '[u]pkeep upgrade'; pkill -9 -f '[u]pkeep engine'")
+	}, bundleOf("2.0")...)
+	if result, on := h.closed(); result != "new" || on != "2.0" {
+		t.Errorf("the run ended %s on %s", result, on)
+	}
+	h.wants("2.0")
+	if left, _, _ := h.Run("pgrep", "-af", "sleep [7]777"); strings.TrimSpace(left) != "" {
+		t.Errorf("left of the step: %s", left)
+	}
 }

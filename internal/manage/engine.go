@@ -35,7 +35,9 @@ const (
 // process has the run, it ends at once and without an error.
 func (in *Installation) Engine(ctx context.Context, id string) error {
 	debug.SetMemoryLimit(engineMemory)
-	in.ownScope(ctx)
+	if err := in.ownScope(ctx); err != nil {
+		return err
+	}
 	l, held, err := takeLock(in.lockPath())
 	if err != nil {
 		return err

@@ -171,14 +171,18 @@ func unitSafe(id string) string {
 
 // ownScope moves the engine's process out of the session, or the unit, that it
 // was started from, so that nothing of them takes it down. Where that cannot be
-// done the engine goes on in its session of its own.
-func (in *Installation) ownScope(ctx context.Context) {
+// done the engine goes on in its session of its own. While the machine goes down
+// nothing is carried on: what then fails says nothing of the upgrade.
+func (in *Installation) ownScope(ctx context.Context) error {
 	if !in.Root || !systemd.Booted() {
-		return
+		return nil
+	}
+	if systemd.NewMachine().GoingDown(ctx) {
+		return errors.New("this computer is going down: the run is carried on when it has started again")
 	}
 	r, err := in.OpenRun(ctx)
 	if err != nil || r == nil {
-		return // the engine finds that out by itself, and says so
+		return nil // the engine finds that out by itself, and says so
 	}
 	var before []string
 	for _, u := range unitsOf(r.Plan) {
@@ -187,6 +191,7 @@ func (in *Installation) ownScope(ctx context.Context) {
 	if err := systemd.NewMachine().Scope(ctx, in.scopeName(), "Upkeep carries on run "+r.ID+" of "+in.Doc.ID, before); err != nil {
 		fmt.Fprintf(os.Stderr, "the engine stays where it was started: %v\n", err)
 	}
+	return nil
 }
 
 // watchedOver has the machine's recovery watch the run: it starts an engine

@@ -49,6 +49,20 @@ func (m *Machine) Scope(ctx context.Context, name, description string, before []
 	}
 }
 
+// GoingDown says that the machine is being shut down or rebooted.
+func (m *Machine) GoingDown(ctx context.Context) bool {
+	down := false
+	_ = m.bus.do(ctx, func(c *dbus.Conn) error {
+		state, err := c.SystemStateContext(ctx)
+		if err == nil {
+			text, _ := state.Value.Value().(string)
+			down = text == "stopping"
+		}
+		return err
+	})
+	return down
+}
+
 // Begin has systemd start a unit, and does not wait for it.
 func (m *Machine) Begin(ctx context.Context, name string) error {
 	return m.bus.do(ctx, func(c *dbus.Conn) error {

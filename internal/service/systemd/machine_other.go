@@ -13,6 +13,9 @@ func NewMachine() *Machine { return &Machine{} }
 // Scope moves this process into a scope of its own.
 func (*Machine) Scope(context.Context, string, string, []string) error { return errNone }
 
+// GoingDown says that the machine is being shut down or rebooted.
+func (*Machine) GoingDown(context.Context) bool { return false }
+
 // Begin has systemd start a unit.
 func (*Machine) Begin(context.Context, string) error { return errNone }
 
