@@ -188,8 +188,12 @@ func (a *App) decide() *cobra.Command {
 }
 
 func (a *App) status() *cobra.Command {
-	return &cobra.Command{Use: "status", Short: "Show where the installation is", Args: args(0, 0, "no argument"),
+	all := false
+	cmd := &cobra.Command{Use: "status", Short: "Show where the installation is", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				return a.statusAll(cmd.Context())
+			}
 			in, err := a.open()
 			if err != nil {
 				return err
@@ -204,4 +208,25 @@ func (a *App) status() *cobra.Command {
 			a.print(show.Status(s, a.command(), time.Now(), a.width()))
 			return nil
 		}}
+	cmd.Flags().BoolVar(&all, "all", false, "list every installation on this computer")
+	return cmd
+}
+
+// statusAll lists every installation; one that cannot be read makes it an
+// error, behind the list.
+func (a *App) statusAll(ctx context.Context) error {
+	list, err := manage.List(ctx, manage.Folders(), a.Exe)
+	if err != nil {
+		return err
+	}
+	if a.format == "json" {
+		return a.json(show.KnownJSON(list, time.Now()))
+	}
+	a.print(show.Known(list, a.width()))
+	for _, k := range list {
+		if k.Err != nil {
+			return exit(ExitError)
+		}
+	}
+	return nil
 }

@@ -63,6 +63,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	put FILE TEXT                   write a file of the product
 //	delete FILE PATTERN             take away the one line that fits
 //	decide CHOICE CODE              upkeep decide, on the open run
+//	environ NAME=VALUE...           environment of the next commands
 //	restore NAME                    upkeep backup restore, of the latest restore point
 func scripts(t *testing.T, account string, files ...string) {
 	dir := "testdata/script"
@@ -89,6 +90,7 @@ func scripts(t *testing.T, account string, files ...string) {
 			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "asked": scriptAsked, "kill9": scriptKill, "keep": scriptKeep, "same": scriptSame,
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
+			"environ": scriptEnviron,
 		},
 	})
 }
@@ -277,6 +279,11 @@ func scriptRestore(ts *testscript.TestScript, _ bool, args []string) {
 	point := latest(ts, filepath.Join(s.State, "restore-points", "*"))
 	show(ts, s, s.Upkeep("backup", "verify", point), "0")
 	show(ts, s, s.Upkeep("backup", "restore", "--yes", "--from", s.Releases, point), "0")
+}
+
+func scriptEnviron(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	s.Env = append(s.Env, args...)
 }
 
 func scriptDelete(ts *testscript.TestScript, _ bool, args []string) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"upkeep/internal/journal"
@@ -21,8 +22,14 @@ func closing(s *run.State, a run.Action) journal.Closing {
 		hop = s.BackTo
 	}
 	for _, in := range s.Plan.Instances {
-		c.Record = append(c.Record, journal.Installed{Component: in.Component, Instance: in.ID,
-			Version: in.Versions[hop-1], Release: s.Plan.Hops[hop-1].To, Bundle: s.Plan.Hops[hop-1].Bundle})
+		r := journal.Installed{Component: in.Component, Instance: in.ID, Version: in.Versions[hop-1], Release: s.Plan.Hops[hop-1].To, Bundle: s.Plan.Hops[hop-1].Bundle}
+		if len(s.Plan.Units) > 0 && !slices.Contains(s.Plan.Units, in.Unit()) {
+			r.Release, r.Bundle = "", "" // it was left alone
+			if in.Kind == "tree" {
+				r.Release = in.From
+			}
+		}
+		c.Record = append(c.Record, r)
 	}
 	c.Once, c.Forget = s.Once(), takenBack(s)
 	return c

@@ -58,7 +58,11 @@ type NoInstallationError struct {
 func (e *NoInstallationError) Error() string {
 	switch {
 	case len(e.Found) > 0:
-		return "there are several installations on this computer: name one with --installation: " + strings.Join(e.Found, ", ")
+		msg := "there are several installations on this computer: name one with --installation:"
+		if e.Name != "" {
+			msg = fmt.Sprintf("several installations are called %q: name the document with --installation FILE:", e.Name)
+		}
+		return msg + e.named()
 	case e.Name != "":
 		msg := fmt.Sprintf("there is no installation %q: looked for %s", e.Name, strings.Join(e.Looked, " and "))
 		if e.Here {
@@ -78,8 +82,9 @@ func Folders() []string {
 	return dirs
 }
 
-// Locate finds the document of an installation by its name or path. Without
-// a name it finds the only one there is. A path has a separator in it, ends in
+// Locate finds the document of an installation by its name or path. A name is
+// that of its file, NAME.yaml, of its folder, NAME/installation.yaml, or the
+// installation's id. Without a name it finds the only one there is. A path has a separator in it, ends in
 // .yaml, or is one of the folders . and ..; it may lead to a folder with an
 // installation.yaml.
 func Locate(name string, folders []string) (string, error) {
@@ -99,14 +104,19 @@ func Locate(name string, folders []string) (string, error) {
 		if name != "" {
 			at := filepath.Join(dir, name+".yaml")
 			e.Looked = append(e.Looked, at)
-			if _, err := os.Stat(at); err == nil {
-				return at, nil
+			for _, at := range []string{at, filepath.Join(dir, name, "installation.yaml")} {
+				if _, err := os.Stat(at); err == nil {
+					return at, nil
+				}
 			}
 			continue
 		}
 		e.Looked = append(e.Looked, dir)
-		list, _ := filepath.Glob(filepath.Join(dir, "*.yaml"))
-		found = append(found, list...)
+	}
+	if name != "" {
+		found = byID(name, folders)
+	} else {
+		found = documentsIn(folders)
 	}
 	if len(found) == 1 {
 		return found[0], nil

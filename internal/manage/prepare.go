@@ -174,11 +174,18 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	input.Facts, input.Prove = facts, req.Prove
 	p.Input = input
+	r, err := s.Resolver(input.Installed, in.Doc, facts)
+	if err != nil {
+		return err
+	}
+	if err := in.clashes(ctx, Folders(), in.productClaims(r)); err != nil {
+		return err
+	}
 	if p.Plan, err = plan.Compile(input); err != nil {
 		return err
 	}
 	p.Forecast = plan.Estimate(p.Plan, input)
-	return nil
+	return in.clashes(ctx, Folders(), gateClaims(p.Plan))
 }
 
 // selection decides what of the product is upgraded.

@@ -59,10 +59,7 @@ func enrolled(fsys durable.FS, dir string, folders []string) ([]string, error) {
 			out = append(out, doc)
 		}
 	}
-	for _, dir := range folders {
-		found, _ := filepath.Glob(filepath.Join(dir, "*.yaml"))
-		out = append(out, found...)
-	}
+	out = append(out, documentsIn(folders)...)
 	slices.Sort(out)
 	return slices.Compact(out), nil
 }
