@@ -23,7 +23,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell clean
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell crash-hosts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -76,6 +76,10 @@ lab: setup ## make the base of the lab's machines (root; once, two minutes)
 
 lab-shell: build lab ## boot a machine of the lab and give a shell in it (root)
 	$(GO) run ./internal/lab/host/cmd
+
+# MOMENTS and SEED take other numbers: MOMENTS=100 SEED=17
+crash-hosts: setup ## as root: whole machines ended at 30 moments of an upgrade
+	UPKEEP_SLOW=1 UPKEEP_MOMENTS=$(or $(MOMENTS),30) UPKEEP_SEED=$(SEED) $(GO) test -v -count 1 -timeout 60m -run 'HostKilled' ./internal/e2e
 
 schema: build ## the JSON Schemas of the documents, in dist
 	mkdir -p dist

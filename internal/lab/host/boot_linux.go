@@ -217,14 +217,37 @@ func (h *Host) waitDown(limit time.Duration) (bool, error) {
 	if h.nspawn == nil {
 		return false, fmt.Errorf("cannot wait for the end of %s: it is down", h.Name)
 	}
-	select {
-	case <-h.gone:
-	case <-time.After(limit):
-		return false, fmt.Errorf("cannot wait for the end of %s: it is still up after %v", h.Name, limit)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline, up := time.Now().Add(limit), true; up; {
+		select {
+		case <-h.gone:
+			up = false
+		case <-tick.C:
+			h.wake()
+			if time.Now().After(deadline) {
+				return false, fmt.Errorf("cannot wait for the end of %s: it is still up after %v", h.Name, limit)
+			}
+		}
 	}
 	code := h.nspawn.ProcessState.ExitCode()
 	h.nspawn, h.leader = nil, 0
 	return code == rebooted, nil
+}
+
+// wake continues what was stopped together with the host. A shutdown stops
+// every process before it ends them; nsenter then stops itself with its child,
+// nobody inside can continue it, and the shutdown would wait for the child that
+// it does not collect.
+func (h *Host) wake() {
+	for _, g := range h.sessionGroups() {
+		text, _ := os.ReadFile(filepath.Join(g, "cgroup.procs")) // gone with the host
+		for _, f := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+				_ = syscall.Kill(pid, syscall.SIGCONT)
+			}
+		}
+	}
 }
 
 // Reboot restarts the host in an orderly way and waits until it is up again.

@@ -54,6 +54,9 @@ func TestHost(t *testing.T) {
 	})
 	t.Run("reboot", func(t *testing.T) {
 		before := h.Must(t, "cat", "/proc/sys/kernel/random/boot_id")
+		if _, err := h.Start("sleep", "1000"); err != nil { // a shutdown stops it before it ends it
+			t.Fatal(err)
+		}
 		h.Reboot(t)
 		if h.Must(t, "cat", "/proc/sys/kernel/random/boot_id") == before {
 			t.Error("the boot id is that of the boot before")
