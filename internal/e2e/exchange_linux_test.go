@@ -19,7 +19,7 @@ func exchange(t *testing.T, edit func(path, text string) string) *sitetest.Site 
 }
 
 // One upgrade by one command and one question.
-func TestExchange_S1(t *testing.T) {
+func TestExchange(t *testing.T) {
 	s := exchange(t, nil)
 	was := s.Read("trace/services.log")
 	plan := s.Must(0, "plan", "--from", s.Releases).Out
@@ -32,7 +32,7 @@ func TestExchange_S1(t *testing.T) {
 	}
 	log, services := s.Log(), strings.TrimPrefix(s.Read("trace/services.log"), was)
 	question := strings.Index(r.Out, "[y/N]")
-	t.Run("S1_4_a_declared_environment", func(t *testing.T) {
+	t.Run("a_declared_environment", func(t *testing.T) {
 		var names []string
 		for _, l := range lines(log, "| env ") {
 			_, kv, _ := strings.Cut(l, "| env ")
@@ -53,61 +53,61 @@ func TestExchange_S1(t *testing.T) {
 			t.Errorf("%d runs", n)
 		}
 	})
-	t.Run("S1_6_services_use_the_new_library", func(t *testing.T) {
+	t.Run("services_use_the_new_library", func(t *testing.T) {
 		if got := lines(services, "with library of 1.2.3"); len(got) != 4 {
 			t.Errorf("%d of 4 services were started on the new library:\n%s", len(got), services)
 		}
 	})
-	t.Run("S1_7_migrations_in_order", func(t *testing.T) {
+	t.Run("migrations_in_order", func(t *testing.T) {
 		if got := strings.Join(s.Query("data/exchange.db", "SELECT name FROM queues ORDER BY id"), " "); got != "reception sales support" {
 			t.Errorf("queues: %s", got)
 		}
 		wants(t, plan, `migrate database for 1\.2\.3: 2 scripts`)
 	})
-	t.Run("S1_8_current_and_new_version_before_the_question", func(t *testing.T) {
+	t.Run("current_and_new_version_before_the_question", func(t *testing.T) {
 		wants(t, r.Out[:question], `exchange +1\.2\.2 → 1\.2\.3 `)
 		wants(t, r.Out[:question], `database +2 → 3 `)
 	})
-	t.Run("S1_9_one_question", func(t *testing.T) {
+	t.Run("one_question", func(t *testing.T) {
 		if n := strings.Count(r.Out, "[y/N]"); n != 1 {
 			t.Errorf("%d questions", n)
 		}
 		wants(t, r.Out, `✓ exchange is on 1\.2\.3, verified`)
 	})
-	t.Run("S1_10_every_effect_beforehand", func(t *testing.T) {
+	t.Run("every_effect_beforehand", func(t *testing.T) {
 		for _, want := range []string{`Outage, about`, `stop ctid`, `stop provd`, `start provd`, `start ctid`, `exchange exchange for 1\.2\.3`, `migrate database`,
 			`run .*/set-language en`, `10-first`, `If something fails`} {
 			wants(t, r.Out[:question], want)
 		}
 	})
-	t.Run("S1_13_up_to_date", func(t *testing.T) {
+	t.Run("up_to_date", func(t *testing.T) {
 		still := s.Everything()
 		wants(t, s.Must(0, "upgrade", "--from", s.Releases).Out, `exchange is up to date: 1\.2\.3`)
 		if d := sitetest.Diff(still, s.Everything()); d != "" {
 			t.Errorf("something was written:\n%s", d)
 		}
 	})
-	t.Run("S1_14_no", func(t *testing.T) {
+	t.Run("no", func(t *testing.T) {
 		if no.Code != 5 || changed != "" {
 			t.Errorf("exit code %d, want 5; changed:\n%s", no.Code, changed)
 		}
 	})
-	t.Run("S1_16_S1_22_scripts_before_in_name_order", func(t *testing.T) {
+	t.Run("scripts_before_in_name_order", func(t *testing.T) {
 		wants(t, s.Read("trace/hooks.log"), `^10-first 1\.2\.2\n20-second 1\.2\.2\n10-after`)
 		flat := strings.Join(strings.Fields(plan), " ")
 		wants(t, flat, `10-first~ is not run: `)
 		wants(t, flat, `10-first\.dpkg-old is not run: `)
 	})
-	t.Run("S1_17_it_is_upgraded", func(t *testing.T) {
+	t.Run("it_is_upgraded", func(t *testing.T) {
 		if v := strings.TrimSpace(s.Read("exchange/VERSION")); v != "1.2.3" {
 			t.Errorf("VERSION is %s", v)
 		}
 	})
-	t.Run("S1_18_S1_23_scripts_after", func(t *testing.T) {
+	t.Run("scripts_after", func(t *testing.T) {
 		wants(t, s.Read("trace/hooks.log"), `20-second 1\.2\.2\n10-after 1\.2\.3\n$`)
 		wants(t, strings.Join(strings.Fields(plan), " "), `20-notes is not run: it is not executable`)
 	})
-	t.Run("S1_19_services_in_order", func(t *testing.T) {
+	t.Run("services_in_order", func(t *testing.T) {
 		var got []string
 		for _, l := range lines(services, "") {
 			got = append(got, strings.Join(strings.Fields(l)[:2], " "))
@@ -122,13 +122,13 @@ func TestExchange_S1(t *testing.T) {
 			wants(t, shown, `✓ +start `+id)
 		}
 	})
-	t.Run("S1_21_the_vendor's_folder", func(t *testing.T) {
+	t.Run("the_vendor's_folder", func(t *testing.T) {
 		wants(t, log, `vendor hook `+s.Root+`/pre-upgrade\.d/10-first`)
 	})
 }
 
 // Unattended: yes beforehand, and nobody at the keyboard.
-func TestExchangeUnattended_S1_15(t *testing.T) {
+func TestExchangeUnattended(t *testing.T) {
 	lab.Slow(t)
 	s := exchange(t, nil)
 	if r := s.Must(0, "upgrade", "--yes", "--from", s.Releases); strings.Contains(r.Out, "[y/N]") {
@@ -138,7 +138,7 @@ func TestExchangeUnattended_S1_15(t *testing.T) {
 
 // The scripts after are not run when the installation failed, and the services
 // run again.
-func TestExchangeFails_S1_18(t *testing.T) {
+func TestExchangeFails(t *testing.T) {
 	lab.Slow(t)
 	s := exchange(t, func(path, text string) string {
 		if path == "releases/1.2.3/migrations/002-fill.sql" {
@@ -161,7 +161,7 @@ func TestExchangeFails_S1_18(t *testing.T) {
 
 // Tasks of the vendor: once each, never against a later choice of the
 // administrator; and only where they apply.
-func TestExchangeOnce_S1(t *testing.T) {
+func TestExchangeOnce(t *testing.T) {
 	s := exchange(t, nil)
 	s.Bundle("1.2.4")
 	s.Must(0, "upgrade", "--yes", "--from", s.Releases, "--to", "1.2.3")
@@ -171,7 +171,7 @@ func TestExchangeOnce_S1(t *testing.T) {
 	s.Write("conf/ha.conf", "peer=192.0.2.7\n", 0o644)
 	second := s.Must(0, "upgrade", "--yes", "--from", s.Releases)
 	tasks := s.Read("trace/tasks.log")
-	t.Run("S1_24_templates_once", func(t *testing.T) {
+	t.Run("templates_once", func(t *testing.T) {
 		wants(t, first, `^update-templates\n`)
 		wants(t, one, `^model=1\ntemplate=2\n$`)
 		if got := lines(tasks, "update-templates"); len(got) != 1 {
@@ -179,7 +179,7 @@ func TestExchangeOnce_S1(t *testing.T) {
 		}
 		wants(t, second.Out, `device-templates was done once`)
 	})
-	t.Run("S1_25_only_with_high_availability", func(t *testing.T) {
+	t.Run("only_with_high_availability", func(t *testing.T) {
 		if strings.Contains(first, "set-proxy") {
 			t.Errorf("it ran without a second server: %s", first)
 		}
@@ -188,7 +188,7 @@ func TestExchangeOnce_S1(t *testing.T) {
 			wants(t, s.Read("conf/devices/"+d+".cfg"), `backup_proxy_ip=192\.0\.2\.7\n$`)
 		}
 	})
-	t.Run("S1_26_the_language_of_a_later_choice_stays", func(t *testing.T) {
+	t.Run("the_language_of_a_later_choice_stays", func(t *testing.T) {
 		if language != "language=en\n" {
 			t.Errorf("after the first upgrade: %s", language)
 		}
@@ -196,7 +196,7 @@ func TestExchangeOnce_S1(t *testing.T) {
 			t.Errorf("after the second upgrade: %s", got)
 		}
 	})
-	t.Run("S1_7_migrations_once", func(t *testing.T) {
+	t.Run("migrations_once", func(t *testing.T) {
 		if got := strings.Join(s.Query("data/exchange.db", "SELECT name || calls FROM queues ORDER BY id"), " "); got != "reception0 sales0 support0" {
 			t.Errorf("queues: %s", got)
 		}
@@ -205,7 +205,7 @@ func TestExchangeOnce_S1(t *testing.T) {
 
 // An installation that was never configured is refused before anything
 // happens.
-func TestExchangeConfigured_S1_10(t *testing.T) {
+func TestExchangeConfigured(t *testing.T) {
 	s := exchange(t, nil)
 	s.Remove("conf/exchange.ini")
 	before := s.Everything()
@@ -218,7 +218,7 @@ func TestExchangeConfigured_S1_10(t *testing.T) {
 
 // The same plan leads to the same state: what differs between two computers
 // beforehand is in the plan, and is gone afterwards.
-func TestExchangeSameState_S1_3(t *testing.T) {
+func TestExchangeSameState(t *testing.T) {
 	lab.Slow(t)
 	trees := map[string]string{}
 	for _, edited := range []bool{false, true} {
