@@ -227,6 +227,15 @@ func TestItmsRights_S4_11(t *testing.T) {
 	wants(t, flat(r.Err), `setting uac.*runs as root, but Upkeep runs as nobody.*start Upkeep as root`)
 }
 
+// What runs with more rights than the product's own is listed in one place,
+// before the start.
+func TestItmsElevation_S4_11(t *testing.T) {
+	lab.Root(t)
+	s := itms(t, "7.5 HF6")
+	s.Replace(s.Document, "updater: nobody", "updater: root")
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `Rights ! as root: hold\.uac, release\.uac as nobody: hold\.sma, .*what is not listed Upkeep does by itself, as root`)
+}
+
 // A pending restart stops the upgrade at the check and at the plan, and also
 // when it comes up between the plan and the yes. A file stands in for what
 // Windows says.

@@ -123,7 +123,7 @@ type heldStep struct {
 
 func newBuilder(in Input) *builder {
 	b := &builder{in: in, plan: &Plan{Format: 1, Installation: in.Site.ID, Product: in.Installed.ID, Trigger: in.Trigger,
-		From: in.From, To: in.Hops[len(in.Hops)-1].Release.Version, Nodes: []string{in.Facts.Node}, OnFailure: in.OnFailure}}
+		From: in.From, To: in.Hops[len(in.Hops)-1].Release.Version, Nodes: []string{in.Facts.Node}, Account: in.Facts.Account, OnFailure: in.OnFailure}}
 	if b.plan.OnFailure == "" {
 		b.plan.OnFailure = "origin"
 	}

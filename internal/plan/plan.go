@@ -25,7 +25,8 @@ type Plan struct {
 	Instances    []Instance        `json:"instances"`
 	Units        []string          `json:"units,omitempty"` // that are upgraded; empty: all of the product
 	Nodes        []string          `json:"nodes"`
-	Params       map[string]string `json:"params,omitempty"` // without secrets
+	Account      string            `json:"account,omitempty"` // whose process carries the plan out
+	Params       map[string]string `json:"params,omitempty"`  // without secrets
 	Choices      []string          `json:"choices,omitempty"`
 	Already      []string          `json:"already,omitempty"` // once-only steps that a first install takes for done
 	Waivers      map[string]string `json:"waivers,omitempty"` // check to "by: why"

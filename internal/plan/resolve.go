@@ -68,6 +68,19 @@ func (r *Resolver) As(account string) (string, error) {
 	return "", fmt.Errorf("it runs as %s, but Upkeep runs as %s and only root can change accounts: %s", account, r.Account, start)
 }
 
+// probeAccount is the account that a probe runs under: what a vendor's command
+// says of itself is no reason to run it as root.
+func (r *Resolver) probeAccount(p manifest.Probe) (string, error) {
+	if p.Source != "command" {
+		return r.As(p.As)
+	}
+	as, err := r.account(p.As)
+	if err == nil && as == "" && r.Root {
+		err = fmt.Errorf("its command has no account: say as: ACCOUNT; root must be written")
+	}
+	return as, err
+}
+
 // Probe resolves a probe.
 func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 	fail := func(err error) (*Probe, error) { return nil, fmt.Errorf("probe %s at %s: %w", p.Source, p.Pos, err) }
@@ -82,7 +95,7 @@ func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 	if out.Expect, err = r.Scope.ExpandAll(p.Expect.AnyOf); err != nil {
 		return fail(err)
 	}
-	if out.As, err = r.As(p.As); err != nil {
+	if out.As, err = r.probeAccount(p); err != nil {
 		return fail(err)
 	}
 	for _, k := range slices.Sorted(maps.Keys(p.Params)) {

@@ -394,7 +394,11 @@ func (b *builder) notifyStep(ph manifest.Phase, s manifest.Step) {
 	if s.Outage > 0 {
 		text += fmt.Sprintf("; expect an outage of about %s", s.Outage)
 	}
-	b.add(Step{ID: "notify", Verb: "notify", Phase: string(ph), Class: Outward, Redo: true, Undo: "action",
+	as := b.account("")
+	if as == "" && b.in.Facts.Root {
+		b.refuse("the command under notify: of the installation document has no account: no service of the product says one")
+	}
+	b.add(Step{ID: "notify", Verb: "notify", Phase: string(ph), As: as, Class: Outward, Redo: true, Undo: "action",
 		Title: "tell " + who + ": " + text}, &NotifyParams{Who: who, Outage: s.Outage, Text: text, Run: args, Env: b.res.Env})
 }
 
