@@ -119,7 +119,7 @@ func TestExchange(t *testing.T) {
 		shown := s.Must(0, "runs", "show").Out
 		for _, id := range []string{"provd", "agid", "asterisk", "ctid"} {
 			wants(t, log, `OK +service `+id+`: service `+id+` is running`)
-			wants(t, shown, `✓ +start `+id)
+			wants(t, shown, `✓ [^\n]*start `+id)
 		}
 	})
 	t.Run("the_vendor's_folder", func(t *testing.T) {
