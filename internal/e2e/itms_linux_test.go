@@ -232,8 +232,7 @@ func TestItmsRights_S4_11(t *testing.T) {
 func TestItmsElevation_S4_11(t *testing.T) {
 	lab.Root(t)
 	s := itms(t, "7.5 HF6")
-	s.Replace(s.Document, "updater: nobody", "updater: root")
-	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `Rights ! as root: hold\.uac, release\.uac as nobody: hold\.sma, .*what is not listed Upkeep does by itself, as root`)
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `Rights ! as root: hold\.uac, h1\.release\.uac as nobody: hold\.sma, .*what is not listed Upkeep does by itself, as root`)
 }
 
 // A pending restart stops the upgrade at the check and at the plan, and also
