@@ -22,6 +22,7 @@ func TestPackagesUpgrade(t *testing.T) {
 					t.Errorf("the plan does not say %q (code %d):\n%s", want, code, shown)
 				}
 			}
+			before := h.fingerprint(t)
 			h.upgrade(t, 0)
 			got := h.Must(t, "sh", "-c", `cat /etc/shop/shop.conf /etc/shop/shop.conf.dpkg-* /etc/shop/same.conf
 dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' shop shop-lib
@@ -34,6 +35,11 @@ sqlite3 /var/lib/shop/shop.db 'select max(version) from meta'`)
 			if out := h.upgrade(t, 0); !strings.Contains(out, "1.1") || strings.Contains(out, "install 2 packages") {
 				t.Errorf("once more:\n%s", out)
 			}
+			// the next morning
+			if out, code := h.upkeep(t, "back", "-y"); code != 0 {
+				t.Fatalf("back: exit code %d\n%s\n%s", code, out, h.log(t))
+			}
+			sameShop(t, before, h.fingerprint(t))
 		})
 	}
 }

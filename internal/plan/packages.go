@@ -238,7 +238,7 @@ func (b *builder) installPackages(id string, h HopInput) {
 	if !ok {
 		return
 	}
-	if !b.copied || b.plan.Waivers["backup"] != "" {
+	if !b.kept(id) {
 		b.refuse("the packages of %s cannot be put back without a restore point: do not waive it, and let the release back up %s", id, id)
 		return
 	}
@@ -250,7 +250,8 @@ func (b *builder) installPackages(id string, h HopInput) {
 // component: what its packages, and those of all hops, can touch.
 func (b *builder) packageSource(id string) (FileSource, bool) {
 	// whoever waits for a lock has its file open: another in its place would lock nothing
-	s := FileSource{Component: id, Path: "/", Exclude: []string{"/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/etc/.pwd.lock"}}
+	s := FileSource{Component: id, Path: "/", Exclude: []string{"/var/lib/dpkg/lock", "/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/triggers/Lock", "/etc/.pwd.lock",
+		"/etc/systemd/system/*.d/90-upkeep-*"}} // and what keeps a service stopped is taken away by what put it there
 	for _, own := range []string{b.in.Facts.State, b.in.Facts.Backup} {
 		if own != "" {
 			s.Exclude = append(s.Exclude, own)
@@ -265,4 +266,18 @@ func (b *builder) packageSource(id string) (FileSource, bool) {
 		}
 	}
 	return s, len(s.Lists) > 0 || s.Like != ""
+}
+
+// kept says that a restore point of the run, made before, holds what the
+// packages of the component can touch.
+func (b *builder) kept(id string) bool {
+	if b.plan.Waivers["backup"] != "" {
+		return false
+	}
+	for _, d := range b.drafts {
+		if p, ok := d.params.(*BackupParams); ok && d.Verb == "backup" && slices.ContainsFunc(p.Files, func(f FileSource) bool { return f.Component == id }) {
+			return true
+		}
+	}
+	return false
 }

@@ -80,6 +80,7 @@ func (d Deb) Make(dir string) (string, error) {
 	}
 	out := filepath.Join(dir, fmt.Sprintf("%s_%s_all.deb", d.Name, d.Version))
 	cmd := exec.Command("dpkg-deb", "--root-owner-group", "-Znone", "-b", top, out)
+	cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1700000000") // the same package is the same file
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("cannot build %s: %w\n%s", out, err, text)
 	}
