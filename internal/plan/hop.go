@@ -191,6 +191,7 @@ func (b *builder) hop(i int) {
 	b.phase(manifest.ConfigPhase, rel)
 	b.migrate(h)
 	b.phase(manifest.AfterInstall, rel)
+	b.sameVersion(h)
 	b.unguard()
 	if b.plan.Closed == "stopped" {
 		if len(b.in.Hops) > 1 && len(atStart(h)) == 0 {

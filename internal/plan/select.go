@@ -27,6 +27,9 @@ func Select(r *Resolver, f Facts, only []string, to *manifest.Release) (Selectio
 	}
 	s := &selecting{r: r, f: f, to: to, order: order}
 	asked := s.asked(only)
+	if !slices.ContainsFunc(r.Product.Order, func(id string) bool { return leads(r, id, to) && !slices.Contains(asked, id) }) {
+		asked = r.Product.Order // all that has the product's version is the product
+	}
 	s.rules(asked)
 	if len(s.reasons) > 0 {
 		return Selection{}, &Refusal{Reasons: dedupe(s.reasons)}
@@ -89,7 +92,7 @@ func (s *selecting) rules(asked []string) {
 	var together, left []string
 	for _, id := range s.r.Product.Order {
 		c, in := s.component(id), slices.Contains(asked, id)
-		if in && !c.Independent {
+		if in && !c.Independent && !c.AllTogether {
 			s.refuse("%s cannot be upgraded alone: its vendor does not declare it independent; upgrade the whole product, without --only", ComponentOf(id))
 		}
 		switch {
@@ -102,7 +105,7 @@ func (s *selecting) rules(asked []string) {
 		for _, text := range c.Depends {
 			on, _, _ := strings.Cut(text, " ")
 			for _, other := range s.r.UnitsOf(on) {
-				if in && !slices.Contains(asked, other) && s.behind(other) {
+				if in && !slices.Contains(asked, other) && s.behind(other) && s.behind(id) {
 					s.refuse("%s depends on %s, which is on %s: upgrade both, with --only %s --only %s", id, other, s.f.Instances[other].Version, id, other)
 				}
 			}

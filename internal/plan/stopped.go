@@ -10,15 +10,17 @@ import (
 // stopped says that the product has services and none of them runs: nobody
 // writes, and nobody answers.
 func (b *builder) stopped() bool {
+	any := false
 	for _, s := range b.res.Product.Services {
 		if !b.concerned(s) {
 			continue
 		}
+		any = true
 		if running, known := b.in.Facts.Services[s.ID]; running || !known {
 			return false
 		}
 	}
-	return len(b.res.Product.Services) > 0
+	return any
 }
 
 // refuseStopped refuses to upgrade a product that does not run where the new
@@ -27,7 +29,6 @@ func (b *builder) refuseStopped() {
 	if !b.stopped() {
 		return
 	}
-	asks := func(p manifest.Probe) bool { return slices.Contains([]string{"http", "port", "tcp", "tls"}, p.Source) }
 	for _, h := range b.in.Hops {
 		var what []string
 		for _, id := range h.Product.Order {
