@@ -197,8 +197,8 @@ func (b *builder) add(s Step, params any) *draft {
 		s.After = []string{(*b.into)[n-1].ID}
 	}
 	s.Back = backTitle(s, params)
-	if b.in.First && s.Undo == "restore" {
-		s.Back = "goes with all that was made: " + s.Title
+	if b.in.First {
+		s.Back = firstBack(s, s.Back)
 	}
 	d := &draft{Step: s, params: params}
 	*b.into = append(*b.into, d)

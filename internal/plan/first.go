@@ -106,6 +106,19 @@ func (b *builder) unpacking(id, version string) string {
 	return fmt.Sprintf("unpack %s %s beside the one in use", id, version)
 }
 
+// firstBack says what taking a step of a first install back means.
+func firstBack(s Step, otherwise string) string {
+	switch {
+	case s.Undo == "restore":
+		return "goes with all that was made: " + s.Title
+	case s.Verb == "install":
+		return "take it out of its place again"
+	case s.Verb == "access":
+		return "open the gate again: nothing is behind it"
+	}
+	return otherwise
+}
+
 // openFirst adds what comes before the files of a first install: there are no
 // users to tell, no work to drain, nothing to stop.
 func (b *builder) openFirst() {
