@@ -34,9 +34,9 @@ func (s *setup) flags(cmd *cobra.Command) {
 }
 
 // given reads the values of --set.
-func (s *setup) given() (map[string]string, error) {
+func given(set []string) (map[string]string, error) {
 	out := map[string]string{}
-	for _, text := range s.set {
+	for _, text := range set {
 		id, v, ok := strings.Cut(text, "=")
 		if !ok || id == "" {
 			return nil, usage{fmt.Errorf("--set wants NAME=VALUE, not %q", show.Clean(text))}
@@ -59,7 +59,7 @@ func (s *setup) given() (map[string]string, error) {
 // newInstallation turns the flags into a request. Whoever said yes beforehand
 // is not asked anything.
 func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation, error) {
-	given, err := s.given()
+	given, err := given(s.set)
 	if err != nil {
 		return manage.NewInstallation{}, err
 	}
@@ -74,11 +74,16 @@ func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation,
 		}
 	}
 	if !s.yes {
-		lines := bufio.NewReader(a.In)
-		a.In = lines // a question later on goes on where these ended
-		n.Ask = func(_ context.Context, q manage.Question) (string, bool, error) { return a.question(lines, q) }
+		n.Ask = a.asker()
 	}
 	return n, nil
+}
+
+// asker asks for parameters, one after the other.
+func (a *App) asker() func(context.Context, manage.Question) (string, bool, error) {
+	lines := bufio.NewReader(a.In)
+	a.In = lines // a question later on goes on where these ended
+	return func(_ context.Context, q manage.Question) (string, bool, error) { return a.question(lines, q) }
 }
 
 // question asks for one parameter.

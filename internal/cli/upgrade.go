@@ -22,6 +22,7 @@ type wish struct {
 	req    manage.Request
 	waive  []string
 	answer []string
+	set    []string
 	plan   string
 	yes    bool
 	dryRun bool
@@ -38,12 +39,19 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&w.req.Only, "only", nil, "`COMPONENT or COMPONENT@INSTANCE` to upgrade, where its vendor lets it stand alone; may be given several times")
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
+	cmd.Flags().StringArrayVar(&w.set, "set", nil, "`NAME=VALUE` of a parameter that may change in an upgrade")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
 }
 
-// only repeats what part of the product was asked for.
-func (w *wish) only() string {
+// again repeats what was asked for beside the release.
+func (w *wish) again() string {
 	text := ""
+	for _, o := range w.set {
+		text += " --set " + quote(o)
+	}
+	if w.req.Trigger != plan.TriggerCommand {
+		text += " --trigger " + quote(w.req.Trigger)
+	}
 	for _, o := range w.req.Only {
 		text += " --only " + quote(o)
 	}
@@ -64,6 +72,11 @@ func (w *wish) request(person string) (manage.Request, error) {
 	if w.req.Trigger == plan.TriggerBack {
 		return w.req, usage{fmt.Errorf("--trigger %s is not for upgrades: upkeep back takes one back", w.req.Trigger)}
 	}
+	given, err := given(w.set)
+	if err != nil {
+		return w.req, err
+	}
+	w.req.Params.Given = given
 	w.req.Waivers = map[string]string{}
 	for _, text := range w.waive {
 		id, why, ok := strings.Cut(text, "=")
@@ -119,7 +132,7 @@ func (a *App) plan() *cobra.Command {
 				a.print(show.Unready(open, a.command(), quote(w.req.From), a.width()))
 				return nil
 			}
-			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s%s --plan %s\n", a.command(), quote(w.req.From), w.only(), p.Plan.ID()))
+			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s%s --plan %s\n", a.command(), quote(w.req.From), w.again(), p.Plan.ID()))
 			return nil
 		}}
 	w.flags(cmd)
@@ -144,6 +157,9 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 	}
 	if err := a.settle(ctx, in); err != nil {
 		return err
+	}
+	if !w.yes && !w.dryRun && w.plan == "" && a.format == "text" {
+		w.req.Params.Ask = a.asker()
 	}
 	p, err := a.prepare(ctx, in, w)
 	if err != nil {

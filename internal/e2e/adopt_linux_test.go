@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -72,7 +73,20 @@ func TestAdopt_S0_8(t *testing.T) {
 			t.Fatalf("%s touched the product:\n%s", what, d)
 		}
 	}
-	r := untouched(t, s, 0, append(args, "--dry-run")...)
+	// what is not where it is said to be is said, before anything is written
+	r := untouched(t, s, 2, append(args[:len(args):len(args)], "--set", "root=/nowhere/notes")...)
+	wants(t, flat(r.Err), `--set says root twice`)
+	wrong := slices.Clone(args)
+	wrong[slices.Index(wrong, "root="+s.Root)] = "root=/nowhere/notes"
+	wants(t, flat(untouched(t, s, 2, wrong...).Err), `root \(path\): Folder of the installation; app: looked for the folder /nowhere/notes/app`)
+	wrong[slices.Index(wrong, "root=/nowhere/notes")] = "root=" + s.Root
+	wrong[len(wrong)-1] = "private=hunter2"
+	r = untouched(t, s, 2, wrong...)
+	wants(t, flat(r.Err), `private \(secret\).*never the secret itself`)
+	if strings.Contains(r.Err+r.Out, "hunter2") {
+		t.Errorf("the secret is shown: %v", r)
+	}
+	r = untouched(t, s, 0, append(args, "--dry-run")...)
 	wants(t, r.Out, `notes 1\.0 would be adopted`)
 	r = s.Must(0, args...)
 	wants(t, r.Out, `notes 1\.0 is adopted as .*; it was not touched.*app +1\.0 .* [0-9]+ files, as its release shipped them.*database +1 .*service web +runs.*Assumed`)

@@ -119,3 +119,31 @@ func TestItopInstallFails_S0_3(t *testing.T) {
 	wants(t, s.Must(0, "runs", "list").Out, `install 3\.2\.0 .*taken away again`)
 	wants(t, flat(s.Must(3, "upgrade", "--yes", "--from", s.Releases).Err), `nothing is installed here.*upkeep install`)
 }
+
+// What may change in an upgrade is asked with its old value, the rest is only
+// shown. A new value goes into the product and into the installation document,
+// and out of both again when the upgrade is taken back.
+func TestItopParameters_S0_10(t *testing.T) {
+	s := itop(t)
+	doc := s.Read("installation.yaml")
+	r := untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases, "--set", "port=1", "--set", "url=http://x/")
+	wants(t, flat(r.Err), `port is not asked in an upgrade: change it in .*installation\.yaml`)
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases, "--set", "url=http://x/").Out), `url: http://127\.0\.0\.1/itop/ → http://x/`)
+	s.Hook("hooks/POSTINSTALL.sh", "exit 1")
+	s.Must(6, "upgrade", "--yes", "--from", s.Releases, "--set", "url=http://x/")
+	if now := s.Read("installation.yaml"); now != doc || strings.Contains(s.Read("conf/config-itop.php"), "http://x/") {
+		t.Errorf("the new value is still there after the way back:\n%s\n%s", now, s.Read("conf/config-itop.php"))
+	}
+	s.Hook("hooks/POSTINSTALL.sh", "exit 0")
+	r = s.Answer("http://tickets.example/\ny\n", "upgrade", "--from", s.Releases)
+	if r.Code != 0 {
+		t.Fatalf("%v\n%s", r, s.Log())
+	}
+	question := r.Out[:strings.Index(r.Out, "What changes")]
+	wants(t, question, `As it was installed.*Folder of the installation +`+s.Root+`.*What may change now.*Application URL \[http://127\.0\.0\.1/itop/\]:`)
+	wants(t, s.Read("conf/config-itop.php"), `'http://tickets\.example/'`)
+	wants(t, s.Read("installation.yaml"), `url: "http://tickets\.example/"`)
+	if old := strings.Replace(s.Read("installation.yaml"), "  url: \"http://tickets.example/\"\n", "", 1); old != doc {
+		t.Errorf("more than the value was changed:\n%s\n%s", old, doc)
+	}
+}

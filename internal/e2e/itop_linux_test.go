@@ -75,7 +75,7 @@ func TestItop_S0(t *testing.T) {
 	s.Hook("hooks/PREBACKUP.sh", "sleep 0.3")
 	plan := s.Must(0, "plan", "--from", s.Releases).Out
 	stop := users(s)
-	r := s.Answer("y\n", "upgrade", "--from", s.Releases)
+	r := s.Answer("\ny\n", "upgrade", "--from", s.Releases)
 	seen := stop()
 	if r.Code != 0 {
 		t.Fatalf("%v\n%s", r, s.Log())

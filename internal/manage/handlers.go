@@ -29,6 +29,7 @@ import (
 	"upkeep/internal/step/migrate"
 	"upkeep/internal/step/notify"
 	"upkeep/internal/step/packages"
+	"upkeep/internal/step/params"
 	"upkeep/internal/step/precopy"
 	"upkeep/internal/step/prove"
 	"upkeep/internal/step/record"
@@ -70,6 +71,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"migrate":  migrate.New(runner, in.probes, bundles, in.databases.Open),
 		"notify":   notify.New(runner, in.probes),
 		"packages": packages.NewInstall(runner, in.packageManager),
+		"params":   params.New(in.FS),
 		"precopy":  precopy.New(in.FS, engines, in.databases.Open),
 		"prove":    prove.New(in.probes),
 		"record":   record.New(runner, in.probes),

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/site"
@@ -14,12 +15,16 @@ import (
 
 // Question asks a person for the value of one parameter.
 type Question struct {
-	Param   string `json:"param"`
-	Title   string `json:"title,omitempty"`
-	Type    string `json:"type"`              // string, path, bool, int, secret
-	Default string `json:"default,omitempty"` // what stands when nothing is answered
-	Problem string `json:"problem,omitempty"` // why the answer before was not taken
+	Param   string  `json:"param"`
+	Title   string  `json:"title,omitempty"`
+	Type    string  `json:"type"`              // string, path, bool, int, secret
+	Default string  `json:"default,omitempty"` // what stands when nothing is answered
+	Problem string  `json:"problem,omitempty"` // why the answer before was not taken
+	Fixed   []Fixed `json:"fixed,omitempty"`   // with the first question of an upgrade: what cannot be changed in it
 }
+
+// Fixed is a parameter that is only shown.
+type Fixed struct{ Title, Value string }
 
 // Answers are where the values of parameters come from.
 type Answers struct {
@@ -51,6 +56,9 @@ func (e *MissingError) Error() string {
 // valueOf reads the text that was given for a parameter.
 func valueOf(id string, param manifest.Param, text string) (site.Value, error) {
 	v := site.Value{Text: text}
+	if !utf8.ValidString(text) {
+		return v, fmt.Errorf("it is no text: it must be UTF-8")
+	}
 	if param.Secret() {
 		file, isFile := strings.CutPrefix(text, "file:")
 		env, isEnv := strings.CutPrefix(text, "env:")

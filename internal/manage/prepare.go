@@ -33,6 +33,7 @@ type Request struct {
 	Only      []string // components, or instances as COMPONENT@INSTANCE; empty: the whole product
 	Waivers   map[string]string
 	Trigger   string
+	Params    Answers           // parameters that are asked at every upgrade, to be changed
 	Prove     bool              // compare in full on the way back
 	Answers   map[string]string // question's id to what a person answers; kept with By
 	By        string            // who gives them
@@ -130,6 +131,10 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if input.OnFailure == "" {
 		input.OnFailure = in.Doc.OnFailure
 	}
+	if err := in.changeParams(ctx, target.Product, req.Params, &input); err != nil {
+		return err
+	}
+	input.Site = in.Doc
 	var surveyed []survey.Hop
 	for _, h := range hops {
 		r := h.release

@@ -15,6 +15,8 @@ func backTitle(s Step, params any) string {
 	switch p := params.(type) {
 	case *StageParams:
 		return "remove what was unpacked for " + p.Component
+	case *ParamsParams:
+		return "put the installation document back as it was"
 	case *CreateParams:
 		return "remove what was made, with all that is in it"
 	case *InstallParams:

@@ -16,6 +16,8 @@ type Input struct {
 	Assumed   bool              // Installed is not the installed release's own
 	From      string            // the installed version
 	First     bool              // nothing is installed: From is empty, Installed the target's own document
+	Changed   *ParamsParams     // parameters that were changed for this run; nil: none
+	Changes   []string          // in words, such as "url: a → b"
 	Hops      []HopInput        // at least one
 	Facts     Facts
 	Units     []string // that are upgraded; nil: all

@@ -26,6 +26,10 @@ func (b *builder) stage() {
 	if b.in.First {
 		b.create()
 	}
+	if b.in.Changed != nil {
+		b.add(Step{ID: "params", Verb: "params", Phase: "stage", Class: Reversible,
+			Title: "write the changed parameters into the installation document: " + strings.Join(b.in.Changes, ", ")}, b.in.Changed)
+	}
 	for i, h := range b.in.Hops {
 		b.use(h.Product)
 		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)

@@ -76,6 +76,14 @@ type CreateParams struct {
 	Places []NewPlace `json:"places"`
 }
 
+// ParamsParams: parameters that were changed for an upgrade are written into
+// the installation document.
+type ParamsParams struct {
+	Path string `json:"path"`
+	Was  string `json:"was"`  // SHA-256 of the document that the plan was made of
+	Text string `json:"text"` // the document with the new values; it holds no secret
+}
+
 // StageParams: a payload is unpacked beside the tree it will replace, while
 // the product runs.
 type StageParams struct {

@@ -77,7 +77,7 @@ func pair(b *strings.Builder, indent, key, value string) {
 
 // quoted writes a text so that YAML reads nothing else in it: its double-quoted
 // style knows every escape that Go writes (YAML 1.2.2, 5.7).
-func quoted(text string) string { return strconv.Quote(text) }
+func quoted(text string) string { return strconv.Quote(strings.ToValidUTF8(text, "\ufffd")) }
 
 // clean leaves out what must not stand in a comment.
 func clean(text string) string {

@@ -69,6 +69,8 @@ func commentAt(text string) int {
 		switch {
 		case escaped:
 			escaped = false
+		case quote == '\'' && strings.HasPrefix(text[i:], "''"):
+			escaped = true // a quote in a single-quoted text is doubled
 		case quote == '"' && r == '\\':
 			escaped = true
 		case quote != 0:

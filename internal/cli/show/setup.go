@@ -12,6 +12,13 @@ import (
 // Question renders a question for one parameter, up to where the answer goes.
 func Question(q manage.Question) string {
 	var b strings.Builder
+	if len(q.Fixed) > 0 {
+		var list rows
+		for _, f := range q.Fixed {
+			list = append(list, []string{faint.Render(one(f.Title)), one(f.Value)})
+		}
+		b.WriteString(heading("As it was installed") + table("  ", list, 1, 100) + "\n" + heading("What may change now") + faint.Render("Enter leaves a value as it is.") + "\n")
+	}
 	if q.Problem != "" {
 		b.WriteString(Careful(one(q.Problem)) + "\n")
 	}
