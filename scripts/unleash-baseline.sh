@@ -6,7 +6,7 @@
 # nothing back, and users reach each version as soon as it listens.
 #
 # usage: unleash-baseline.sh ROOT URL NODE ACCOUNT NEW-FILES...
-#   ROOT       holds app/, unleash.json, unleash.pid and database-url
+#   ROOT       holds app/, unleash.json and database-url
 #   ACCOUNT    to run the product under, when root
 #   NEW-FILES  each version's files, in order; copied beside app/ before the outage
 # environment: PGBIN  folder of pg_dump (default: from PATH)
@@ -35,7 +35,7 @@ database=$(cat "$root/database-url")
 n=0
 for new; do
 	n=$((n + 1))
-	pid=$(cat "$root/unleash.pid")
+	pid=$(pgrep -f "^$node $root/app/run.js")
 	kill -TERM "$pid"
 	tries=0
 	while [ -e "/proc/$pid" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null; do
@@ -46,7 +46,7 @@ for new; do
 	"$pg_dump" -Fc -Z0 -f "$root/before-$n.dump" -d "$database"
 	mv -- "$root/app" "$root/app.old-$n"
 	mv -- "$root/app.$n" "$root/app"
-	(cd "$root" && as setsid "$node" "$root/app/run.js" "$root/unleash.json" >>"$root/unleash.log" 2>&1 </dev/null & echo $! >"$root/unleash.pid")
+	(cd "$root" && as setsid "$node" "$root/app/run.js" "$root/unleash.json" >>"$root/unleash.log" 2>&1 </dev/null &)
 	tries=0
 	until curl -fsS -m 2 "$url/health" 2>/dev/null | grep -q GOOD; do
 		tries=$((tries + 1))

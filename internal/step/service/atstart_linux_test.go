@@ -127,3 +127,28 @@ func TestContractOfAStartThatMigrates(t *testing.T) {
 		Mixed: map[string]func(*testing.T, world){"runs and is held": func(_ *testing.T, w world) { w.Set("web", true) }},
 	})
 }
+
+// A supervisor that starts it again does just what must not be done blindly.
+func TestStartThatIsRepeatedBySomebodyElse(t *testing.T) {
+	w := stopped()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "version")
+	must(t, os.WriteFile(file, []byte("1"), 0o644))
+	ready := childtest.FileReads(filepath.Join(dir, "ready"), "yes")
+	p := plan.ServiceParams{Service: plan.Service{ID: "web", Ready: &ready}, Inhibit: true, Migrates: []plan.VersionCheck{
+		{Component: "data", Probe: plan.Probe{Source: "file", Args: []string{file}}, Want: "2"}}}
+	s := childtest.Step(t, plan.Step{Verb: "start"}, p)
+	env, _ := childtest.Env(t, s, step.Forward)
+	h := service.NewStart(service.Control{Managers: w.Managers(nil), Probes: childtest.Probes(t)})
+	m, err := h.Prepare(t.Context(), env, s)
+	must(t, err)
+	env.Progress = func(p step.Progress) { // after it was asked once
+		if strings.HasPrefix(p.Line, "waiting until") {
+			w.Set("web", true)
+		}
+	}
+	var user *step.UserError
+	if err := h.Do(t.Context(), env, s, m); !errors.As(err, &user) || !strings.Contains(err.Error(), "something else started it again") {
+		t.Errorf("Do gives %v", err)
+	}
+}

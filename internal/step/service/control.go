@@ -222,7 +222,7 @@ func (c Control) await(ctx context.Context, env step.Env, s plan.Service, m svc.
 	if limit <= 0 {
 		limit = defaultStart
 	}
-	began, row, pause, why := time.Now(), 0, readyFirst, ""
+	began, row, pause, why, first := time.Now(), 0, readyFirst, "", ""
 	for {
 		st, err := m.State(ctx, Spec(env, s))
 		if err != nil {
@@ -230,6 +230,12 @@ func (c Control) await(ctx context.Context, env step.Env, s plan.Service, m svc.
 		}
 		if !st.Running {
 			return &step.UserError{Msg: "service " + s.ID + " was started and ended before it was ready: " + st.Detail, Now: "what it wrote says why"}
+		}
+		if first == "" {
+			first = st.Started
+		}
+		if busy != nil && st.Started != first {
+			return &step.UserError{Msg: "service " + s.ID + " ended before it was ready, and something else started it again", Now: "what it wrote says why; a unit with Restart= is started again by systemd"}
 		}
 		ready, said, err := c.Ready(ctx, env, s)
 		if err != nil {

@@ -60,6 +60,8 @@ func (w *World) Hold(id, reason string) { w.of(id).inhibited, w.of(id).reason = 
 
 // Set makes a service run or not, as somebody else would.
 func (w *World) Set(id string, running bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	s := w.of(id)
 	s.running, s.started = running, ""
 	if running {
