@@ -30,4 +30,9 @@ func TestUnleash(t *testing.T) {
 	s.is(u.New)
 	s.nothingLeft()
 	s.journalIsSound(run.ResultNew)
+
+	// the next morning: all of it back, by the restore point of the origin
+	s.must(0, "back", "--yes")
+	s.is(u.Old)
+	s.nothingLeft()
 }
