@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +29,10 @@ func atStart(h HopInput) []string {
 // old one answers on migrated data too.
 func (b *builder) refuseAtStart(id string, c manifest.Component, h HopInput) {
 	v := h.Release.Version
-	switch _, shipped := h.Bundle.Payloads[id]; {
+	switch _, shipped := h.payload(id); {
+	case ComponentOf(id) != id:
+		b.check(&NotYetError{What: fmt.Sprintf("component %s, which migrates when the product starts, in instances of its own", ComponentOf(id)), Where: c.Pos})
+		return
 	case shipped:
 		b.refuse("component %s migrates when the product starts (migrates: at-start at %s), and %s brings its files: say it of the data that are migrated, not of the program", id, c.Pos, v)
 		return
@@ -38,7 +42,7 @@ func (b *builder) refuseAtStart(id string, c manifest.Component, h HopInput) {
 	case c.Version == nil:
 		b.refuse("component %s at %s migrates when the product starts: give it version: PROBE, so that it can be read back whether it did", id, c.Pos)
 		return
-	case h.Release.Versions[id] == "":
+	case wantVersion(h, id, c.Kind) == "":
 		b.refuse("component %s migrates when the product starts: release %s must say under versions which version it reads then, for a product that answers proves nothing", id, v)
 	}
 	if len(h.Product.Services) == 0 {

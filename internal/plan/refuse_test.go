@@ -73,6 +73,9 @@ func TestRefusals(t *testing.T) {
 		{"migrated at the start: program files", strings.Replace(shop, "kind: tree,", "kind: tree, migrates: at-start,", 1), v2, nil, "say it of the data that are migrated, not of the program"},
 		{"migrated at the start: nothing reads it back", strings.Replace(selfish, `version: {sql: "SELECT version FROM meta"}`, "keep: []", 1), s2, nil, "give it version: PROBE"},
 		{"migrated at the start: the release says no version", selfish, strings.Replace(s2, `, data: "2"`, "", 1), nil, "release 2.0 must say under versions which version it reads then"},
+		{"migrated at the start: several instances", selfish, s2, func(in *plan.Input) {
+			in.Site.Instances = map[string][]site.Place{"data": {{ID: "north", At: "/srv/north.db"}, {ID: "south", At: "/srv/south.db"}}}
+		}, "component data, which migrates when the product starts, in instances of its own: not yet"},
 		{"migrated at the start: no service", with(selfish, `services: []`), s2, nil, "no service starts it"},
 		{"migrated at the start: nothing runs", selfish, s2, func(in *plan.Input) { in.Facts.Services["web"] = false }, "start the product first"},
 		{"migrated at the start: several hops in the open", selfish, s2, func(in *plan.Input) {
