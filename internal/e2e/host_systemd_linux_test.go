@@ -137,3 +137,42 @@ func TestHostEngineKilledUnwatched(t *testing.T) {
 		t.Errorf("left of the step: %s", left)
 	}
 }
+
+// A release that wants a reboot: refused until the machine carries runs on by
+// itself; then the run goes on after it, behind the gate.
+func TestHostRebootVerb(t *testing.T) {
+	h := newNotesHost(t, false, func(version, text string) string {
+		switch version {
+		case "2.0":
+			return strings.Replace(text, "procedure:\n", "procedure:\n  after-install: [{reboot: notes}]\n", 1)
+		case "3.1": // its migration fails after the reboot
+			return strings.Replace(text, "procedure:\n", "procedure:\n  before-install: [{reboot: notes}]\n", 1)
+		}
+		return text
+	})
+	if out := h.upgrade(3, bundleOf("2.0")...); !strings.Contains(out, "give upkeep setup-host first") {
+		t.Errorf("without boot units the refusal says\n%s", out)
+	}
+	h.Must(t, "upkeep", "setup-host")
+	for _, c := range []struct{ version, result, on string }{{"2.0", "new", "2.0"}, {"3.0", "new", "3.0"}, {"3.1", "old", "3.0"}} {
+		if c.version == "3.0" {
+			h.upgrade(0, bundleOf(c.version)...)
+			continue
+		}
+		h.Must(t, append([]string{"systemd-run", "--quiet", "--collect", "upkeep", "upgrade", "--yes"}, bundleOf(c.version)...)...)
+		if !h.WaitDown(t) {
+			t.Fatal("it went down, and not for a reboot")
+		}
+		h.Boot(t)
+		if result, on := h.closed(); result != c.result || on != c.on {
+			t.Errorf("%s: the run ended %s on %s", c.version, result, on)
+		}
+		h.wants(c.on)
+		if out := h.Must(t, "journalctl", "--no-pager", "-b", "-u", "upkeep-gate"); !strings.Contains(out, "users are kept out until its run ends") {
+			t.Errorf("%s: users were not kept out at boot:\n%s", c.version, out)
+		}
+		if out := h.Must(t, "upkeep", "runs", "log"); !strings.Contains(out, "its boot id is another") {
+			t.Errorf("%s: the log does not say that it was rebooted:\n%s", c.version, out)
+		}
+	}
+}

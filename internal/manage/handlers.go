@@ -32,6 +32,7 @@ import (
 	"upkeep/internal/step/params"
 	"upkeep/internal/step/precopy"
 	"upkeep/internal/step/prove"
+	"upkeep/internal/step/reboot"
 	"upkeep/internal/step/record"
 	steprun "upkeep/internal/step/run"
 	"upkeep/internal/step/run/child"
@@ -74,6 +75,7 @@ func (in *Installation) handlers() map[string]step.Handler {
 		"params":   params.New(in.FS),
 		"precopy":  precopy.New(in.FS, engines, in.databases.Open),
 		"prove":    prove.New(in.probes),
+		"reboot":   reboot.New(computer{}),
 		"record":   record.New(runner, in.probes),
 		"restore":  stepbackup.NewAnchor(backups),
 		"restart":  stepservice.NewRestart(control, runner.Records()),

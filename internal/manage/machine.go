@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/scope/proc"
 	"upkeep/internal/service/systemd"
 	"upkeep/internal/step"
 )
@@ -251,6 +252,21 @@ func (m *Machine) settled(ctx context.Context, doc string) ([]string, error) {
 		left = append(left, "its restore points in "+in.Backup)
 	}
 	return left, nil
+}
+
+// computer is this computer, for the verb that reboots it.
+type computer struct{}
+
+// BootID implements reboot.Computer.
+func (computer) BootID() (string, error) { return proc.BootID() }
+
+// Reboot implements reboot.Computer.
+func (computer) Reboot(ctx context.Context) error {
+	if err := systemd.NewMachine().Reboot(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
 }
 
 // BootUnits says why a run would not go on by itself after a reboot; nothing

@@ -69,6 +69,8 @@ func backTitle(s Step, params any) string {
 		return "start " + name + " again, as it was"
 	case "start":
 		return "stop " + name
+	case "reboot":
+		return "nothing: a reboot needs not be taken back"
 	}
 	switch s.Undo {
 	case "action":

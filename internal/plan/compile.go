@@ -160,7 +160,7 @@ func deadline(verb string) time.Duration {
 	switch verb {
 	case "stage", "precopy", "backup", "migrate", "return", "fetch":
 		return 6 * time.Hour
-	case "install", "clean-up", "drain", "packages":
+	case "install", "clean-up", "drain", "packages", "reboot":
 		return 30 * time.Minute
 	case "run", "hooks":
 		return 30 * time.Minute

@@ -67,6 +67,7 @@ type Facts struct {
 	Root      bool
 	Account   string                  // whose process compiles
 	Gate      string                  // "" when the gate can be used; otherwise why not
+	Boot      string                  // "" when an open run is carried on at boot; otherwise why not
 	State     string                  // the installation's state folder, absolute
 	Backup    string                  // where restore points are kept, absolute
 	Remarks   []string                // what is odd, and must be known

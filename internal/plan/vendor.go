@@ -135,6 +135,8 @@ func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		b.notifyStep(ph, s)
 	case "stop", "start", "restart":
 		b.serviceStep(ph, s)
+	case "reboot":
+		b.rebootStep(ph, s)
 	case "verify":
 		b.verifyStep(ph, s)
 	case "tell":

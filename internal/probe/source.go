@@ -42,19 +42,20 @@ func table() map[string]source {
 		"command":  {read: readCommand, min: 1, selects: true, params: []string{"format"}},
 		"http": {read: readHTTP, min: 1, max: 1, selects: true, password: true, check: checkHTTP,
 			params: []string{"format", "method", "body", "status", "user", "secret-header", "redirects"}, prefixes: []string{"header."}},
-		"package": {read: readPackage, min: 1, max: 1, selects: true},
-		"port":    {read: readPort, min: 1, max: 1},
-		"tcp":     {read: readPort, min: 1, max: 1},
-		"sql":     {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
-		"ask":     {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
-		"service": {read: readService, max: 1, expect: "running", check: checkService},
+		"package":         {read: readPackage, min: 1, max: 1, selects: true},
+		"port":            {read: readPort, min: 1, max: 1},
+		"tcp":             {read: readPort, min: 1, max: 1},
+		"sql":             {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
+		"ask":             {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
+		"pending-restart": {read: readRestart, min: 1, max: 1, expect: "none", check: checkRestart},
+		"service":         {read: readService, max: 1, expect: "running", check: checkService},
 	}
 }
 
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"access", "drift", "feed", "inventory", "log", "open-files", "pending-restart", "registry", "tls"}
+	return []string{"access", "drift", "feed", "inventory", "log", "open-files", "registry", "tls"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -43,7 +43,8 @@ type Surveyor struct {
 	Probes    *probe.Evaluator
 	Services  Services
 	Databases Databases
-	Gate      func() error // why the gate cannot be used; nil when it can
+	Gate      func() error  // why the gate cannot be used; nil when it can
+	Boot      func() string // why an open run would not be carried on at boot; nothing when it would
 	Node      string
 	Account   string
 	Root      bool
@@ -133,6 +134,9 @@ func (s *Surveyor) blank() plan.Facts {
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
 		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Places: map[string][]string{}}
+	if s.Boot != nil {
+		f.Boot = s.Boot()
+	}
 	if !s.Root {
 		f.Gate = "only root can close it"
 	} else if err := s.Gate(); err != nil {
