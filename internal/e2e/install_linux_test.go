@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
 )
 
 // bare is a computer with what iTop runs on, and no iTop; and the command that
@@ -145,5 +146,38 @@ func TestItopParameters_S0_10(t *testing.T) {
 	wants(t, s.Read("installation.yaml"), `url: "http://tickets\.example/"`)
 	if old := strings.Replace(s.Read("installation.yaml"), "  url: \"http://tickets.example/\"\n", "", 1); old != doc {
 		t.Errorf("more than the value was changed:\n%s\n%s", old, doc)
+	}
+}
+
+// A once-only step for upgrades counts as done after a first install: a later
+// release that brings it does not undo what the administrator chose since. An
+// upgrade does it.
+func TestItopInstallOnce_S1_26(t *testing.T) {
+	lab.Slow(t)
+	once := func(path, text string) string {
+		if path == "releases/3.2.0/release.yaml" || path == "pushes/extension/release.yaml" {
+			text = strings.Replace(text, "procedure:\n", "procedure:\n  after-install: [{run: [/bin/touch, \"${dir.trace}/english\"], once: default-language, when: {mode: upgrade}, undo: none}]\n", 1)
+		}
+		return text
+	}
+	s, args := bare(t, once)
+	s.Must(0, append(args, "--yes")...)
+	push := func(s *sitetest.Site) {
+		s.Must(0, "upgrade", "--yes", "--trigger", "extension-push", "--from", s.Push("extension"))
+	}
+	push(s)
+	if s.Exists("trace/english") {
+		t.Errorf("the once-only step was done after a first install:\n%s", s.Log())
+	}
+	up := sitetest.New(t, sitetest.Options{Example: "itop", Version: "3.1.0", Edit: once})
+	up.Bundle("3.2.0")
+	up.Must(0, "upgrade", "--yes", "--from", up.Releases)
+	if !up.Exists("trace/english") {
+		t.Error("an upgrade did not do the once-only step")
+	}
+	up.Remove("trace/english")
+	push(up)
+	if up.Exists("trace/english") {
+		t.Error("the once-only step was done twice")
 	}
 }

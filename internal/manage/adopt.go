@@ -70,6 +70,9 @@ func Adopt(ctx context.Context, n NewInstallation) (*Adoption, error) {
 	if err := in.fits(d.product); err != nil {
 		return nil, err
 	}
+	if err := in.shares(ctx, d.product, n.Folders); err != nil {
+		return nil, err
+	}
 	out := &Adoption{ID: in.Doc.ID, Document: in.Path, State: in.State, Written: !written, Text: string(text)}
 	before, err := in.Adopted()
 	if err != nil {
@@ -253,14 +256,17 @@ func (in *Installation) lookInstances(ctx context.Context, p *manifest.Product, 
 		return nil, err
 	}
 	baseline := map[string][]byte{}
-	for _, id := range p.Order {
-		c := p.Components[id]
-		i := AdoptedInstance{Component: id, Kind: c.Kind, Version: f.Instances[id].Version}
-		if c.Kind == "tree" && c.At.Probe == nil {
-			if i.At, err = r.Scope.Expand(c.At.Path); err != nil {
+	for _, id := range r.Product.Order {
+		c := r.Product.Components[id]
+		i := AdoptedInstance{Component: plan.ComponentOf(id), Kind: c.Kind, Version: f.Instances[id].Version}
+		if id != i.Component {
+			i.Instance = r.Units[id].Instance
+		}
+		if c.Kind == "tree" {
+			if i.At, err = r.Unit(id).Scope.Expand(c.At.Path); err != nil {
 				return nil, err
 			}
-			text, err := in.lookTree(ctx, &i, c, k.sums(id))
+			text, err := in.lookTree(ctx, &i, c, k.sums(i.Component))
 			if err != nil {
 				return nil, &RefusedError{What: fmt.Sprintf("%s cannot be adopted", p.ID), Reasons: []string{err.Error()}}
 			}

@@ -93,6 +93,9 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			}
 		}
 	}
+	for _, text := range p.Outside {
+		add(Finding{ID: "changed-outside", Level: "warning", Evidence: text})
+	}
 	people := []plan.Asked(nil)
 	switch {
 	case refusal != nil:

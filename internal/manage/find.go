@@ -92,3 +92,12 @@ func (in *Installation) triesFound(ctx context.Context, p *manifest.Product) fun
 		return nil
 	}
 }
+
+// shares refuses what another installation of this computer uses already.
+func (in *Installation) shares(ctx context.Context, p *manifest.Product, folders []string) error {
+	r, err := in.surveyor().Resolver(p, in.Doc, plan.Facts{})
+	if err != nil {
+		return err
+	}
+	return in.clashes(ctx, folders, in.productClaims(r))
+}

@@ -59,6 +59,9 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
+	if err := in.shares(ctx, target.Product, n.Folders); err != nil {
+		return err
+	}
 	if done, err := in.installedAlready(ctx, target); done || err != nil {
 		f.UpToDate, f.Installed = done, f.To
 		return err

@@ -47,6 +47,7 @@ type Prepared struct {
 	Releases  []Release // the hops' own, in order
 	UpToDate  bool
 	Notes     []string // where nothing is to be done: what is left alone, and why
+	Outside   []string // versions that were changed outside of Upkeep
 	Installed string   // version
 	To        string
 
@@ -115,6 +116,10 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err != nil {
 		return err
 	}
+	if p.Outside, err = in.outside(ctx, facts); err != nil {
+		return err
+	}
+	sel.Notes = append(slices.Clone(p.Outside), sel.Notes...)
 	p.Installed = sel.From
 	hops, err := in.hops(releases, target.Product, p.Installed, p.To)
 	if err != nil {

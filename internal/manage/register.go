@@ -28,8 +28,7 @@ func (in *Installation) enrol() error {
 }
 
 func enrol(fsys durable.FS, dir, document string) error {
-	sum := sha256.Sum256([]byte(document))
-	at := filepath.Join(dir, hex.EncodeToString(sum[:8]))
+	at := enrolment(dir, document)
 	if have, err := fsys.ReadFile(at); err == nil && string(have) == document+"\n" {
 		return nil
 	}
@@ -40,6 +39,12 @@ func enrol(fsys durable.FS, dir, document string) error {
 		return fmt.Errorf("cannot note the installation for the next boot: %w", err)
 	}
 	return nil
+}
+
+// enrolment is the file that notes a document.
+func enrolment(dir, document string) string {
+	sum := sha256.Sum256([]byte(document))
+	return filepath.Join(dir, hex.EncodeToString(sum[:8]))
 }
 
 // enrolled lists the documents that were noted, and those that lie where

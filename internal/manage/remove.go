@@ -189,6 +189,9 @@ func (in *Installation) Remove(ctx context.Context, r *Removal) error {
 			return fmt.Errorf("cannot remove %s: %w; give the command again when that is mended", p, err)
 		}
 	}
+	if err := absent(in.FS.Remove(enrolment(register, in.Path))); in.Root && err != nil {
+		return fmt.Errorf("cannot take it out of the register: %w", err)
+	}
 	if err := in.FS.Replace(in.Path, r.Document); err != nil {
 		return fmt.Errorf("cannot put the installation document aside: %w", err)
 	}
