@@ -84,6 +84,9 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		if !ok || b.byPerson(ComponentOf(id)) {
 			continue
 		}
+		if c.Kind == "installer" {
+			continue // its undo is a command, or the restore point of what it changes
+		}
 		if c.Kind == "package" {
 			if src, ok := b.packageSource(id); ok {
 				p.Files = append(p.Files, src)

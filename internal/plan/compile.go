@@ -318,7 +318,7 @@ func (b *builder) migrates(id string, h HopInput) bool {
 func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	switch c.Kind {
 	case "tree", "sqlite", "postgres":
-	case "package":
+	case "package", "installer":
 		return "", true
 	case "":
 		return "", false // a unit without a place of its own, such as a module
@@ -350,7 +350,7 @@ func wantVersion(h HopInput, unit, kind string) string {
 	if v, ok := h.Release.Versions[ComponentOf(unit)]; ok {
 		return v
 	}
-	if _, ok := h.payload(unit); ok && (kind == "tree" || kind == "package") {
+	if _, ok := h.payload(unit); ok && (kind == "tree" || kind == "package" || kind == "installer") {
 		return h.Release.Version
 	}
 	if tells(h.Release.Procedure.Phases[manifest.Install].Steps, "install", ComponentOf(unit)) {

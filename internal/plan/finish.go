@@ -66,6 +66,8 @@ func (b *builder) cleanUp(i int) {
 	for _, in := range b.plan.Instances {
 		if in.Kind == "tree" && b.selected(in.Unit()) {
 			p.Trees = append(p.Trees, in.At)
+		} else if in.Kind == "installer" {
+			p.Trees = append(p.Trees, b.installerPlace(in.Component))
 		}
 	}
 	b.add(Step{ID: "clean-up", Verb: "clean-up", Phase: string(manifest.CleanUp), Class: Irreversible, Tolerated: true, Redo: true,

@@ -39,6 +39,10 @@ func (b *builder) stage() {
 				b.fetch(id, h, i+1)
 				continue
 			}
+			if c.Kind == "installer" {
+				b.stageInstaller(id, h, i+1)
+				continue
+			}
 			pay, ok := h.payload(id)
 			if !ok || !b.takesPart(id) {
 				continue

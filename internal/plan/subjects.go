@@ -95,7 +95,7 @@ func (b *builder) subjects(s manifest.Step) []string {
 	if b.res.this != "" {
 		return []string{b.res.this}
 	}
-	if !perUnit(s) && len(s.Of) == 0 {
+	if !perUnit(s) && len(s.Of) == 0 || b.installs(s) {
 		return []string{""}
 	}
 	units := slices.DeleteFunc(b.res.unitsOf(s.Of), func(id string) bool { return !b.takesPart(id) })

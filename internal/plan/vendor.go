@@ -109,6 +109,10 @@ func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 				b.toldInstall(ph, s, h, id)
 				continue
 			}
+			if b.res.Product.Components[id].Kind == "installer" && len(s.Run) > 0 {
+				b.runInstaller(ph, s, h, id)
+				continue
+			}
 			if _, has := h.Bundle.Payloads[id]; !has || len(s.Run) > 0 {
 				b.notYet(s, "install by the vendor's own installer")
 				continue
