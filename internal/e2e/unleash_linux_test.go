@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,15 @@ func TestUnleash(t *testing.T) {
 	t.Logf("the upgrade took %v", time.Since(began).Round(time.Millisecond))
 	has(t, done.out, "unleash is on "+u.New.Version+", verified")
 	time.Sleep(100 * time.Millisecond)
-	closedOnce(t, v.seen())
+	out, page := closedOnce(t, v.seen()), 0
+	for _, o := range out {
+		if o.status == 503 && o.retry != "" && strings.Contains(o.body, "unleash") {
+			page++
+		}
+	}
+	if page == 0 || page < len(out)*9/10 { // some questions are open while the gate closes
+		t.Errorf("users saw the outage page %d times in %d questions: %v", page, len(out), firstWithout(out))
+	}
 	s.is(u.New)
 	s.nothingLeft()
 	s.journalIsSound(run.ResultNew)

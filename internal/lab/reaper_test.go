@@ -158,3 +158,37 @@ func victim() {
 	time.Sleep(30 * time.Second)
 	_, _ = reaper.Close(), pg.Stop() // only when the kill did not come
 }
+
+// The program of an interpreter lies elsewhere: what works in the folder is
+// found and ended, and nothing else.
+func TestReaperOfWorkers(t *testing.T) {
+	dir, err := openDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reaper, err := ReapWorkers(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, outside := exec.Command("sleep", "600"), exec.Command("sleep", "600")
+	inside.Dir = dir
+	for _, cmd := range []*exec.Cmd{inside, outside} {
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func() { _ = outside.Process.Kill(); _ = outside.Wait() }()
+	eventually(t, "it is found", func() bool {
+		pids, err := reaper.Processes()
+		return err == nil && len(pids) == 1 && pids[0] == inside.Process.Pid
+	})
+	if err := reaper.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := inside.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("the process ended with %v", err)
+	}
+	if !alive(outside.Process.Pid) {
+		t.Error("something else was ended, too")
+	}
+}
