@@ -56,6 +56,9 @@ sed -i 's/^cache = .*/cache = 256/' /etc/pf-xivo/provd/provd.conf`)
 		wants(t, m.Read(t, "/etc/pf-xivo/provd/provd.conf"), `(?m)^cache = 128$`)
 		wants(t, m.Read(t, "/etc/pf-xivo/provd/provd.conf.dpkg-old"), `(?m)^cache = 256$`)
 		wants(t, m.Read(t, "/etc/xivo-ctid/xivo-ctid.ini"), `socket_timeout`)
+		wants(t, flat(question), `provd\.conf of the package pf-xivo-provd was edited at this site`)
+		wants(t, log, `provd\.conf\.dpkg-old\n.*\| -cache = 256\n[^\n]*\| \+cache = 128`)
+		wants(t, flat(r.Out), `edited file /etc/pf-xivo/provd/provd\.conf: the new version's is in place, the other one is /etc/pf-xivo/provd/provd\.conf\.dpkg-old`)
 	})
 	t.Run("S1_6_services_use_the_new_library", func(t *testing.T) {
 		for _, u := range xivo.Units() {
@@ -239,11 +242,22 @@ func TestXivoSecondMachine_S1(t *testing.T) {
 			t.Errorf("the machines differ:\n%s", d)
 		}
 	})
-	t.Run("half changed by hand", func(t *testing.T) {
+	t.Run("half_changed_by_hand", func(t *testing.T) {
 		m.Put(t, old(t, "pf-xivo"), "/root/old.deb")
 		m.Sh(t, "dpkg --force-downgrade --force-depends -i /root/old.deb 2>&1")
-		r := m.Answer(t, "", "plan", "--from", xivo.Releases)
-		wants(t, flat(r.Out+r.Err), `pf-xivo : Depends: libxivo \(= 1\.2\.2\) but 1\.2\.3 is installed`)
+		r := m.Upkeep(t, 3, "plan", "--from", xivo.Releases)
+		wants(t, flat(r.Err), `pf-xivo : Depends: libxivo \(= 1\.2\.2\) but 1\.2\.3 is installed`)
+	})
+	t.Run("S1_2_changed_by_hand", func(t *testing.T) {
+		second.UpgradeByHand(t, "1.2.4")
+		second.BundleIn(t, xivo.Releases, xivo.Release{Version: "1.2.4"})
+		r := second.Upkeep(t, 0, "upgrade", "--from", xivo.Releases)
+		wants(t, flat(r.Out), `xivo is up to date: 1\.2\.4`)
+		wants(t, flat(r.Out), `pf-xivo is 1\.2\.4, and Upkeep's record says 1\.2\.3: it was changed without Upkeep.*upkeep adopt takes it into the record`)
+		second.Upkeep(t, 0, "adopt", "--product", xivo.Releases+"/xivo-1.2.4.tar.zst")
+		if r := second.Upkeep(t, 0, "upgrade", "--from", xivo.Releases); strings.Contains(r.Out, "without Upkeep") {
+			t.Errorf("it was adopted, and it still says:\n%s", r.Out)
+		}
 	})
 }
 

@@ -19,9 +19,10 @@ type PackageParams struct {
 	Payload   string          `json:"payload,omitempty"` // file of the bundle; empty: all come from the machine's sources
 	Sums      string          `json:"sums,omitempty"`
 	Changes   []PackageChange `json:"changes"`
-	Policy    string          `json:"policy"`         // take-new, keep: edited configuration files that the new version brings changed
-	Also      []string        `json:"also,omitempty"` // places beyond the packages' own that their scripts write to
-	Wait      time.Duration   `json:"wait"`           // for the package manager's lock
+	Policy    string          `json:"policy"`           // take-new, keep: edited configuration files that the new version brings changed
+	Edited    []PackageEdit   `json:"edited,omitempty"` // those where both the site and the new version have changed
+	Also      []string        `json:"also,omitempty"`   // places beyond the packages' own that their scripts write to
+	Wait      time.Duration   `json:"wait"`             // for the package manager's lock
 }
 
 // PackageChange is what becomes of one package.
@@ -55,10 +56,19 @@ type PackageFact struct {
 
 // PackageEdit is a configuration file of a package that the site has edited.
 type PackageEdit struct {
-	Package string
-	Path    string
-	Removed bool // it is not there any more
-	Shipped bool // the new version brings it changed as well
+	Package string `json:"package"`
+	Path    string `json:"path"`
+	Removed bool   `json:"removed,omitempty"` // it is not there any more
+	Shipped bool   `json:"shipped,omitempty"` // the new version brings it changed as well
+}
+
+// Beside is where the package manager leaves the one of two files that was not
+// taken.
+func (e PackageEdit) Beside(policy string) string {
+	if policy == "take-new" {
+		return e.Path + ".dpkg-old"
+	}
+	return e.Path + ".dpkg-dist"
 }
 
 // PackageKey is under which the packages of a component stand in
@@ -241,6 +251,11 @@ func (b *builder) installPackages(id string, h HopInput) {
 	if !b.kept(id) {
 		b.refuse("the packages of %s cannot be put back without a restore point: do not waive it, and let the release back up %s", id, id)
 		return
+	}
+	for _, e := range b.in.Facts.Packages[PackageKey(h.Release.Version, id)].Edited {
+		if e.Shipped && !e.Removed {
+			p.Edited = append(p.Edited, e)
+		}
 	}
 	b.add(Step{ID: "install." + id, Verb: "packages", Phase: string(manifest.Install), As: "root", Class: Reversible, Writes: true, Undo: "restore", Redo: true,
 		Title: fmt.Sprintf("install %d packages of %s %s", len(p.Changes), id, h.Release.Version)}, p)

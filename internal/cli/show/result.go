@@ -122,6 +122,9 @@ func facts(o Outcome) rows {
 	for _, p := range o.Points {
 		list = append(list, []string{faint.Render("restore point"), one(p)})
 	}
+	for _, e := range editedFiles(o) {
+		list = append(list, []string{faint.Render("edited file"), one(e)})
+	}
 	list = append(list, []string{faint.Render("log"), one(o.Command + " runs log " + o.ID)})
 	if closed := o.State.Closed; o.Plan.Support != "" && (closed == nil || closed.Result != run.ResultNew) {
 		list = append(list, []string{faint.Render("support"), one(o.Plan.Support)})

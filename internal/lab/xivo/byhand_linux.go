@@ -49,6 +49,7 @@ func (m *Machine) UpgradeByHand(t testing.TB, version string) ByHand {
 	for _, u := range units {
 		reverse = append([]string{u}, reverse...)
 	}
+	m.Sh(t, "rm -f /root/times")
 	text := strings.NewReplacer("REVERSE", strings.Join(reverse, " "), "UNITS", strings.Join(units, " ")).Replace(byHand)
 	var at [5]int64
 	if _, err := fmt.Sscan(strings.Join(strings.Fields(m.Sh(t, text)), " "), &at[0], &at[1], &at[2], &at[3], &at[4]); err != nil {

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/durable"
 	"upkeep/internal/packages"
 	"upkeep/internal/plan"
 	"upkeep/internal/scope"
@@ -50,7 +51,7 @@ func exec(r child.Runner, env step.Env, s plan.Step) packages.Exec {
 type Install struct {
 	run      child.Runner
 	managers Managers
-	files    reader
+	files    durable.Reader
 }
 
 var _ step.Handler = (*Install)(nil)
@@ -119,6 +120,9 @@ func (h *Install) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 		return err
 	}
 	if o, err := h.look(ctx, m, p); err != nil || o.State == step.New {
+		if err == nil {
+			h.edits(env, p)
+		}
 		return err
 	}
 	files, err := h.listed(env.Expand(p.Staging))
@@ -135,6 +139,9 @@ func (h *Install) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	o, err := h.look(ctx, m, p)
 	if err == nil && o.State != step.New {
 		err = &step.UserError{Msg: "the package manager says that all went well, but " + o.Evidence, Now: "look at the run's log"}
+	}
+	if err == nil {
+		h.edits(env, p)
 	}
 	return err
 }
