@@ -253,9 +253,9 @@ func TestXivoSecondMachine_S1(t *testing.T) {
 		second.BundleIn(t, xivo.Releases, xivo.Release{Version: "1.2.4"})
 		r := second.Upkeep(t, 0, "upgrade", "--from", xivo.Releases)
 		wants(t, flat(r.Out), `xivo is up to date: 1\.2\.4`)
-		wants(t, flat(r.Out), `pf-xivo is 1\.2\.4, and Upkeep's record says 1\.2\.3: it was changed without Upkeep.*upkeep adopt takes it into the record`)
+		wants(t, flat(r.Out+r.Err), `pf-xivo was 1\.2\.3 when Upkeep left it, and is 1\.2\.4 now: it was changed outside of Upkeep.*upkeep adopt`)
 		second.Upkeep(t, 0, "adopt", "--product", xivo.Releases+"/xivo-1.2.4.tar.zst")
-		if r := second.Upkeep(t, 0, "upgrade", "--from", xivo.Releases); strings.Contains(r.Out, "without Upkeep") {
+		if r := second.Upkeep(t, 0, "upgrade", "--from", xivo.Releases); strings.Contains(r.Out+r.Err, "outside of Upkeep") {
 			t.Errorf("it was adopted, and it still says:\n%s", r.Out)
 		}
 	})
