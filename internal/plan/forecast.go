@@ -15,6 +15,7 @@ type Forecast struct {
 	Steps  map[string]time.Duration `json:"steps"`
 	Known  int                      `json:"known"` // steps whose estimate is from past runs
 	Space  []Need                   `json:"space"`
+	Alone  bool                     `json:"alone,omitempty"` // a run that was interrupted goes on by itself, also after a power cut
 }
 
 // Need is what a plan needs on one volume.
@@ -46,7 +47,7 @@ const (
 
 // Estimate forecasts a plan from the facts that it was made of.
 func Estimate(p *Plan, in Input) Forecast {
-	f := Forecast{Steps: map[string]time.Duration{}}
+	f := Forecast{Steps: map[string]time.Duration{}, Alone: in.Facts.Boot == ""}
 	down := false
 	for _, s := range p.Steps {
 		d, known := in.Facts.History[s.ID]

@@ -176,7 +176,7 @@ func (b *builder) fetch(id string, h HopInput, hop int) {
 		from += " and from this computer's package sources"
 	}
 	b.add(Step{ID: "fetch." + id, Verb: "fetch", Phase: "stage", As: "root", Class: Reversible,
-		Title: fmt.Sprintf("fetch %d packages of %s %s %s", len(p.Changes), id, h.Release.Version, from)}, p)
+		Title: fmt.Sprintf("fetch %s of %s %s %s", counted(len(p.Changes)), id, h.Release.Version, from)}, p)
 }
 
 // packageNotes says what changes, and what becomes of edited files.
@@ -258,7 +258,7 @@ func (b *builder) installPackages(id string, h HopInput) {
 		}
 	}
 	b.add(Step{ID: "install." + id, Verb: "packages", Phase: string(manifest.Install), As: "root", Class: Reversible, Writes: true, Undo: "restore", Redo: true,
-		Title: fmt.Sprintf("install %d packages of %s %s", len(p.Changes), id, h.Release.Version)}, p)
+		Title: fmt.Sprintf("install %s of %s %s", counted(len(p.Changes)), id, h.Release.Version)}, p)
 }
 
 // packageSource is what of the machine's files goes into a restore point for a
@@ -295,4 +295,11 @@ func (b *builder) kept(id string) bool {
 		}
 	}
 	return false
+}
+
+func counted(packages int) string {
+	if packages == 1 {
+		return "1 package"
+	}
+	return fmt.Sprintf("%d packages", packages)
 }

@@ -20,7 +20,7 @@ func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	b.WriteString(planPeople(p, width))
 	b.WriteString(planSteps(p, f, width))
 	b.WriteString(planRights(p, width))
-	b.WriteString(planFailure(p, width))
+	b.WriteString(planFailure(p, f.Alone, width))
 	b.WriteString(planRoom(f, width))
 	if len(p.Notes) > 0 {
 		b.WriteString(heading("To know"))
@@ -151,14 +151,18 @@ func stepTable(list rows, width int) string {
 
 // planFailure says what a failure at each stage means. It must stay true for
 // every way in which users are kept out.
-func planFailure(p *plan.Plan, width int) string {
+func planFailure(p *plan.Plan, alone bool, width int) string {
 	var b strings.Builder
 	b.WriteString(heading("If something fails, or you cancel"))
 	say := func(when, what string) { b.WriteString(wrap(one(what), "  "+when+": ", "    ", width)) }
+	interrupted := "the run goes on where it stopped, with the next upkeep command"
+	if alone {
+		interrupted = "the run goes on where it stopped, by itself"
+	}
 	if p.First() {
 		say("up to the barrier", "all that was made is taken away again: files, folders, data; databases are empty again")
 		say("after the barrier", fmt.Sprintf("%s is installed; what still fails waits for you, and can be tried again", p.To))
-		say("power cut, kill, lost connection", "the run goes on where it stopped, with the next upkeep command")
+		say("power cut, kill, lost connection", interrupted)
 		b.WriteString("\n")
 		return b.String()
 	}
@@ -178,7 +182,7 @@ func planFailure(p *plan.Plan, width int) string {
 		say("in the outage", data)
 		say("after the barrier", fmt.Sprintf("users work on %s; what still fails waits for you, and can be tried again", p.To))
 	}
-	say("power cut, kill, lost connection", "the run goes on where it stopped, with the next upkeep command")
+	say("power cut, kill, lost connection", interrupted)
 	b.WriteString("\n")
 	return b.String()
 }

@@ -66,7 +66,7 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")
 	}
 	if s.Open == nil && s.Last == nil {
-		b.WriteString("  No upgrade was run with Upkeep yet.\n\n")
+		b.WriteString(wrap("No upgrade was run with Upkeep yet. upkeep plan --from RELEASES shows what one would do.", "  ", "  ", width) + "\n")
 	}
 	if s.Restoring != "" {
 		b.WriteString(wrap((&manage.RestoringError{Point: s.Restoring}).Error(), yellow.Render("!")+" ", "  ", width))
