@@ -197,7 +197,11 @@ func (in *Installation) look(ctx context.Context, d *described, a *Adopted) (bas
 		return nil, nil, err
 	}
 	sum := sha256.Sum256(k.text)
-	a.Document, a.Exact, a.Services = hex.EncodeToString(sum[:]), k.exact, facts.Services
+	a.Document, a.Exact, a.Services = hex.EncodeToString(sum[:]), k.exact, map[string]AdoptedService{}
+	for id, running := range facts.Services {
+		unit := facts.Systemd[id]
+		a.Services[id] = AdoptedService{Running: running, Unit: unit.Unit, Start: unit.Start}
+	}
 	if !k.exact {
 		a.Assumed = append(a.Assumed, fmt.Sprintf("the document of %s is used for %s: that release's own is not at hand", releaseOf(d), a.Version))
 	}

@@ -18,16 +18,35 @@ import (
 // Adopted is the record of a product that was there before Upkeep: what was
 // found, and what is assumed of it.
 type Adopted struct {
-	At        time.Time         `json:"at"`
-	By        string            `json:"by"`
-	Product   string            `json:"product"`
-	Version   string            `json:"version"`
-	Document  string            `json:"document"` // SHA-256 of the product's document that was used
-	Exact     bool              `json:"exact"`    // that document is the installed version's own
-	Instances []AdoptedInstance `json:"instances"`
-	Services  map[string]bool   `json:"services,omitempty"` // whether it ran
-	Modes     []string          `json:"modes,omitempty"`    // access modes found on
-	Assumed   []string          `json:"assumed,omitempty"`
+	At        time.Time                 `json:"at"`
+	By        string                    `json:"by"`
+	Product   string                    `json:"product"`
+	Version   string                    `json:"version"`
+	Document  string                    `json:"document"` // SHA-256 of the product's document that was used
+	Exact     bool                      `json:"exact"`    // that document is the installed version's own
+	Instances []AdoptedInstance         `json:"instances"`
+	Services  map[string]AdoptedService `json:"services,omitempty"`
+	Modes     []string                  `json:"modes,omitempty"` // access modes found on
+	Assumed   []string                  `json:"assumed,omitempty"`
+}
+
+// AdoptedService is a service as it was found.
+type AdoptedService struct {
+	Running bool   `json:"running"`
+	Unit    string `json:"unit,omitempty"`  // of systemd
+	Start   string `json:"start,omitempty"` // how the unit starts with the machine: enabled, disabled, masked, …
+}
+
+// Text is one line for people.
+func (s AdoptedService) Text() string {
+	text := "stopped"
+	if s.Running {
+		text = "runs"
+	}
+	if s.Unit != "" {
+		text += ", " + s.Start + " as " + s.Unit
+	}
+	return text
 }
 
 // AdoptedInstance is one installed copy of a component as it was found.

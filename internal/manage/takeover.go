@@ -3,6 +3,7 @@ package manage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -71,6 +72,10 @@ func (in *Installation) assume(ctx context.Context, p *manifest.Product, f plan.
 		if f.Services[s.ID] {
 			continue
 		}
+		if unit := f.Systemd[s.ID]; unit.Unit != "" {
+			say("service %s (%s, %s) does not run: an upgrade leaves it as it is", s.ID, unit.Unit, unit.Start)
+			continue
+		}
 		if port := in.answering(ctx, p, s); port != "" {
 			say("service %s: something answers at port %s, but Upkeep did not start it and cannot tell which process it is: give it a pid-file, or stop it and start it with Upkeep; until then it counts as stopped", s.ID, port)
 			continue
@@ -133,6 +138,12 @@ func changes(was, is *Adopted) []string {
 	for _, old := range was.Instances {
 		if _, ok := find(is.Instances, old); !ok {
 			out = append(out, old.Component+" is not there any more")
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(is.Services)) {
+		old, ok := was.Services[id]
+		if now := is.Services[id]; ok && (old.Unit != now.Unit || old.Start != now.Start) {
+			out = append(out, fmt.Sprintf("service %s: %s, was: %s", id, now.Text(), old.Text()))
 		}
 	}
 	if was.Exact != is.Exact || was.Document != is.Document {

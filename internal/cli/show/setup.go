@@ -85,11 +85,7 @@ func Adoption(a *manage.Adoption, dry bool, command string, width int) string {
 	b.WriteString(heading("Found") + table("  ", list, 2, width))
 	list = nil
 	for _, id := range slices.Sorted(maps.Keys(a.Services)) {
-		state := "stopped"
-		if a.Services[id] {
-			state = "runs"
-		}
-		list = append(list, []string{"service " + one(id), state})
+		list = append(list, []string{"service " + one(id), one(a.Services[id].Text())})
 	}
 	b.WriteString(table("  ", list, 0, width) + "\n")
 	bullets := func(title string, texts []string) {
