@@ -147,11 +147,12 @@ type Gate struct {
 
 // HoldParams: a temporary change with its prior value; Release ends it.
 type HoldParams struct {
-	Service *Service `json:"service,omitempty"`
-	Setting *Setting `json:"setting,omitempty"`
-	To      string   `json:"to"`
-	Until   string   `json:"until"`
-	Release string   `json:"release,omitempty"` // the id of the hold step that this one ends
+	Service   *Service `json:"service,omitempty"`
+	StartType *Service `json:"startType,omitempty"` // how this service starts with the machine
+	Setting   *Setting `json:"setting,omitempty"`
+	To        string   `json:"to"`
+	Until     string   `json:"until"`
+	Release   string   `json:"release,omitempty"` // the id of the hold step that this one ends
 }
 
 // Setting is a value of the product that can be read and written.

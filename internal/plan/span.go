@@ -27,6 +27,12 @@ func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 			return
 		}
 		p.Service, what = svc, "service "+svc.ID
+	case s.Map["start-type"] != "":
+		svc, ok := b.startType(s)
+		if !ok {
+			return
+		}
+		p.StartType, what = svc, "start-type "+svc.ID
 	case s.Map["setting"] != "":
 		set, err := b.setting(s.Map["setting"])
 		if err != nil {

@@ -1,8 +1,12 @@
 package plan
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
+
+	"upkeep/internal/manifest"
 )
 
 // noteStopped says that a service did not run before the run, and why where
@@ -42,4 +46,25 @@ func (b *builder) machineService(id string) (*Service, error) {
 	}
 	id, err := b.res.Scope.Expand(id)
 	return &Service{ID: id, Env: b.res.Env, StopTimeout: 30 * time.Second, StartTimeout: 60 * time.Second}, err
+}
+
+// startType resolves a hold on how a service starts with the machine.
+func (b *builder) startType(s manifest.Step) (*Service, bool) {
+	name := s.Map["start-type"]
+	svc, err := b.res.ServiceByID(name)
+	if errors.As(err, new(*noServiceError)) {
+		svc, err = b.machineService(name)
+	}
+	switch {
+	case err != nil:
+		b.refuse("hold at %s: %v", s.Pos, err)
+	case !svc.Systemd():
+		b.refuse("hold at %s: service %s does not start with the machine: only units of systemd do", s.Pos, svc.ID)
+	case !slices.Contains([]string{"enabled", "disabled", "masked"}, s.To):
+		b.refuse("hold at %s: a start type can be held to: enabled, disabled or masked, not %q", s.Pos, s.To)
+	default:
+		svc.Ready = nil
+		return svc, true
+	}
+	return nil, false
 }

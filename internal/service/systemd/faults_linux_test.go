@@ -205,10 +205,12 @@ func TestInsideCost(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	m := manager(t, dir)
 	var specs []service.Spec
+	var names []string
 	for _, id := range []string{"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"} {
-		makeUnit(t, id+".service", "[Service]\nType=exec\nExecStart=/bin/sleep 7051\n")
+		names = append(names, id+".service")
 		specs = append(specs, service.Spec{ID: id})
 	}
+	makeUnits(t, "[Service]\nType=exec\nExecStart=/bin/sleep 7051\n", names...)
 	took := map[string]time.Duration{}
 	each := func(what string, f func(service.Spec) error) {
 		began := time.Now()
@@ -225,4 +227,54 @@ func TestInsideCost(t *testing.T) {
 	began := time.Now()
 	ctl(t, "daemon-reload")
 	t.Logf("9 units: %v; one daemon-reload by systemctl: %v", took, time.Since(began))
+}
+
+// How a unit starts with the machine is put back to the last link, those that
+// an administrator made by hand too.
+func TestInsideStartType(t *testing.T) {
+	inside(t)
+	must(t, os.MkdirAll("/usr/local/lib/systemd/system", 0o755))
+	at := "/usr/local/lib/systemd/system/typed.service"
+	must(t, os.WriteFile(at, []byte("[Service]\nExecStart=/bin/sleep 7061\n[Install]\nWantedBy=multi-user.target\nAlias=alias-of-typed.service\n"), 0o644))
+	t.Cleanup(func() {
+		_ = exec.Command("systemctl", "disable", "--now", "typed.service").Run()
+		os.Remove(at)
+	})
+	ctl(t, "daemon-reload")
+	ctl(t, "enable", "typed.service")
+	ctl(t, "add-wants", "basic.target", "typed.service")
+	m, s := manager(t, filepath.Join(t.TempDir(), "state")), service.Spec{ID: "typed"}
+	was, err := m.StartType(t.Context(), s)
+	must(t, err)
+	if was.Mode != "enabled" || len(was.Links) != 3 {
+		t.Errorf("before: %+v", was)
+	}
+	must(t, m.Start(t.Context(), s))
+	for _, to := range []string{"disabled", "masked"} {
+		must(t, m.SetStartType(t.Context(), s, to))
+		must(t, m.SetStartType(t.Context(), s, to))
+		if now, err := m.StartType(t.Context(), s); now.Mode != to || err != nil {
+			t.Errorf("held: %+v, %v", now, err)
+		}
+		if st := mustState(t, m, s); !st.Running {
+			t.Error("what runs was touched")
+		}
+		for range 2 {
+			must(t, m.PutStartType(t.Context(), s, was))
+		}
+		if now, err := m.StartType(t.Context(), s); !now.Equal(was) || err != nil {
+			t.Errorf("afterwards: %+v, %v, want %+v", now, err, was)
+		}
+	}
+	must(t, m.SetStartType(t.Context(), s, "disabled"))
+	must(t, m.SetStartType(t.Context(), s, "enabled"))
+	if now, err := m.StartType(t.Context(), s); now.Mode != "enabled" || err != nil {
+		t.Errorf("enabled: %+v, %v", now, err)
+	}
+	must(t, m.Stop(t.Context(), s))
+	ctl(t, "mask", "typed.service")
+	if err := m.SetStartType(t.Context(), s, "enabled"); err == nil || !strings.Contains(err.Error(), "masked") {
+		t.Errorf("a mask of the administrator: %v", err)
+	}
+	ctl(t, "unmask", "typed.service")
 }

@@ -36,7 +36,7 @@ func TestInHost(t *testing.T) {
 	h := host.New(t, host.Options{Name: "units"})
 	h.Boot(t)
 	h.Put(t, bin, "/opt/systemd.test")
-	out, code, err := h.Run("env", insideEnv+"=1", "/opt/systemd.test", "-test.v", "-test.run", "^TestInside", "-test.timeout", "3m")
+	out, code, err := h.Run("env", insideEnv+"=1", "/opt/systemd.test", "-test.v", "-test.run", "^TestInside", "-test.timeout", "5m")
 	t.Log(out)
 	if err != nil || code != 0 || !strings.Contains(out, "--- PASS: TestInsideContract") {
 		t.Errorf("inside: code %d, %v", code, err)
@@ -62,16 +62,25 @@ func ctl(t *testing.T, args ...string) string {
 // makeUnit writes a unit file, removed at the end.
 func makeUnit(t *testing.T, name, text string) {
 	t.Helper()
-	at := "/etc/systemd/system/" + name
-	if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+	makeUnits(t, text, name)
+}
+
+// makeUnits writes several unit files of one text.
+func makeUnits(t *testing.T, text string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := os.WriteFile("/etc/systemd/system/"+name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
-		_ = exec.Command("systemctl", "kill", "-s", "KILL", name).Run()
-		_ = exec.Command("systemctl", "stop", name).Run()
-		_ = exec.Command("systemctl", "reset-failed", name).Run()
-		os.Remove(at)
-		os.RemoveAll(at + ".d")
+		for _, verb := range []string{"kill --signal KILL", "stop", "reset-failed"} {
+			_ = exec.Command("systemctl", append(strings.Fields(verb), names...)...).Run()
+		}
+		for _, name := range names {
+			os.Remove("/etc/systemd/system/" + name)
+			os.RemoveAll("/etc/systemd/system/" + name + ".d")
+		}
 		_ = exec.Command("systemctl", "daemon-reload").Run()
 	})
 	ctl(t, "daemon-reload")

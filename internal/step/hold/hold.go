@@ -1,8 +1,8 @@
-// Package hold is the verb `hold`: a service or a setting of the product is
-// held at a value for a while, and gets back the one that it had. What had the
+// Package hold is the verb `hold`: a service, how it starts with the machine,
+// or a setting of the product is held at a value for a while, and gets back the one that it had. What had the
 // wanted value already is left alone, then and afterwards.
 //
-// It may import the model, internal/step, internal/probe,
+// It may import the model, internal/step, internal/probe, internal/service,
 // internal/step/service, internal/step/record/setting and
 // internal/step/run/child.
 package hold
@@ -13,6 +13,7 @@ import (
 	"fmt"
 
 	"upkeep/internal/plan"
+	svc "upkeep/internal/service"
 	"upkeep/internal/step"
 	"upkeep/internal/step/record/setting"
 	"upkeep/internal/step/run/child"
@@ -38,6 +39,7 @@ func New(r child.Runner, c service.Control) *Handler {
 type memo struct {
 	Service *service.State `json:"service,omitempty"`
 	Setting *setting.Value `json:"setting,omitempty"`
+	Start   *svc.StartType `json:"start,omitempty"`
 	None    bool           `json:"none,omitempty"` // the hold that is to be ended was never begun
 }
 
@@ -58,6 +60,8 @@ func (h *Handler) target(env step.Env, s plan.Step, p *plan.HoldParams, m memo) 
 	switch {
 	case p.Service != nil && m.Service != nil:
 		return &heldService{h.control, env, *p.Service, *m.Service}, nil
+	case p.StartType != nil && m.Start != nil:
+		return h.heldStart(env, p, *m.Start)
 	case p.Setting != nil && m.Setting != nil:
 		return &heldSetting{h.settings, env, s, *p.Setting, p.To, *m.Setting}, nil
 	}
@@ -88,6 +92,16 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 			return nil, err
 		}
 		m.Service = &was
+	case p.StartType != nil:
+		t, err := h.startTyper(env, *p.StartType)
+		if err != nil {
+			return nil, err
+		}
+		was, err := t.StartType(ctx, service.Spec(env, *p.StartType))
+		if err != nil {
+			return nil, err
+		}
+		m.Start = &was
 	case p.Setting != nil:
 		was, err := h.settings.Read(ctx, env, *p.Setting)
 		if err != nil {

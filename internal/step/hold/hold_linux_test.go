@@ -39,6 +39,11 @@ func (w *world) setting() plan.HoldParams {
 	return plan.HoldParams{Setting: &s, To: "off", Until: "verify"}
 }
 
+func (w *world) start() plan.HoldParams {
+	w.SetStart("sync", "enabled")
+	return plan.HoldParams{StartType: &plan.Service{ID: "sync"}, To: "disabled", Until: "verify"}
+}
+
 func held(t *testing.T, w *world, p plan.HoldParams) step.Memo {
 	t.Helper()
 	s := childtest.Step(t, plan.Step{ID: "hold.it", Verb: "hold"}, p)
@@ -65,6 +70,9 @@ func TestContract(t *testing.T) {
 	}{
 		{"service", "on", []string{"sync"}, (*world).service, "", map[string]func(*testing.T, *world){
 			"stopped, not held": func(_ *testing.T, w *world) { w.Set("sync", false) },
+		}},
+		{"start type", "on", []string{"sync"}, (*world).start, "", map[string]func(*testing.T, *world){
+			"masked by somebody else": func(_ *testing.T, w *world) { w.SetStart("sync", "masked") },
 		}},
 		{"service stopped before", "on", nil, (*world).service, step.New, nil},
 		{"setting", "on", nil, (*world).setting, "", map[string]func(*testing.T, *world){

@@ -28,6 +28,7 @@ type state struct {
 	started   string
 	inhibited bool
 	reason    string
+	start     string // how it starts with the machine
 }
 
 // New makes a world in which the named services run.
@@ -81,10 +82,10 @@ func (w *World) Fingerprint() string {
 	defer w.mu.Unlock()
 	var lines []string
 	for id, s := range w.services {
-		if !s.running && !s.inhibited {
+		if !s.running && !s.inhibited && s.start == "" {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s running %v inhibited %v %q", id, s.running, s.inhibited, s.reason))
+		lines = append(lines, fmt.Sprintf("%s running %v inhibited %v %q %s", id, s.running, s.inhibited, s.reason, s.start))
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
@@ -153,4 +154,21 @@ func (m *manager) Inhibited(_ context.Context, s svc.Spec) (string, bool, error)
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	return m.w.of(s.ID).reason, m.w.of(s.ID).inhibited, nil
+}
+
+// SetStart says how a service starts with the machine, as an administrator did.
+func (w *World) SetStart(id, mode string) { w.of(id).start = mode }
+
+func (m *manager) StartType(_ context.Context, s svc.Spec) (svc.StartType, error) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	return svc.StartType{Mode: m.w.of(s.ID).start}, nil
+}
+
+func (m *manager) SetStartType(_ context.Context, s svc.Spec, mode string) error {
+	return m.point("start type "+s.ID, func() { m.w.of(s.ID).start = mode })
+}
+
+func (m *manager) PutStartType(_ context.Context, s svc.Spec, was svc.StartType) error {
+	return m.point("start type back "+s.ID, func() { m.w.of(s.ID).start = was.Mode })
 }
