@@ -100,7 +100,8 @@ type shopOptions struct {
 	postinst string // added to that of 1.1
 	policy   string // for edited files; keep when empty
 	limits   string // of the installation document
-	edit     func(d *packagestest.Deb)
+	version  string // of the release; 1.1 when empty
+	sources  bool   // the packages lie in the folder /srv/repo of the machine, not in the bundle
 }
 
 func newShop(t *testing.T, o shopOptions) *shopHost {
@@ -113,19 +114,25 @@ func newShop(t *testing.T, o shopOptions) *shopHost {
 	h := &shopHost{base.Clone(t, "shop")}
 	src := t.TempDir()
 	comp := filepath.Join(src, "components", "shop")
+	if o.sources {
+		comp = t.TempDir()
+	}
+	if o.version == "" {
+		o.version = "1.1"
+	}
 	if err := os.MkdirAll(comp, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	main := shopDeb("1.1", o.postinst)
-	if o.edit != nil {
-		o.edit(&main)
-	}
-	main.Build(t, comp)
+	shopDeb("1.1", o.postinst).Build(t, comp)
 	shopLib("1.1").Build(t, comp)
 	if o.policy == "" {
 		o.policy = "keep"
 	}
-	doc := strings.NewReplacer("VERSION", "1.1", "DATA", "11", "POLICY", o.policy).Replace(shopDocument)
+	doc := strings.NewReplacer("VERSION", o.version, "DATA", "11", "POLICY", o.policy).Replace(shopDocument)
+	if o.sources {
+		doc = strings.Replace(doc, "payloads: {shop: shop.tar.zst}\n", "", 1)
+		h.Put(t, comp, "/srv/repo")
+	}
 	if err := os.WriteFile(filepath.Join(src, "upkeep.yaml"), []byte(doc), 0o644); err != nil {
 		t.Fatal(err)
 	}

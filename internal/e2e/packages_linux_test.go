@@ -147,3 +147,44 @@ func TestPackagesKilled(t *testing.T) {
 		})
 	}
 }
+
+// TestPackagesOfSources: the bundle brings no packages; the computer's own
+// sources do, fetched before the outage. Afterwards the sources may be gone.
+func TestPackagesOfSources(t *testing.T) {
+	const index = `set -e
+cd /srv/repo
+for d in *.deb; do
+	dpkg-deb -f $d
+	echo "Filename: ./$d"
+	echo "Size: $(stat -c %s $d)"
+	echo "SHA256: $(sha256sum $d | cut -d' ' -f1)"
+	echo
+done >Packages
+echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list
+apt-get update -q`
+	for _, tt := range []struct {
+		name, release string
+		code          int
+		says          string
+	}{
+		{"fetches before the outage", "1.1", 0, "from this computer's package sources"},
+		{"has no such version", "1.9", 3, "cannot be installed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newShop(t, shopOptions{version: tt.release, sources: true, policy: "take-new"})
+			h.Must(t, "sh", "-c", index)
+			h.Must(t, "apt-mark", "auto", "shop-lib")
+			out := h.upgrade(t, tt.code)
+			if !strings.Contains(unwrapped(out), tt.says) {
+				t.Errorf("it does not say %q:\n%s", tt.says, out)
+			}
+			if tt.code != 0 {
+				return
+			}
+			got := h.Must(t, "sh", "-c", `dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' shop shop-lib; systemctl is-active shop; apt-mark showauto shop-lib`)
+			if want := "shop 1.1 installed\nshop-lib 1.1 installed\nactive\nshop-lib\n"; got != want {
+				t.Errorf("afterwards:\n%s\nwant\n%s\n%s", got, want, h.log(t))
+			}
+		})
+	}
+}

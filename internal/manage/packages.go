@@ -137,7 +137,7 @@ func (in *Installation) hopPackages(ctx context.Context, m packages.Manager, f *
 				}
 				after[ch.Name] = ch.To
 				own = append(own, ch)
-				fact.Changes = append(fact.Changes, plan.PackageChange{Name: ch.Name, Arch: ch.Arch, From: ch.From, To: ch.To, Source: sourceOf(ch, brought[id])})
+				fact.Changes = append(fact.Changes, plan.PackageChange{Name: ch.Name, Arch: ch.Arch, From: ch.From, To: ch.To, Source: sourceOf(ch, brought[id]), Needed: owner[ch.Name] == ""})
 			}
 		}
 		if fact.Units, err = m.Units(ctx, own, brought[id]); err != nil {

@@ -89,6 +89,9 @@ const (
 type Options struct {
 	Policy Policy
 	Wait   time.Duration // for the manager's lock; 0: not at all
+	// Automatic names those that are there only because others need them; all
+	// others count as wanted for their own sake.
+	Automatic []string
 }
 
 // Holder is the process that has the manager's lock.
@@ -112,6 +115,9 @@ type Manager interface {
 	// Installed gives those of the named packages that are installed, whole or
 	// not; all when none is named.
 	Installed(ctx context.Context, names ...string) ([]Package, error)
+	// Automatic gives those of the named packages that are installed only
+	// because others need them.
+	Automatic(ctx context.Context, names ...string) ([]string, error)
 	// Inspect reads a package file.
 	Inspect(ctx context.Context, path string) (File, error)
 	// Resolve says what installing would change, and changes nothing.

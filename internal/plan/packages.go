@@ -31,7 +31,8 @@ type PackageChange struct {
 	Arch   string `json:"arch,omitempty"`
 	From   string `json:"from,omitempty"` // empty: it comes new
 	To     string `json:"to"`
-	Source string `json:"source"` // bundle, machine
+	Source string `json:"source"`           // bundle, machine
+	Needed bool   `json:"needed,omitempty"` // it comes only because others need it
 }
 
 // GuardParams: while packages are installed nothing is started by them.

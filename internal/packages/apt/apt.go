@@ -72,7 +72,12 @@ func (m *Manager) dpkg(program string, args ...string) []string {
 
 // aptGet makes a call of apt-get. What could ask or paint is off.
 func (m *Manager) aptGet(args ...string) []string {
-	call := []string{"apt-get", "-q", "-o", "DPkg::Use-Pty=0", "-o", "APT::Color=0", "-o", "Dpkg::Progress-Fancy=0"}
+	return m.apt("apt-get", append([]string{"-q", "-o", "DPkg::Use-Pty=0", "-o", "APT::Color=0", "-o", "Dpkg::Progress-Fancy=0"}, args...)...)
+}
+
+// apt makes a call of one of apt's programs.
+func (m *Manager) apt(program string, args ...string) []string {
+	call := []string{program}
 	if m.elsewhere() {
 		for _, o := range []string{"Dir::State=var/lib/apt", "Dir::State::status=var/lib/dpkg/status", "Dir::Cache=var/cache/apt", "Dir::Etc=etc/apt", "Dir::Log=var/log/apt"} {
 			key, dir, _ := strings.Cut(o, "=")

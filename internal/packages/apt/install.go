@@ -53,5 +53,12 @@ func (m *Manager) Install(ctx context.Context, files []string, o packages.Option
 	if err := m.c.Exec(ctx, packages.Command{Args: m.aptGet(args...), Env: env(more...)}); err != nil {
 		return fmt.Errorf("apt-get: %w", err)
 	}
+	if len(o.Automatic) == 0 {
+		return nil
+	}
+	// what is installed from a file counts as wanted
+	if err := m.c.Exec(ctx, packages.Command{Args: m.apt("apt-mark", append([]string{"auto"}, o.Automatic...)...), Env: env()}); err != nil {
+		return failed("mark the packages that are there for others", err)
+	}
 	return nil
 }

@@ -55,6 +55,23 @@ func parseInstalled(text string) ([]packages.Package, error) {
 	return out, nil
 }
 
+// Automatic asks apt-mark.
+func (m *Manager) Automatic(ctx context.Context, names ...string) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	text, err := m.output(ctx, m.apt("apt-mark", append([]string{"showauto"}, names...)...)...)
+	if err != nil {
+		return nil, failed("tell which packages are there for others", err)
+	}
+	var out []string
+	for _, n := range strings.Fields(text) {
+		n, _, _ = strings.Cut(n, ":")
+		out = append(out, n)
+	}
+	return out, nil
+}
+
 // Broken names what dpkg --audit would.
 func (m *Manager) Broken(ctx context.Context) ([]string, error) {
 	list, err := m.Installed(ctx)

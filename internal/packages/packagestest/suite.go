@@ -103,6 +103,10 @@ func upgrade(t *testing.T, m *Machine) {
 		must(t, m.Install(t.Context(), files, packages.Options{Policy: packages.Keep}))
 		m.wants(t, map[string]string{"upkeep-suite": "1.1", "upkeep-suite-lib": "1.1"})
 	}
+	must(t, m.Install(t.Context(), files, packages.Options{Policy: packages.Keep, Automatic: []string{"upkeep-suite-lib"}}))
+	if auto, err := m.Automatic(t.Context(), "upkeep-suite", "upkeep-suite-lib"); err != nil || !slices.Equal(auto, []string{"upkeep-suite-lib"}) {
+		t.Errorf("there for others are %q, %v", auto, err)
+	}
 	f, err := m.Inspect(t.Context(), files[1])
 	must(t, err)
 	if f.Name != "upkeep-suite" || f.Version != "1.1" || !slices.Contains(f.Paths, "/usr/bin/upkeep-suite") || len(f.Conffiles) != 2 {

@@ -13,6 +13,7 @@ package packages
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -86,7 +87,27 @@ func (h *Install) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 			return nil, &step.UserError{Msg: fmt.Sprintf("package %s is %s now, and the plan was made for %s", c.Name, orNone(got.Version), orNone(c.From)), Now: "somebody else has changed it: go back, and make a new plan"}
 		}
 	}
-	return step.Memo("{}"), nil
+	was := before{}
+	var there []string
+	for _, c := range p.Changes {
+		switch {
+		case now[c.Name].Version != "":
+			there = append(there, c.Name)
+		case c.Needed:
+			was.Automatic = append(was.Automatic, c.Name) // it comes because others need it
+		}
+	}
+	auto, err := m.Automatic(ctx, there...)
+	if err != nil {
+		return nil, err
+	}
+	was.Automatic = append(was.Automatic, auto...)
+	return json.Marshal(was)
+}
+
+// before is what there was before.
+type before struct {
+	Automatic []string `json:"automatic,omitempty"` // packages that are there only because others need them
 }
 
 func orNone(version string) string {
@@ -114,10 +135,14 @@ func versions(ctx context.Context, m packages.Manager, p *plan.PackageParams) (m
 }
 
 // Do waits for the package manager, installs, and reads back.
-func (h *Install) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo) error {
+func (h *Install) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) error {
 	p, m, err := h.open(env, s)
 	if err != nil {
 		return err
+	}
+	was := before{}
+	if err := json.Unmarshal(raw, &was); err != nil {
+		return fmt.Errorf("cannot read the memo of step %s: %w", s.ID, err)
 	}
 	if o, err := h.look(ctx, m, p); err != nil || o.State == step.New {
 		if err == nil {
@@ -132,7 +157,7 @@ func (h *Install) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	if err := free(ctx, env, m, p.Wait); err != nil {
 		return err
 	}
-	err = m.Install(ctx, files, packages.Options{Policy: packages.Policy(p.Policy), Wait: p.Wait})
+	err = m.Install(ctx, files, packages.Options{Policy: packages.Policy(p.Policy), Wait: p.Wait, Automatic: was.Automatic})
 	if err != nil {
 		return h.failed(ctx, env, m, err)
 	}
