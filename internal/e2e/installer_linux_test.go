@@ -14,6 +14,7 @@ import (
 // believed only when the version reads as wanted, and its own undo is the way
 // back.
 func TestInstaller(t *testing.T) {
+	lab.Slow(t)
 	lab.Root(t)
 	bin := lab.Build(t)
 	for _, tt := range []struct {
