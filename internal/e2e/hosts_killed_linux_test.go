@@ -12,11 +12,25 @@ import (
 // recover. make crash-hosts tries all 30 moments.
 func TestNotesHostKilled(t *testing.T) {
 	host.Need(t)
-	hosttest.Notes(t).Killed(t, hosttest.Count(t, 8))
+	hosttest.Notes(t).Killed(t, hosttest.Count(t, 4))
 }
 
 // TestNotesHostRebooted has somebody reboot the machine in the middle.
 func TestNotesHostRebooted(t *testing.T) {
 	host.Need(t)
-	hosttest.Notes(t).Rebooted(t, hosttest.Count(t, 4))
+	hosttest.Notes(t).Rebooted(t, hosttest.Count(t, 3))
+}
+
+// TestXivoHostKilled is the same with XiVO: packages of dpkg, nine units, a
+// supervisor that starts again what is stopped, PostgreSQL.
+func TestXivoHostKilled(t *testing.T) {
+	host.Need(t)
+	hosttest.XiVO(t).Killed(t, hosttest.Count(t, 8))
+}
+
+// TestXivoHostFull fills the disk of a whole machine while packages are
+// installed.
+func TestXivoHostFull(t *testing.T) {
+	host.Need(t)
+	hosttest.XiVO(t).Full(t, "h1.install.pf-xivo", 1<<20)
 }

@@ -61,6 +61,8 @@ func (p *Product) ended(t *testing.T, n int, orderly bool) {
 	forward := (n*8 + 14) / 15
 	moments := choose(p.undisturbed(t, false), forward, false, chance)
 	moments = append(moments, choose(backward(p.undisturbed(t, true)), n-forward, true, chance)...)
+	// An interrupted test has tried both ways.
+	chance.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
 	ends, missed, kills := map[run.Result]int{}, 0, 0
 	for _, m := range moments {
 		m.Orderly, m.Twice = orderly, m.Twice && !orderly
@@ -175,7 +177,9 @@ func (k *killed) try(t *testing.T) run.Result {
 	default:
 		t.Errorf("recovery ended neither new nor old: %+v", r)
 	}
-	again := strings.Contains(k.log(k.h), " goes on with run ")
+	whole, err := os.ReadFile(filepath.Join(k.runDir(k.h), "log"))
+	must(t, err)
+	again := strings.Contains(string(whole), " goes on with run ") // an engine after the first
 	if t.Failed() {
 		t.Logf("killed in %s; the journal of the boot:\n%s\n%s", during, k.h.Must(t, "journalctl", "-b", "--no-pager", "-n", "60", "-u", "upkeep*"), k.log(k.h))
 	}

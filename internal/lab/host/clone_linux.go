@@ -21,11 +21,18 @@ import (
 // Disks that FullDisk made are not part of it.
 func (h *Host) Clone(t testing.TB, name string) *Host {
 	t.Helper()
+	return h.CloneOnDisk(t, name, 0)
+}
+
+// CloneOnDisk is Clone where the whole machine has so many bytes for all that
+// it writes: one disk, which Fill(t, "/", …) fills. 0 is no limit.
+func (h *Host) CloneOnDisk(t testing.TB, name string, size int64) *Host {
+	t.Helper()
 	if h.nspawn != nil {
 		t.Fatalf("cannot clone %s: it is up", h.Name)
 	}
 	h.cloned = true
-	c, err := h.lab.over(append([]string{filepath.Join(h.dir, "upper")}, h.lower...), name)
+	c, err := h.lab.over(append([]string{filepath.Join(h.dir, "upper")}, h.lower...), name, size)
 	if err != nil {
 		t.Fatal(err)
 	}

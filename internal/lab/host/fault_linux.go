@@ -52,17 +52,11 @@ func (h *Host) fullDisk(inside string, size int64) error {
 		return err
 	}
 	image := filepath.Join(h.dir, "disk"+strings.ReplaceAll(inside, "/", "-"))
-	f, err := os.Create(image)
-	if err != nil {
-		return fmt.Errorf("cannot make a small disk: %w", err)
+	if err := makeImage(image, size); err != nil {
+		return err
 	}
-	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
-		return fmt.Errorf("cannot make a small disk: %w", err)
-	}
-	// No lazy initialisation and no reserve: what it says is free is free.
 	const script = `set -e
 mkdir -p "$2" "$2.disk"
-mkfs.ext4 -q -m 0 -E lazy_itable_init=0,lazy_journal_init=0 "$1"
 mount -o loop "$1" "$2.disk"
 rmdir "$2.disk/lost+found"
 cp -a "$2/." "$2.disk/"
@@ -71,6 +65,45 @@ rmdir "$2.disk"
 mount -o loop "$1" "$2"`
 	if out, err := exec.Command("sh", "-c", script, "sh", image, target).CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot put a small disk at %s of %s: %w\n%s", inside, h.Name, err, out)
+	}
+	return nil
+}
+
+// makeImage makes a file system in a file.
+func makeImage(image string, size int64) error {
+	f, err := os.Create(image)
+	if err != nil {
+		return fmt.Errorf("cannot make a small disk: %w", err)
+	}
+	if err := errors.Join(f.Truncate(size), f.Close()); err != nil {
+		return fmt.Errorf("cannot make a small disk: %w", err)
+	}
+	// No lazy initialisation and no reserve: what it says is free is free.
+	if out, err := exec.Command("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", image).CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot make a small disk: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// smallDisk makes a host's upper layer lie on a disk of its own.
+func smallDisk(dir string, size int64) error {
+	image, at := filepath.Join(dir, "disk"), filepath.Join(dir, "small")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return fmt.Errorf("cannot make a small disk: %w", err)
+	}
+	if err := makeImage(image, size); err != nil {
+		return err
+	}
+	if out, err := exec.Command("mount", "-o", "loop", image, at).CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot mount a small disk: %w\n%s", err, out)
+	}
+	for _, sub := range []string{"upper", "work"} {
+		if err := os.Mkdir(filepath.Join(at, sub), 0o755); err != nil {
+			return fmt.Errorf("cannot make a small disk: %w", err)
+		}
+		if err := os.Symlink(filepath.Join(at, sub), filepath.Join(dir, sub)); err != nil {
+			return fmt.Errorf("cannot make a small disk: %w", err)
+		}
 	}
 	return nil
 }

@@ -33,6 +33,21 @@ func TestFullDisk(t *testing.T) {
 	h.Must(t, "dd", "if=/dev/zero", "of=/root/elsewhere", "bs=1M", "count=32")
 }
 
+// TestWholeDisk: everything that a machine writes goes to one disk.
+func TestWholeDisk(t *testing.T) {
+	h := New(t, Options{}).CloneOnDisk(t, "small", 64<<20)
+	h.Boot(t)
+	ballast := h.Fill(t, "/", 1<<20)
+	if _, code, _ := h.Run("dd", "if=/dev/zero", "of=/usr/local/big", "bs=1M", "count=4"); code == 0 {
+		t.Error("4 MiB went where 1 MiB was free")
+	}
+	h.Must(t, "rm", ballast, "/usr/local/big")
+	h.Must(t, "dd", "if=/dev/zero", "of=/usr/local/big", "bs=1M", "count=4")
+	h.Kill(t)
+	h.Boot(t)
+	h.Must(t, "test", "-s", "/usr/local/big")
+}
+
 func TestPartition(t *testing.T) {
 	a, b := New(t, Options{Name: "a"}), New(t, Options{Name: "b"})
 	a.Boot(t)

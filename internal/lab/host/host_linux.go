@@ -115,11 +115,12 @@ func Open(ctx context.Context, o Options) (*Host, error) {
 		}
 		lower = []string{layer, base}
 	}
-	return l.over(lower, o.Name)
+	return l.over(lower, o.Name, 0)
 }
 
-// over makes a host over the lower folders.
-func (l *labs) over(lower []string, name string) (_ *Host, err error) {
+// over makes a host over the lower folders, on a disk of that size if it is
+// not 0.
+func (l *labs) over(lower []string, name string, size int64) (_ *Host, err error) {
 	n := int(l.count.Add(1))
 	if n > 250 {
 		return nil, errors.New("cannot make a host: 250 in one test process is the most that the lab's network holds")
@@ -131,7 +132,13 @@ func (l *labs) over(lower []string, name string) (_ *Host, err error) {
 	if h.groups, err = groupsFor(filepath.Join(l.name, fmt.Sprint(n))); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(mountOverlay(h.dir, lower...), h.identify()); err != nil {
+	if size > 0 {
+		err = smallDisk(h.dir, size)
+	}
+	if err == nil {
+		err = errors.Join(mountOverlay(h.dir, lower...), h.identify())
+	}
+	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
 	return h, nil
