@@ -11,6 +11,9 @@ func backTitle(s Step, params any) string {
 	if s.TaskBack != nil {
 		return "a person: " + s.TaskBack.Text
 	}
+	if s.Task != nil && s.Undo == "action" {
+		return "nothing to take back: " + s.Title
+	}
 	name := s.ID[strings.LastIndexByte(s.ID, '.')+1:]
 	switch p := params.(type) {
 	case *StageParams:

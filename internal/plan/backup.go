@@ -16,13 +16,13 @@ func (b *builder) backupPhase(restorable bool) {
 	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil {
 		title := fmt.Sprintf("make the restore point of %s (%s), read it back and compare", b.in.From, strings.Join(bp.parts(), ", "))
 		for _, s := range b.first().Release.Procedure.Phases[manifest.BackupPhase].Steps {
-			if s.Verb == "backup" {
+			if s.Verb == "backup" && !strings.Contains(title, s.Reference) {
 				title = withReference(title, s)
 			}
 		}
 		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible, Title: title}, bp)
 	}
-	b.tellBackups(true, restorable)
+	b.tellBackups(b.first(), true, restorable)
 	b.copied = b.copied || restorable
 	b.opening(manifest.BackupPhase)
 	b.opening(manifest.AfterBackup)
@@ -33,7 +33,7 @@ func (b *builder) backupPhase(restorable bool) {
 // product runs.
 func (b *builder) anchor() {
 	bp := b.backupParams("origin", b.in.From, b.first())
-	b.tellBackups(false, true)
+	b.tellBackups(b.first(), false, true)
 	if bp == nil {
 		return
 	}

@@ -92,6 +92,7 @@ type builder struct {
 
 	proofs      []CheckItem // of what people do before the run
 	corrections []Step      // that take it back
+	again       []Step      // settings that people compare and set again
 }
 
 // entered is an access mode that a step of the plan has entered.
@@ -119,6 +120,8 @@ type heldStep struct {
 	params *HoldParams
 	node   string
 	pos    document.Pos
+	task   *Task // of a person, where she holds it
+	back   *Task // and sets it back
 }
 
 func newBuilder(in Input) *builder {

@@ -222,7 +222,7 @@ func (b *builder) between(i int) {
 	b.stop(b.in.Hops[i].Release)
 	b.guard(b.in.Hops[i])
 	bp := b.backupParams(fmt.Sprintf("m%d", i), prev.Release.Version, b.in.Hops[i])
-	b.tellBackups(true, true)
+	b.tellBackups(b.in.Hops[i], true, true)
 	if bp == nil {
 		return
 	}

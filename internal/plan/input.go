@@ -83,6 +83,7 @@ type Facts struct {
 	Packages  map[string]PackageFact  // by PackageKey
 	Checks    map[string]CheckResult
 	Said      map[string]Word          // what people said before the run, by key
+	Settings  map[string]string        // values of settings that people set, by id
 	Proofs    map[string]string        // key of a task to why it cannot count as done; empty: it can
 	Occupied  []string                 // for a first install: what is in its way
 	Once      []string                 // markers of once-only steps that were done

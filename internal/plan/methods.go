@@ -74,8 +74,8 @@ func (b *builder) byPerson(component string) bool {
 // tellBackups has people make their backups, and restore them on the way back
 // where data was changed since. Where the backup is made before the product
 // stops, that it can be restored from begins later: at the anchor.
-func (b *builder) tellBackups(made, restore bool) {
-	steps := b.first().Release.Procedure.Phases[manifest.BackupPhase]
+func (b *builder) tellBackups(h HopInput, made, restore bool) {
+	steps := h.Release.Procedure.Phases[manifest.BackupPhase]
 	if steps.None {
 		return
 	}
@@ -85,7 +85,7 @@ func (b *builder) tellBackups(made, restore bool) {
 		if len(listed) > 0 && !slices.Contains(listed, id) && !slices.ContainsFunc(k.Of, func(c string) bool { return slices.Contains(listed, c) }) {
 			continue // others are asked for, and this one is not
 		}
-		if _, waived := b.plan.Waivers["backup"]; waived && k.Optional || !b.wanted(id, k.Of, steps.Steps) {
+		if _, waived := b.plan.Waivers["backup"]; waived && k.Optional || !b.wanted(id, k, steps.Steps, h) {
 			continue
 		}
 		if k.Restore == nil || k.Restore.Verb != "tell" {
@@ -174,17 +174,17 @@ func (b *builder) toldDrain(ph manifest.Phase, s manifest.Step) bool {
 	return true
 }
 
-// wanted says that a step whose condition holds, or no step at all, asks for
-// the backup.
-func (b *builder) wanted(id string, of []string, steps []manifest.Step) bool {
+// wanted says that a step whose condition holds asks for the backup, or no step
+// at all where it is not optional.
+func (b *builder) wanted(id string, k manifest.Backup, steps []manifest.Step, h HopInput) bool {
 	asked := false
 	for _, s := range steps {
-		if s.Verb != "backup" || !slices.Contains(s.Args, id) && !slices.ContainsFunc(of, func(c string) bool { return slices.Contains(s.Args, c) }) {
+		if s.Verb != "backup" || !slices.Contains(s.Args, id) && !slices.ContainsFunc(k.Of, func(c string) bool { return slices.Contains(s.Args, c) }) {
 			continue
 		}
-		if asked = true; b.applies(s.When, b.first()) {
+		if asked = true; b.applies(s.When, h) {
 			return true
 		}
 	}
-	return !asked
+	return !asked && !k.Optional
 }

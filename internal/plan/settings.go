@@ -10,6 +10,10 @@ import (
 func (b *builder) recordStep(ph manifest.Phase, s manifest.Step) {
 	p := &RecordParams{}
 	for _, id := range s.Args {
+		if own, ok := b.res.Product.Settings[id]; ok && byHand(own) {
+			b.toldRecord(id, own)
+			continue
+		}
 		set, err := b.setting(id)
 		if err != nil {
 			b.refuse("record %s at %s: %v", id, s.Pos, err)
@@ -30,9 +34,6 @@ func (b *builder) setting(id string) (*Setting, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no setting %q", id)
 	}
-	if set.Read.Source == "ask" || set.Write.Verb == "tell" {
-		return nil, &NotYetError{What: "setting " + id + " by a person", Where: set.Pos}
-	}
 	read, err := b.res.Probe(set.Read)
 	if err != nil {
 		return nil, err
@@ -46,6 +47,11 @@ func (b *builder) setting(id string) (*Setting, error) {
 
 // reapply compares and writes again what was recorded.
 func (b *builder) reapply() {
+	if b.landing || b.n == len(b.in.Hops) { // nobody is asked to do it between two hops
+		for _, st := range b.again {
+			b.add(st, &TellParams{})
+		}
+	}
 	for _, r := range b.recorded {
 		b.add(Step{ID: "re-apply", Verb: "record", Phase: string(manifest.ReApply), Class: Reversible, Writes: true, Undo: "restore",
 			Title: fmt.Sprintf("compare %d settings with those recorded, and apply them again where they differ", len(r.params.Settings))},

@@ -33,6 +33,13 @@ func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 			return
 		}
 		p.StartType, what = svc, "start-type "+svc.ID
+	case s.Map["setting"] != "" && byHand(b.res.Product.Settings[s.Map["setting"]]):
+		if !slices.Contains(manifest.Phases(), manifest.Phase(s.Until)) {
+			b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", s.Until))
+			return
+		}
+		b.toldHold(ph, s, s.Map["setting"], b.res.Product.Settings[s.Map["setting"]])
+		return
 	case s.Map["setting"] != "":
 		set, err := b.setting(s.Map["setting"])
 		if err != nil {
@@ -51,7 +58,7 @@ func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 	st := Step{ID: "hold." + strings.Fields(what)[1], Verb: "hold", Phase: string(ph), Class: Reversible,
 		Title: fmt.Sprintf("hold %s %s until %s", what, s.To, s.Until)}
 	d := b.add(st, p)
-	b.held = append(b.held, heldStep{d.ID, p.Until, p, d.Node, s.Pos})
+	b.held = append(b.held, heldStep{step: d.ID, until: p.Until, params: p, node: d.Node, pos: s.Pos})
 }
 
 // release ends the holds whose phase this is, last first. A phase that every
@@ -67,8 +74,12 @@ func (b *builder) release(ph manifest.Phase) {
 		}
 		p := *h.params
 		p.Release = h.step
-		b.add(Step{ID: "release." + strings.TrimPrefix(h.step, "hold."), Verb: "hold", Phase: string(ph), Class: Reversible,
-			Title: "end " + h.step + ": back to the value it had"}, &p)
+		st := Step{ID: "release." + strings.TrimPrefix(h.step, "hold."), Verb: "hold", Phase: string(ph), Class: Reversible,
+			Title: "end " + h.step + ": back to the value it had", Task: h.back, TaskBack: h.task}
+		if h.back != nil {
+			st.Deadline, st.Title = deadline("tell"), "a person ends "+h.step+": "+h.back.Text
+		}
+		b.add(st, &p)
 		b.held = slices.Delete(b.held, i, i+1)
 	}
 }

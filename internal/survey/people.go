@@ -53,3 +53,17 @@ func (s *Surveyor) found(ctx context.Context, r *plan.Resolver, c manifest.Check
 	}
 	return out
 }
+
+// settings reads the values that people set, so that the plan says what they
+// are set back to. What cannot be read is left out, and the plan says so where
+// it needs it.
+func (s *Surveyor) settings(ctx context.Context, r *plan.Resolver, f *plan.Facts) {
+	for id, set := range r.Product.Settings {
+		if set.Write.Verb != "tell" || set.Read.Source == "ask" {
+			continue
+		}
+		if v, err := s.read(ctx, r, set.Read); err == nil && v != "" {
+			f.Settings[id] = v
+		}
+	}
+}

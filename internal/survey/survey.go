@@ -133,7 +133,7 @@ func (s *Surveyor) blank() plan.Facts {
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Places: map[string][]string{}}
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
 	if s.Boot != nil {
 		f.Boot = s.Boot()
 	}
@@ -280,6 +280,7 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		}
 		s.checks(ctx, hr, h.Release, f)
 		s.proofs(ctx, hr, h.Release, f)
+		s.settings(ctx, hr, f)
 	}
 	return s.volumes(f, s.State, s.Backup)
 }

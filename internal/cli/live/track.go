@@ -33,7 +33,8 @@ type Track struct {
 	Prog    *step.Progress
 	Back    bool
 	left    map[string]time.Duration
-	closed  bool // users are kept out
+	closed  bool         // users are kept out
+	asked   *manage.Task // a task that was not shown yet
 }
 
 // NewTrack begins at the first step.
@@ -83,9 +84,9 @@ func (t *Track) Apply(e manage.Event) string {
 			t.Back = true
 			line = show.Back(show.Bold("going back"))
 		}
+		t.asked = nil
 		if task := s.TaskOf(e.Dir == run.Undo); task != nil && !e.Again {
-			line = strings.TrimLeft(line+"\n", "\n") + strings.TrimRight(show.OpenTask(&manage.Task{Task: *task, ID: s.ID, Run: "this", Dir: e.Dir, Asked: e.At,
-				Until: e.At.Add(s.Deadline), Closed: t.closed}, "", t.Command, e.At, t.Width), "\n")
+			t.asked = &manage.Task{Task: *task, ID: s.ID, Run: "this", Dir: e.Dir, Asked: e.At, Until: e.At.Add(s.Deadline), Closed: t.closed}
 		}
 		return line
 	case manage.EventProgress:
@@ -93,6 +94,7 @@ func (t *Track) Apply(e manage.Event) string {
 		if e.Progress.Line != "" {
 			t.Line = e.Progress.Line
 		}
+		return t.task(e)
 	case manage.EventLine:
 		t.Line = e.Text
 	case manage.EventNote:
@@ -101,6 +103,17 @@ func (t *Track) Apply(e manage.Event) string {
 		return t.ended(e)
 	}
 	return ""
+}
+
+// task shows what a person is asked for, once it is clear that she is: what
+// is done already, or need not be done on the way back, nobody is asked for.
+func (t *Track) task(e manage.Event) string {
+	if t.asked == nil || e.Step != t.asked.ID {
+		return ""
+	}
+	text := show.OpenTask(t.asked, "", t.Command, e.At, t.Width)
+	t.asked = nil
+	return strings.TrimRight(text, "\n") + "\n"
 }
 
 func (t *Track) ended(e manage.Event) string {
