@@ -198,7 +198,7 @@ func TestItmsReferences_S4(t *testing.T) {
 	s := itms(t, "7.5 HF6")
 	plan := flat(s.Must(0, "plan", "--from", s.Releases).Out)
 	t.Run("S4_18_of_the_backup", func(t *testing.T) {
-		wants(t, plan, `make the restore point of 7\.5 HF6 \(itms, settings\), read it back and compare \(see DOC5669, backing up the CMDB\)`)
+		wants(t, plan, `make the restore point of 7\.5 HF6 \(itms, solutions, settings\), read it back and compare \(see DOC5669, backing up the CMDB\)`)
 	})
 	t.Run("S4_29_of_the_hierarchy", func(t *testing.T) {
 		wants(t, plan, `hold setting replication disabled until verify \(see HOWTO21657, hierarchy\)`)
@@ -212,7 +212,7 @@ func TestItmsReferences_S4(t *testing.T) {
 // Both backups are optional: left out by somebody who says why.
 func TestItmsOptionalBackup_S4_14(t *testing.T) {
 	s := itms(t, "7.5 HF6")
-	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `make the restore point of 7\.5 HF6 \(itms, settings\)`)
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `make the restore point of 7\.5 HF6 \(itms, solutions, settings\)`)
 	wants(t, flat(s.Must(0, "plan", "--from", s.Releases, "--waive", "backup=copied by hand").Out), `no restore point is made \(.*copied by hand\)`)
 }
 
