@@ -144,6 +144,11 @@ func TestAltazionRegistration_S3_31(t *testing.T) {
 	s.Must(0, "plan", "--from", s.Releases, "--only", "ecommerce@ecommerce")
 	status := flat(s.Must(0, "upgrade", "--yes", "--from", s.Releases, "--only", "ecommerce@ecommerce").Out)
 	wants(t, status, `ecommerce@ecommerce is on 20\.5, verified`)
+	again("")
+	s.Write("ecommerce/version.txt", "20.4.1\n", 0o644) // by hand
+	wants(t, flat(s.Must(0, "status").Out), `ecommerce@ecommerce 20\.4\.1 ! recorded: 20\.5 .*ecommerce@ecommerce: changed since, and not by Upkeep`)
+	s.Replace(filepath.Join(s.Root, registration), `<gestioncommerciale path="`+filepath.Join(s.Root, "gestioncommerciale")+`" />`, "")
+	wants(t, flat(s.Must(4, "check", "--from", s.Releases).Out), `gestioncommerciale is registered nowhere on this computer, and nothing of it is upgraded; service pool-office, which serves it, runs: register it`)
 	again(`<ecommerce path="not/absolute" />`)
 	wants(t, s.Must(1, "plan", "--from", s.Releases).Err, `no absolute path`)
 	again("")

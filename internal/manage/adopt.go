@@ -266,7 +266,7 @@ func (in *Installation) lookInstances(ctx context.Context, p *manifest.Product, 
 		if id != i.Component {
 			i.Instance = r.Units[id].Instance
 		}
-		if c.Kind == "tree" {
+		if c.Kind == "tree" && f.Instances[id].Missing == "" {
 			if i.At, err = r.Unit(id).Scope.Expand(c.At.Path); err != nil {
 				return nil, err
 			}

@@ -13,6 +13,7 @@ import (
 	"upkeep/internal/files"
 	"upkeep/internal/journal"
 	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
 )
 
 // Adopted is the record of a product that was there before Upkeep: what was
@@ -160,12 +161,12 @@ func (a *Adopted) recorded() []journal.Installed {
 
 // shipped gives what the installed release shipped for a component, as the
 // bundle says, or else what adopt found.
-func (in *Installation) shipped(b *bundle.Bundle, version string) func(component string) *files.Tree {
+func (in *Installation) shipped(b *bundle.Bundle, version string) func(unit string) *files.Tree {
 	published, found := installedSums(b, version), in.baseline(version)
-	return func(component string) *files.Tree {
-		if t := published(component); t != nil {
+	return func(unit string) *files.Tree {
+		if t := published(plan.ComponentOf(unit)); t != nil {
 			return t
 		}
-		return found(component)
+		return found(unit)
 	}
 }

@@ -118,6 +118,9 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 		}
 		add(f)
 	}
+	for _, text := range p.Input.Facts.Remarks {
+		add(Finding{ID: "registration", Level: "warning", Evidence: text})
+	}
 	if refusal != nil {
 		for _, reason := range refusal.Reasons {
 			if !strings.HasPrefix(reason, "check ") {

@@ -19,10 +19,11 @@ type Status struct {
 	Open         *Run // the run that is open
 	Last         *journal.Run
 	Record       []journal.Installed
-	Adopted      *Adopted // when the product was there before Upkeep
-	Modes        []string // access modes that are on though no run is open
-	Restoring    string   // the restore point whose return was interrupted
-	NoBoot       string   // why a run would not go on by itself after a reboot, where setup-host could change that
+	Found        map[string]string // unit to the version that its file reads now, where a file tells it
+	Adopted      *Adopted          // when the product was there before Upkeep
+	Modes        []string          // access modes that are on though no run is open
+	Restoring    string            // the restore point whose return was interrupted
+	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
 
 // Status reads where the installation is. It writes nothing.
@@ -61,6 +62,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(lastNew(rows))) {
 		s.Record, s.Adopted = record, nil // a run knows better
 	}
+	s.Found = in.found(ctx, j, rows, s.Record)
 	for _, row := range rows {
 		if row.Closed.IsZero() {
 			if s.Open, err = in.load(ctx, j, row); err != nil {

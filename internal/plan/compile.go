@@ -268,11 +268,6 @@ func (b *builder) header() {
 	for _, id := range b.res.Product.Order {
 		b.instance(id, b.res.Product.Components[id])
 	}
-	for _, id := range b.res.Raw.Order {
-		if len(b.res.UnitsOf(id)) == 0 {
-			b.note("component %s is registered nowhere on this computer, and nothing of it is upgraded", id)
-		}
-	}
 	b.refuseStarts()
 	b.refusePlaces()
 	b.use(in.Installed)

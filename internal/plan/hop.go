@@ -22,11 +22,7 @@ func (b *builder) checkStep() {
 			if b.asksOf(c, h) || b.skipCheck(c, h) {
 				continue
 			}
-			pr, err := b.res.Probe(c.Probe)
-			if !b.check(err) {
-				continue
-			}
-			p.Checks = append(p.Checks, CheckItem{ID: c.ID, Probe: *pr, Effect: c.Effect})
+			p.Checks = append(p.Checks, b.checkItems(c)...)
 			r, known := b.in.Facts.Checks[CheckKey(h.Release.Version, c.ID)]
 			if known && !r.OK {
 				b.failedCheck(c, r)

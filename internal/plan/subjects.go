@@ -18,6 +18,38 @@ func perUnit(part any) bool {
 	return err == nil && bytes.Contains(raw, []byte("${this."))
 }
 
+// Each gives the units that a part of a document is said of by itself; none
+// when it is said of the whole product.
+func (r *Resolver) Each(part any) []string {
+	if !perUnit(part) {
+		return nil
+	}
+	return r.unitsOf(nil)
+}
+
+// checkItems resolves a check, for every unit that it is about.
+func (b *builder) checkItems(c manifest.Check) (out []CheckItem) {
+	units := b.res.Each(c.Probe)
+	if len(units) == 0 {
+		units = []string{""}
+	}
+	for _, id := range units {
+		if id != "" && !b.selected(id) {
+			continue
+		}
+		pr, err := b.res.Unit(id).Probe(c.Probe)
+		if !b.check(err) {
+			continue
+		}
+		item := CheckItem{ID: c.ID, Probe: *pr, Effect: c.Effect}
+		if len(units) > 1 {
+			item.ID += " of " + id
+		}
+		out = append(out, item)
+	}
+	return out
+}
+
 // unitsOf gives the units of some components; of none: every tree.
 func (r *Resolver) unitsOf(of []string) []string {
 	var out []string

@@ -68,3 +68,40 @@ func (s *Surveyor) places(ctx context.Context, p *manifest.Product, in *site.Ins
 	}
 	return nil
 }
+
+// registrations compares what is registered with what is expected: the
+// instances that the site lists, and the components whose services run.
+func registrations(r *plan.Resolver, in *site.Installation, f plan.Facts) (out []string) {
+	say := func(format string, a ...any) { out = append(out, fmt.Sprintf(format, a...)) }
+	for _, id := range r.Raw.Order {
+		if r.Raw.Components[id].At.Probe == nil {
+			continue
+		}
+		var listed []string
+		for _, l := range in.Instances[id] {
+			at, err := r.Scope.Expand(l.At)
+			if at = path.Clean(at); err == nil && l.At != "" {
+				listed = append(listed, at)
+			}
+			if err == nil && l.At != "" && !slices.Contains(f.Places[id], at) {
+				say("%s at %s is expected (the installation document lists it), but it is not registered", id, at)
+			}
+		}
+		for _, at := range f.Places[id] {
+			if len(listed) > 0 && !slices.Contains(listed, at) {
+				say("%s at %s is registered, but the installation document does not list it", id, at)
+			}
+		}
+		if len(r.UnitsOf(id)) > 0 {
+			continue
+		}
+		text := fmt.Sprintf("%s is registered nowhere on this computer, and nothing of it is upgraded", id)
+		for _, sv := range r.Raw.Services {
+			if slices.Contains(sv.Of, id) && f.Services[sv.ID] {
+				text += fmt.Sprintf("; service %s, which serves it, runs: register it", sv.ID)
+			}
+		}
+		out = append(out, text)
+	}
+	return out
+}

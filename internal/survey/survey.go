@@ -125,6 +125,7 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 		})
 	}
 	wg.Wait()
+	f.Remarks = append(f.Remarks, registrations(r, in, f)...)
 	return f, errors.Join(errs...)
 }
 
@@ -254,9 +255,9 @@ type Hop struct {
 
 // Details reads what the plan of these hops needs beyond the basics: modes,
 // hooks, edited files, sizes, room, and the checks of every hop's release.
-// Sums gives what the installed release shipped for a component; nil when
+// Sums gives what the installed release shipped for a unit; nil when
 // that is not known.
-func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manifest.Product, in *site.Installation, hops []Hop, sums func(component string) *files.Tree) error {
+func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manifest.Product, in *site.Installation, hops []Hop, sums func(unit string) *files.Tree) error {
 	r, err := s.Resolver(installed, in, *f)
 	if err != nil {
 		return err
@@ -384,7 +385,30 @@ func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.R
 	wg.Wait()
 }
 
+// check evaluates a check; one that speaks of ${this.…} for every unit that the
+// plan is about: it holds when it holds for all of them.
 func (s *Surveyor) check(ctx context.Context, r *plan.Resolver, c manifest.Check) plan.CheckResult {
+	units := r.Each(c.Probe)
+	if len(units) == 0 {
+		return s.checkOne(ctx, r, c)
+	}
+	res := plan.CheckResult{OK: true}
+	for _, id := range units {
+		if s.Units != nil && !slices.Contains(s.Units, id) {
+			continue
+		}
+		res = s.checkOne(ctx, r.Unit(id), c)
+		if !res.OK {
+			if len(units) > 1 {
+				res.Evidence = id + ": " + res.Evidence
+			}
+			break
+		}
+	}
+	return res
+}
+
+func (s *Surveyor) checkOne(ctx context.Context, r *plan.Resolver, c manifest.Check) plan.CheckResult {
 	pr, err := r.Probe(c.Probe)
 	if err != nil {
 		return plan.CheckResult{Error: err.Error()}

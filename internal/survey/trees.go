@@ -45,7 +45,7 @@ func (s *Surveyor) trees(ctx context.Context, r *plan.Resolver, f *plan.Facts, s
 		if err := s.volumes(f, filepath.Dir(at)); err != nil {
 			return err
 		}
-		want := sums(plan.ComponentOf(id))
+		want := sums(id)
 		if want == nil {
 			continue
 		}

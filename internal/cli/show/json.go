@@ -87,6 +87,7 @@ type StatusDoc struct {
 	Engine       int                 `json:"engine,omitempty"`
 	Interrupted  bool                `json:"interrupted,omitempty"`
 	Installed    []journal.Installed `json:"installed"`
+	Found        map[string]string   `json:"found,omitempty"` // unit to the version that its file reads now
 	Last         *journal.Run        `json:"last,omitempty"`
 	Modes        []string            `json:"modes,omitempty"`
 	Restoring    string              `json:"restoring,omitempty"` // restore point whose return was interrupted
@@ -95,7 +96,7 @@ type StatusDoc struct {
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring, NoBoot: s.NoBoot}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring, NoBoot: s.NoBoot}
 	if d.Installed == nil {
 		d.Installed = []journal.Installed{}
 	}

@@ -52,8 +52,18 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 		b.WriteString(openRun(s, command, now, width) + "\n")
 	}
 	var list rows
+	var changed []string
 	for _, i := range s.Record {
-		list = append(list, []string{one(plan.UnitID(i.Component, i.Instance)), one(i.Version)})
+		id := plan.UnitID(i.Component, i.Instance)
+		row := []string{one(id), one(i.Version), ""}
+		if is, looked := s.Found[id]; looked && is != i.Version && s.Open == nil {
+			row[1], row[2] = one(is), Careful("recorded: "+one(i.Version))
+			if is == "" {
+				row[1] = "not there"
+			}
+			changed = append(changed, id)
+		}
+		list = append(list, row)
 	}
 	if len(list) > 0 {
 		title := "Installed, as the last run left it"
@@ -61,6 +71,9 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 			title = "Installed, as upkeep adopt found it on " + s.Adopted.At.Local().Format("2006-01-02 15:04")
 		}
 		b.WriteString(heading(title) + table("  ", list, 1, width) + "\n")
+	}
+	if len(changed) > 0 {
+		b.WriteString(wrap(one(fmt.Sprintf("%s: changed since, and not by Upkeep; what is there counts, the record does not", strings.Join(changed, ", "))), yellow.Render("!")+" ", "  ", width))
 	}
 	if s.Last != nil {
 		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")

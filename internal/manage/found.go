@@ -1,0 +1,57 @@
+package manage
+
+import (
+	"context"
+
+	"upkeep/internal/journal"
+	"upkeep/internal/journal/sqlite"
+	"upkeep/internal/plan"
+	"upkeep/internal/step"
+)
+
+// maxLooks bounds how many runs are gone through for how a version is read.
+const maxLooks = 20
+
+// found reads the versions that files tell: the record is only a cache, and
+// others may have changed the product since. It runs nothing of the product and
+// asks it nothing. What cannot be read has no entry, and a file that is gone
+// the empty version.
+func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []journal.Run, record []journal.Installed) map[string]string {
+	probes := map[string]plan.Probe{}
+	for i, row := range rows {
+		if i == maxLooks || len(probes) >= len(record) {
+			break
+		}
+		p, err := j.Plan(ctx, row.Plan)
+		if err != nil {
+			continue
+		}
+		for _, s := range p.Steps {
+			if s.Verb != "verify" {
+				continue
+			}
+			v, err := step.Params[plan.VerifyParams](s)
+			if err != nil {
+				continue
+			}
+			for _, c := range v.Versions {
+				if id := plan.UnitID(c.Component, c.Instance); c.Probe.Source == "file" && probes[id].Source == "" {
+					probes[id] = c.Probe
+				}
+			}
+		}
+	}
+	out := map[string]string{}
+	for _, r := range record {
+		id := plan.UnitID(r.Component, r.Instance)
+		pr, ok := probes[id]
+		if !ok {
+			continue
+		}
+		pr.Expect, pr.As = nil, ""
+		if v, err := in.probes.Read(ctx, pr); err == nil {
+			out[id] = v.Text
+		}
+	}
+	return out
+}
