@@ -81,9 +81,15 @@ func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation,
 
 // asker asks for parameters, one after the other.
 func (a *App) asker() func(context.Context, manage.Question) (string, bool, error) {
-	lines := bufio.NewReader(a.In)
+	keyboard, lines := a.In, bufio.NewReader(a.In)
 	a.In = lines // a question later on goes on where these ended
-	return func(_ context.Context, q manage.Question) (string, bool, error) { return a.question(lines, q) }
+	return func(_ context.Context, q manage.Question) (string, bool, error) {
+		text, ok, err := a.question(lines, q)
+		if err == nil && q.Type == "secret" && text == "new" {
+			text, err = a.newSecret(lines, keyboard, q.Param)
+		}
+		return text, ok, err
+	}
 }
 
 // question asks for one parameter.

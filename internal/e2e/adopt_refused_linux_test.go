@@ -124,3 +124,26 @@ func TestRemoveDuringRun(t *testing.T) {
 		t.Errorf("what was to go is there, or the product is gone: %v", r)
 	}
 }
+
+// A secret that is typed goes into a file of mode 0600, and nowhere else.
+func TestAdoptNewSecret(t *testing.T) {
+	lab.Slow(t)
+	s, args, _ := adopting(t, "2.0")
+	path := filepath.Join(s.Dir, "home/secrets/private")
+	args = args[:len(args)-2] // without --set private=…
+	there := filepath.Join(s.Root, "data/private-token")
+	if r := s.Answer("new\n"+there+"\nhunter2\n", args...); r.Code != 1 || !strings.Contains(flat(r.Err), "is there already") {
+		t.Errorf("a file that is there was written over: %v", r)
+	}
+	r := s.Answer("new\n"+path+"\nhunter2\n", args...)
+	if r.Code != 0 || strings.Contains(r.Out+r.Err, "hunter2") {
+		t.Fatalf("%v", r)
+	}
+	wants(t, r.Out, `Token for private requests \(a secret: .*new writes a file\).*written into `+path+`, mode 0600`)
+	text, err := os.ReadFile(path)
+	info, serr := os.Stat(path)
+	if err != nil || serr != nil || string(text) != "hunter2\n" || info.Mode().Perm() != 0o600 {
+		t.Errorf("%s holds %q, %v, %v", path, text, info, err)
+	}
+	wants(t, s.Read("installation.yaml"), `private: \{file: "`+path+`"\}`)
+}

@@ -29,7 +29,7 @@ func Question(q manage.Question) string {
 	b.WriteString(bold.Render(one(title)))
 	switch {
 	case q.Type == "secret":
-		b.WriteString(faint.Render(" (a secret: file:PATH or env:NAME)"))
+		b.WriteString(faint.Render(" (a secret: file:PATH or env:NAME; new writes a file)"))
 	case q.Type == "bool":
 		b.WriteString(faint.Render(" (true or false)"))
 	case q.Type != "string":
