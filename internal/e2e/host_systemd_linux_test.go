@@ -8,7 +8,7 @@ import (
 
 // A product that systemd runs, upgraded on a whole machine; a failing
 // migration takes it back.
-func TestHostUpgrade_S1_19(t *testing.T) {
+func TestHostUpgrade(t *testing.T) {
 	h := newNotesHost(t, false, nil)
 	if out := h.Must(t, "upkeep", "status"); !strings.Contains(out, "upkeep setup-host makes that automatic") {
 		t.Errorf("status does not say that the boot units are missing:\n%s", out)
