@@ -249,7 +249,7 @@ func TestItmsRestart_S4_standin(t *testing.T) {
 	t.Run("S4_50_at_the_start_standin", func(t *testing.T) {
 		s.Remove("settings/pending-restart")
 		before := s.Snapshot()
-		out, code := answerLate(t, s, func() { s.Write("settings/pending-restart", "x\n", 0o644) }, "upgrade", "--from", s.Releases)
+		out, code := answerLate(t, s, func() { s.Write("settings/pending-restart", "x\n", 0o644) }, "upgrade", "--set", "by_hand=false", "--from", s.Releases)
 		wants(t, out, `failed at step check.*pending-restart`)
 		if code != 6 {
 			t.Errorf("exit code %d", code)
