@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -223,7 +224,9 @@ func (b *builder) guard(h HopInput) {
 		return
 	}
 	slices.Sort(units)
-	p := &GuardParams{Units: slices.Compact(units), Wait: b.packageWait()}
+	kept := b.inhibited()
+	units = slices.DeleteFunc(slices.Compact(units), func(u string) bool { return slices.Contains(kept, u) })
+	p := &GuardParams{Units: units, Wait: b.packageWait()}
 	for _, f := range b.in.Facts.Packages {
 		p.Manager = f.Manager
 	}
@@ -231,6 +234,24 @@ func (b *builder) guard(h HopInput) {
 		Title: "keep packages from starting services (policy-rc.d, masked units)"}, p)
 	d.Deadline += p.Wait
 	b.guarded = d.ID
+}
+
+// inhibited are the units that steps so far have stopped and keep from
+// starting: nothing else has to.
+func (b *builder) inhibited() []string {
+	var out []string
+	for _, d := range b.drafts {
+		p, ok := d.params.(*ServiceParams)
+		if !ok || d.Verb != "stop" || !p.Inhibit || len(p.Service.Run)+len(p.Service.Start)+len(p.Service.Stop)+len(p.Service.Names) > 0 {
+			continue // which one of several names it has is known only on the computer
+		}
+		n := p.Service.ID
+		if path.Ext(n) == "" {
+			n += ".service"
+		}
+		out = append(out, n)
+	}
+	return out
 }
 
 // unguard ends that, before the product is started.

@@ -49,6 +49,7 @@ func packageFacts(in *plan.Input) {
 func TestGoldenPackages(t *testing.T) {
 	for _, tt := range []golden{
 		{"packages of a bundle", packaged, []string{p2}, nil},
+		{"packages whose unit is kept from starting", strings.Replace(packaged, "run: [/usr/bin/shop], ", "", 1), []string{p2}, nil},
 		{"packages of two hops", packaged, []string{p2, p3}, nil},
 		{"packages behind a quiet backup", with(packaged, strings.ReplaceAll(both, "/srv/shop/", "/etc/")), []string{p2}, nil},
 	} {

@@ -176,8 +176,10 @@ func (h *Guard) putUp(ctx context.Context, env step.Env, s plan.Step, g guarded)
 			return err
 		}
 	}
-	if err := h.reload(ctx, env, s, g); err != nil {
-		return err
+	if len(g.Units) > 0 {
+		if err := h.reload(ctx, env, s, g); err != nil {
+			return err
+		}
 	}
 	if g.None {
 		return nil
