@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -239,19 +240,20 @@ func (b *builder) guard(h HopInput) {
 // inhibited are the units that steps so far have stopped and keep from
 // starting: nothing else has to.
 func (b *builder) inhibited() []string {
-	var out []string
+	kept := map[string]bool{}
 	for _, d := range b.drafts {
 		p, ok := d.params.(*ServiceParams)
-		if !ok || d.Verb != "stop" || !p.Inhibit || len(p.Service.Run)+len(p.Service.Start)+len(p.Service.Stop)+len(p.Service.Names) > 0 {
+		if !ok || len(p.Service.Run)+len(p.Service.Start)+len(p.Service.Stop)+len(p.Service.Names) > 0 {
 			continue // which one of several names it has is known only on the computer
 		}
-		n := p.Service.ID
-		if path.Ext(n) == "" {
-			n += ".service"
+		unit := p.Service.ID
+		if path.Ext(unit) == "" {
+			unit += ".service"
 		}
-		out = append(out, n)
+		kept[unit] = d.Verb == "stop" && p.Inhibit
 	}
-	return out
+	maps.DeleteFunc(kept, func(_ string, stopped bool) bool { return !stopped })
+	return slices.Collect(maps.Keys(kept))
 }
 
 // unguard ends that, before the product is started.
