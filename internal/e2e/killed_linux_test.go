@@ -194,8 +194,8 @@ func TestKilledHoldsBack(t *testing.T) {
 // Hooks, services in their order, tasks that run once, migrations.
 func TestKilledHooks(t *testing.T) {
 	lab.Slow(t)
-	killedEverywhere(t, target{"xivo", "1.2.2", 0, upgradeTo("1.2.3"), asItIs, func(t *testing.T, s *sitetest.Site) {
-		if got := strings.Join(s.Query("data/xivo.db", "SELECT name FROM queues ORDER BY id"), " "); got != "reception sales support" {
+	killedEverywhere(t, target{"exchange", "1.2.2", 0, upgradeTo("1.2.3"), asItIs, func(t *testing.T, s *sitetest.Site) {
+		if got := strings.Join(s.Query("data/exchange.db", "SELECT name FROM queues ORDER BY id"), " "); got != "reception sales support" {
 			t.Errorf("queues: %s", got)
 		}
 	}, 2})
@@ -263,12 +263,14 @@ func killedOnce(t *testing.T, m instant, x target, want string, count *ends) {
 		count.add(&count.kills)
 	}
 	r := s.Upkeep("resume")
+	if strings.Contains(r.Out, "no open run") { // it had closed its run, and was about to end
+		r.Code = x.code
+	}
 	if r.Code == 7 {
 		count.add(&count.waited)
 		r = s.Upkeep("back", "--yes")
 	}
 	switch {
-	case !killed && r.Code == 0:
 	case r.Code == 6:
 		count.add(&count.old)
 		if d := sitetest.Diff(x.settled(before), x.settled(s.Snapshot())); d != "" {

@@ -42,3 +42,9 @@ func (j *Journal) fault(what string, err error) error {
 	}
 	return fmt.Errorf("cannot %s the journal %s: %w", what, j.path, err)
 }
+
+// busy says that another process has the file.
+func busy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}

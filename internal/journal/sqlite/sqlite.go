@@ -85,10 +85,22 @@ func (j *Journal) Close() error { return j.db.Close() }
 func (j *Journal) prepare(ctx context.Context) error {
 	var mode string
 	var sync, version int
-	err := errors.Join(
-		j.db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode),
-		j.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync),
-		j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+	read := func() error {
+		return errors.Join(
+			j.db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode),
+			j.db.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync),
+			j.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version))
+	}
+	err := read()
+	// SQLite does not wait for others while a new file becomes one with a
+	// write-ahead log, whatever busy_timeout says
+	for range 100 {
+		if !busy(err) || ctx.Err() != nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+		err = read()
+	}
 	if err != nil {
 		return j.fault("read", err)
 	}

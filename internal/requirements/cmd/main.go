@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 
 func report(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
-	limit := flags.Duration("limit", 40*time.Minute, "time for all tests")
+	limit := flags.Duration("limit", time.Hour, "time for all tests")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/durable"
+	"upkeep/internal/files"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
 )
@@ -59,10 +62,33 @@ func (h *Handler) seenBack(ctx context.Context, j *job, point backup.Point, miss
 	if err != nil {
 		return step.Observation{}, err
 	}
+	if why == "" {
+		why, err = h.unfinished(j)
+	}
+	if err != nil {
+		return step.Observation{}, err
+	}
 	if why != "" {
 		return step.Observation{State: step.Mixed, Evidence: "the data is not as in restore point " + j.ID + ": " + why}, nil
 	}
 	return step.Observation{State: step.Old, Evidence: fmt.Sprintf("files and databases are as in restore point %s, compared in full", j.ID)}, nil
+}
+
+// unfinished says what a restore that was interrupted has left beside a tree.
+func (h *Handler) unfinished(j *job) (string, error) {
+	for _, f := range j.p.Files {
+		staged := files.StagingName(f.Path, j.env.OpID)
+		list, err := h.fs.ReadDir(filepath.Dir(staged))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		for _, e := range list {
+			if strings.HasPrefix(e.Name, filepath.Base(staged)) {
+				return filepath.Join(filepath.Dir(staged), e.Name) + " is left of a restore that was interrupted", nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // madePlace says whether the place of restore points is there only because of

@@ -99,7 +99,7 @@ func (h *Install) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 	}
 	auto, err := m.Automatic(ctx, there...)
 	if err != nil {
-		return nil, err
+		return nil, h.short(err)
 	}
 	was.Automatic = append(was.Automatic, auto...)
 	return json.Marshal(was)
@@ -176,7 +176,18 @@ func (h *Install) failed(ctx context.Context, env step.Env, m packages.Manager, 
 	if broken, berr := m.Broken(context.WithoutCancel(ctx)); berr == nil && len(broken) > 0 {
 		child.Log(env, "not installed whole: %s", strings.Join(broken, "; "))
 	}
-	return err
+	return h.short(err)
+}
+
+// short says that there is hardly any space left, where that is so: package
+// managers blame many other things.
+func (h *Install) short(err error) error {
+	const records, little = "/var/lib", 32 << 20
+	v, ferr := h.run.FS.Free(records)
+	if ferr != nil || v.Free >= little {
+		return err
+	}
+	return &step.UserError{Msg: "there is hardly any space left on the volume of " + records, Err: err, Now: "make room, and start the upgrade again"}
 }
 
 // free waits for the lock of the package manager.
