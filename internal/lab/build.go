@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +13,21 @@ import (
 
 // buildOnce remembers the one build of a test process; the function itself is
 // never replaced.
-var buildOnce = sync.OnceValues(build)
+var buildOnce = sync.OnceValues(func() (*binary, error) { return build("upkeep") })
+
+// crashOnce remembers that of the test build.
+var crashOnce = sync.OnceValues(func() (*binary, error) { return build("upkeep-crash", "-tags", "crash") })
+
+// Crashing builds the test build, which ends itself or fails where the
+// environment says (package fault), and gives its path.
+func Crashing(t testing.TB) string {
+	t.Helper()
+	b, err := crashOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.path
+}
 
 // Build builds ./cmd/upkeep, once in a test process and without cgo, and gives
 // the path of the binary. UPKEEP_BIN names a binary to take instead. The
@@ -43,8 +58,8 @@ type binary struct {
 	reaper *Reaper
 }
 
-func build() (*binary, error) {
-	if path := os.Getenv("UPKEEP_BIN"); path != "" {
+func build(name string, flags ...string) (*binary, error) {
+	if path := os.Getenv("UPKEEP_BIN"); path != "" && len(flags) == 0 {
 		return &binary{path: path}, nil
 	}
 	root, err := ModuleRoot()
@@ -60,8 +75,8 @@ func build() (*binary, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "upkeep")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/upkeep")
+	path := filepath.Join(dir, name)
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"./cmd/upkeep"})...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -7,14 +7,13 @@ import (
 
 	"upkeep/internal/bundle"
 	"upkeep/internal/demo"
-	"upkeep/internal/durable"
 	"upkeep/internal/manifest"
 )
 
 // DemoReleases builds the sample product's releases into one folder, and the
 // one whose migration fails into another. Their sources lie in dir.
 func DemoReleases(ctx context.Context, dir, good, broken string) error {
-	fsys := durable.OS()
+	fsys := realFiles()
 	src := filepath.Join(dir, "sources")
 	if err := demo.WriteBundleSources(ctx, fsys, src); err != nil {
 		return err
@@ -37,7 +36,7 @@ func DemoReleases(ctx context.Context, dir, good, broken string) error {
 // DemoInstall lays out the installed sample product 1.0 and gives the path of
 // its installation document.
 func DemoInstall(ctx context.Context, dir, runtime string, port int) (string, error) {
-	return demo.Install(ctx, durable.OS(), demo.InstallOptions{Dir: dir, Runtime: runtime, Port: port})
+	return demo.Install(ctx, realFiles(), demo.InstallOptions{Dir: dir, Runtime: runtime, Port: port})
 }
 
 // DemoProduct is the sample product's document as of a version.

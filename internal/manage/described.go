@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"upkeep/internal/bundle"
-	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
@@ -37,7 +36,7 @@ func describe(ctx context.Context, from, cache string) (*described, error) {
 	if d, err := documentAlone(from); d != nil || err != nil {
 		return d, err
 	}
-	in := &Installation{FS: durable.OS()}
+	in := &Installation{FS: realFiles()}
 	paths, err := bundlePaths(from)
 	if err != nil {
 		return nil, err

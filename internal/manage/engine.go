@@ -13,7 +13,6 @@ import (
 	"upkeep/internal/database"
 	"upkeep/internal/durable"
 	"upkeep/internal/engine"
-	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/memo"
 	"upkeep/internal/node/local"
 	"upkeep/internal/plan"
@@ -115,7 +114,7 @@ func (in *Installation) easeFullDisk() {
 
 // carryOn carries the run on, and says whether it waits for a person.
 func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err error) {
-	j, err := sqlite.Open(ctx, in.journalPath(), time.Now)
+	j, err := openJournal(ctx, in.journalPath())
 	if err != nil {
 		return false, err
 	}

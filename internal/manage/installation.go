@@ -157,7 +157,7 @@ func openText(path string, text []byte, exe string) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Installation{Doc: doc, Path: path, Exe: exe, FS: durable.OS(), Node: local.Node()}
+	in := &Installation{Doc: doc, Path: path, Exe: exe, FS: realFiles(), Node: local.Node()}
 	in.Account, in.Root = local.Account()
 	if in.State = in.place(doc.State); in.State == "" {
 		if in.State, err = in.defaultState(sharedState); err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
-	"upkeep/internal/durable"
 	"upkeep/internal/node/local"
 	"upkeep/internal/plan"
 	"upkeep/internal/site"
@@ -62,7 +61,7 @@ type Known struct {
 // List gives every installation that this account can find: those whose
 // documents lie in the folders, and those that runs were started from.
 func List(ctx context.Context, folders []string, exe string) ([]Known, error) {
-	docs, err := enrolled(durable.OS(), register, folders)
+	docs, err := enrolled(realFiles(), register, folders)
 	if errors.Is(err, os.ErrPermission) { // the register is root's
 		docs, err = documentsIn(folders), nil
 	}

@@ -37,7 +37,7 @@ type Machine struct {
 
 // NewMachine is this computer.
 func NewMachine(exe string) *Machine {
-	return &Machine{FS: durable.OS(), Root: "/", Exe: exe, Folders: Folders(), Systemd: systemd.NewMachine()}
+	return &Machine{FS: realFiles(), Root: "/", Exe: exe, Folders: Folders(), Systemd: systemd.NewMachine()}
 }
 
 // file is a file or a link that setup-host makes.

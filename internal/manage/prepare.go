@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"upkeep/internal/durable"
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
@@ -387,7 +386,7 @@ func SavePlan(p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	fsys := durable.OS()
+	fsys := realFiles()
 	if err := fsys.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

@@ -79,7 +79,7 @@ func (in *Installation) journal(ctx context.Context) (*sqlite.Journal, error) {
 		}
 		return nil, ErrNoJournal
 	}
-	j, err := sqlite.Open(ctx, in.journalPath(), time.Now)
+	j, err := openJournal(ctx, in.journalPath())
 	if err != nil {
 		return nil, in.foreign(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"upkeep/internal/durable"
 	"upkeep/internal/node/local"
 )
 
@@ -26,7 +25,7 @@ func WriteSecret(path, secret string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("cannot write the secret: %s is no whole path", path)
 	}
-	fsys := durable.OS()
+	fsys := realFiles()
 	if _, err := fsys.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot write the secret: %s is there already: say file:%s to use it, or name another file", path, path)
 	}

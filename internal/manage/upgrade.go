@@ -11,7 +11,6 @@ import (
 
 	"upkeep/internal/bundle"
 	"upkeep/internal/files"
-	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
@@ -119,7 +118,7 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 			return "", fmt.Errorf("cannot keep the forecast: %w", err)
 		}
 	}
-	j, err := sqlite.Open(ctx, in.journalPath(), time.Now)
+	j, err := openJournal(ctx, in.journalPath())
 	if err != nil {
 		return "", err
 	}

@@ -10,7 +10,6 @@ import (
 	"upkeep/internal/bundle"
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
-	"upkeep/internal/durable"
 	"upkeep/internal/manifest"
 	"upkeep/internal/schema"
 	"upkeep/internal/site"
@@ -80,7 +79,7 @@ func BuildBundle(ctx context.Context, src, dest string) (digest string, err erro
 	if err != nil {
 		return "", err
 	}
-	return bundle.Build(ctx, durable.OS(), from, to, bundle.BuildOptions{Exclude: []string{".git"}})
+	return bundle.Build(ctx, realFiles(), from, to, bundle.BuildOptions{Exclude: []string{".git"}})
 }
 
 // Schema gives the JSON Schema of a kind of document.

@@ -41,6 +41,8 @@ type Options struct {
 	Edit func(path, text string) string
 	// Stopped leaves the services stopped.
 	Stopped bool
+	// Crashing takes the test build, for faults that Env names.
+	Crashing bool
 }
 
 // Site is one installed example.
@@ -79,7 +81,12 @@ func Examples() (string, error) {
 // test, with everything that still runs of it.
 func New(t testing.TB, o Options) *Site {
 	t.Helper()
-	s := &Site{Options: o, t: t, Bin: lab.Build(t), Dir: lab.Dir(t), Port: port(t)}
+	s := &Site{Options: o, t: t, Dir: lab.Dir(t), Port: port(t)}
+	if o.Crashing {
+		s.Bin = lab.Crashing(t)
+	} else {
+		s.Bin = lab.Build(t)
+	}
 	s.Root, s.Releases = filepath.Join(s.Dir, "product"), filepath.Join(s.Dir, "releases")
 	s.Marks = filepath.Join(s.Dir, "marks")
 	s.Document, s.State = filepath.Join(s.Root, "installation.yaml"), filepath.Join(s.Root, "upkeep")

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -46,15 +47,21 @@ INSERT INTO head VALUES (1, 0, '');
 // Journal is an open journal. It is safe for concurrent use; several
 // processes may have the same file open.
 type Journal struct {
-	db   *sql.DB
-	path string
-	now  func() time.Time
+	db     *sql.DB
+	path   string
+	now    func() time.Time
+	around []Around
 }
+
+// Around is called around every transaction that writes, and calls write
+// itself; what names the transaction. It is for tests that end the process, or
+// have the disk fail, at that moment.
+type Around func(what string, write func() error) error
 
 // Open opens the journal at path, and makes it when it is not there. The
 // folder must exist. The errors ErrNewer and ErrDamaged of package journal
 // tell a journal that cannot be used.
-func Open(ctx context.Context, path string, now func() time.Time) (*Journal, error) {
+func Open(ctx context.Context, path string, now func() time.Time, around ...Around) (*Journal, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if err == nil {
@@ -70,7 +77,7 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Journal, err
 		return nil, fmt.Errorf("cannot open the journal %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	j := &Journal{db: db, path: path, now: now}
+	j := &Journal{db: db, path: path, now: now, around: around}
 	if err := j.prepare(ctx); err != nil {
 		db.Close()
 		return nil, err
@@ -113,7 +120,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 	if version == Version {
 		return nil
 	}
-	return j.transact(ctx, func(tx *sql.Tx) error {
+	return j.transact(ctx, "layout", func(tx *sql.Tx) error {
 		var version int
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version == Version {
 			return err
@@ -134,7 +141,16 @@ func (j *Journal) prepare(ctx context.Context) error {
 }
 
 // transact calls f in a transaction that is committed when f gives no error.
-func (j *Journal) transact(ctx context.Context, f func(*sql.Tx) error) error {
+func (j *Journal) transact(ctx context.Context, what string, f func(*sql.Tx) error) error {
+	write := func() error { return j.commit(ctx, f) }
+	for _, a := range j.around {
+		inner := write
+		write = func() error { return a(what, inner) }
+	}
+	return write()
+}
+
+func (j *Journal) commit(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := j.db.BeginTx(ctx, nil)
 	if err != nil {
 		return j.fault("write to", err)
@@ -155,7 +171,7 @@ func (j *Journal) OpenRun(ctx context.Context, id string, p *plan.Plan, opened r
 		return run.Entry{}, fmt.Errorf("cannot keep the plan: %w", err)
 	}
 	var e run.Entry
-	err = j.transact(ctx, func(tx *sql.Tx) error {
+	err = j.transact(ctx, "RunOpened", func(tx *sql.Tx) error {
 		var open string
 		switch err := tx.QueryRowContext(ctx, "SELECT id FROM runs WHERE closed IS NULL").Scan(&open); {
 		case err == nil:
@@ -181,7 +197,7 @@ func (j *Journal) OpenRun(ctx context.Context, id string, p *plan.Plan, opened r
 // last entry that the caller has folded: when another process has appended
 // to the run since, the error is journal.ErrStale and nothing is written.
 func (j *Journal) Append(ctx context.Context, after int64, e run.Entry, body any) (run.Entry, error) {
-	err := j.transact(ctx, func(tx *sql.Tx) error {
+	err := j.transact(ctx, strings.TrimSpace(string(e.Kind)+" "+string(e.Dir)+" "+e.Step), func(tx *sql.Tx) error {
 		if err := fresh(ctx, tx, e.Run, after); err != nil {
 			return err
 		}
@@ -214,7 +230,7 @@ func fresh(ctx context.Context, tx *sql.Tx, id string, after int64) error {
 // transaction.
 func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journal.Closing) (run.Entry, error) {
 	e := run.Entry{Run: id, Kind: run.RunClosed}
-	err := j.transact(ctx, func(tx *sql.Tx) error {
+	err := j.transact(ctx, "RunClosed", func(tx *sql.Tx) error {
 		if err := fresh(ctx, tx, id, after); err != nil {
 			return err
 		}
