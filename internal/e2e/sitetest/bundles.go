@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"upkeep/internal/demo"
-	"upkeep/internal/durable"
 	"upkeep/internal/lab"
 )
 
@@ -63,7 +62,7 @@ func (s *Site) Source(version string) string {
 		s.t.Fatalf("%s has no release %s", s.Example, version)
 	}
 	if s.Example == "notes" {
-		s.must(demo.WriteBundleSources(context.Background(), durable.OS().Unsynced(), filepath.Join(s.Dir, "sources")))
+		s.must(demo.WriteBundleSources(context.Background(), s.files(), filepath.Join(s.Dir, "sources")))
 	} else {
 		s.must(os.MkdirAll(filepath.Join(dir, "components"), 0o755))
 		s.release(from, version, dir)

@@ -14,7 +14,6 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"upkeep/internal/demo"
-	"upkeep/internal/durable"
 )
 
 // layOut installs the example:
@@ -56,7 +55,7 @@ func (s *Site) layOut() error {
 
 // notes lays out the sample product, whose trees the binary carries.
 func (s *Site) notes() error {
-	_, err := demo.Install(context.Background(), durable.OS().Unsynced(), demo.InstallOptions{Dir: s.Root, Runtime: s.Bin, Port: s.Port, Account: s.service.Name})
+	_, err := demo.Install(context.Background(), s.files(), demo.InstallOptions{Dir: s.Root, Runtime: s.Bin, Port: s.Port, Account: s.service.Name})
 	return err
 }
 

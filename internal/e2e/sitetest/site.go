@@ -43,6 +43,9 @@ type Options struct {
 	Stopped bool
 	// Crashing takes the test build, for faults that Env names.
 	Crashing bool
+	// Slim leaves out the files that only make the tree of the sample product
+	// look like a real one.
+	Slim bool
 }
 
 // Site is one installed example.

@@ -40,6 +40,7 @@ type Spec struct {
 
 	Do    string `json:"do,omitempty"`
 	When  string `json:"when,omitempty"`  // of Kill: before (the default), after, torn
+	Alone bool   `json:"alone,omitempty"` // of Kill: the command that started this process dies with it
 	At    int    `json:"at,omitempty"`    // the operation's number in its process, from 1; 0: all that match
 	Kind  string `json:"kind,omitempty"`  // what the operation must be: file, journal
 	Site  string `json:"site,omitempty"`  // where it is asked for
@@ -122,6 +123,7 @@ func (f *Faults) Around(op tap.Op, do func() error) error {
 				_ = op.Torn()
 			}
 		}
+		f.alone()
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	case Fail:
@@ -158,17 +160,17 @@ func (f *Faults) first() bool {
 	return w.Close() == nil
 }
 
-// trace is one write, so that lines of several processes stay whole.
-func (f *Faults) trace(n int, op tap.Op) {
-	if f.Trace == "" {
+// alone kills the command that started this process first, so that nobody
+// watches it die.
+func (f *Faults) alone() {
+	if !f.Alone {
 		return
 	}
-	w, err := os.OpenFile(f.Trace, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
-	if err != nil {
-		return
+	parent := os.Getppid()
+	own, err := os.Readlink("/proc/self/exe")
+	if theirs, err2 := os.Readlink(fmt.Sprintf("/proc/%d/exe", parent)); err == nil && err2 == nil && own == theirs {
+		_ = syscall.Kill(parent, syscall.SIGKILL)
 	}
-	defer w.Close()
-	fmt.Fprintf(w, "%d\t%d\t%s\n", os.Getpid(), n, op)
 }
 
 // failed is what a failing disk gives.
