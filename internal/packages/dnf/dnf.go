@@ -140,23 +140,38 @@ func (m *Manager) Resolve(ctx context.Context, w packages.Want) ([]packages.Chan
 	return changes, nil
 }
 
-// parseTransaction reads dnf's table: headings, and below them lines of name,
-// architecture, version, repository and size.
+// parseTransaction reads dnf's table: headings, and below them rows of name,
+// architecture, version, repository and size. What does not fit its column
+// makes dnf go on in the next line, further to the right.
 func parseTransaction(text string) []packages.Change {
 	var out []packages.Change
+	var row []string
 	heading := ""
+	flush := func() {
+		switch {
+		case len(row) < 5 || strings.HasPrefix(heading, "Skipping"): // it says what it leaves out
+		case strings.HasPrefix(heading, "Removing"):
+			out = append(out, packages.Change{Name: row[0], From: row[2]})
+		default:
+			out = append(out, packages.Change{Name: row[0], Arch: row[1], To: row[2]})
+		}
+		row = nil
+	}
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		switch f := strings.Fields(line); {
 		case strings.HasPrefix(line, "Transaction Summary"):
+			flush()
 			heading = ""
 		case strings.HasSuffix(line, ":") && !strings.HasPrefix(line, " "):
+			flush()
 			heading = line
-		case heading == "" || !strings.HasPrefix(line, " ") || len(f) < 5 || f[0] == "replacing":
-		case strings.HasPrefix(heading, "Removing"):
-			out = append(out, packages.Change{Name: f[0], From: f[2]})
-		default:
-			out = append(out, packages.Change{Name: f[0], Arch: f[1], To: f[2]})
+		case heading == "" || len(f) == 0 || f[0] == "replacing":
+		case strings.HasPrefix(line, "  "):
+			row = append(row, f...)
+		case strings.HasPrefix(line, " "):
+			flush()
+			row = f
 		}
 	}
 	slices.SortFunc(out, func(a, b packages.Change) int { return strings.Compare(a.Name, b.Name) })

@@ -47,8 +47,13 @@ Upgrading:
      replacing  shop-old.noarch 1.0-1
 Installing dependencies:
  shop-lib       x86_64    1.1-1.fc40         updates                       20 k
+ shop-library-of-a-long-name
+                x86_64    1:1.1-1.20250101git0123456.fc40
+                                             updates                       20 k
 Removing:
  mta            x86_64    3.0-2              @fedora                       1.0 M
+Skipping packages with broken dependencies:
+ shop-extra     x86_64    1.1-1.fc40         updates                       20 k
 
 Transaction Summary
 ================================================================================
@@ -61,7 +66,8 @@ func TestResolve_standin(t *testing.T) {
 	s := &standIn{answers: map[string]string{"dnf -q install": table, "rpm -qa": "shop\t1.0-1.fc40\tnoarch\nmta\t3.0-2\tx86_64\n"}, fails: []string{"dnf -q install"}}
 	m := New(Config{Exec: s.exec, FS: durable.OS()})
 	got, err := m.Resolve(t.Context(), packages.Want{Files: []string{"/x/shop.rpm"}, Named: map[string]string{"shop-lib": "1.1-1.fc40"}})
-	want := []packages.Change{{Name: "mta", From: "3.0-2"}, {Name: "shop", Arch: "noarch", From: "1.0-1.fc40", To: "1.1-1.fc40"}, {Name: "shop-lib", Arch: "x86_64", To: "1.1-1.fc40"}}
+	want := []packages.Change{{Name: "mta", From: "3.0-2"}, {Name: "shop", Arch: "noarch", From: "1.0-1.fc40", To: "1.1-1.fc40"}, {Name: "shop-lib", Arch: "x86_64", To: "1.1-1.fc40"},
+		{Name: "shop-library-of-a-long-name", Arch: "x86_64", To: "1:1.1-1.20250101git0123456.fc40"}}
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Error(err, d)
 	}
