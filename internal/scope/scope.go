@@ -125,6 +125,9 @@ func (e *ExitError) Error() string {
 	return s
 }
 
+// ExitCode is the code, for whoever does not know this type.
+func (e *ExitError) ExitCode() int { return e.Code }
+
 // Options of a Runner.
 type Options struct {
 	Cgroups string // name of the parent control group; "" = "upkeep", "-" = use none
