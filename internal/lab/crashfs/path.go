@@ -1,0 +1,130 @@
+package crashfs
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const (
+	maxName  = 255
+	maxPath  = 4096
+	maxLinks = 40
+)
+
+// place is where a path leads.
+type place struct {
+	dir   *node
+	name  string // in dir; empty for "/" and what ends in "." or ".."
+	node  *node  // nil where nothing is
+	slash bool   // something must be a directory: the path ends in a slash
+}
+
+// find walks a path as the kernel does: links in it are followed, one at its end if follow says so.
+func (v *volume) find(path string, follow bool) (place, error) {
+	switch {
+	case path == "" || path[0] != '/': // there is no working directory here
+		return place{}, syscall.ENOENT
+	case len(path) >= maxPath:
+		return place{}, syscall.ENAMETOOLONG
+	}
+	at, links := v.root, 0
+	for rest := path; ; {
+		rest = strings.TrimLeft(rest, "/")
+		if rest == "" {
+			return place{dir: at.parent, node: at, slash: true}, nil
+		}
+		if !at.isDir() {
+			return place{}, syscall.ENOTDIR
+		}
+		var name string
+		name, rest = cut(rest)
+		last := strings.Trim(rest, "/") == ""
+		switch {
+		case name == ".":
+			continue
+		case name == "..":
+			at = at.parent
+			continue
+		case len(name) > maxName:
+			return place{}, syscall.ENAMETOOLONG
+		}
+		n := at.names[name]
+		switch {
+		case n == nil && last:
+			return place{dir: at, name: name, slash: rest != ""}, nil
+		case n == nil:
+			return place{}, syscall.ENOENT
+		case n.isLink() && (!last || follow || rest != ""):
+			if links++; links > maxLinks {
+				return place{}, syscall.ELOOP
+			}
+			if rest = n.target + rest; rest[0] == '/' {
+				at = v.root
+			}
+		case last:
+			if rest != "" && !n.isDir() {
+				return place{}, syscall.ENOTDIR
+			}
+			return place{at, name, n, rest != ""}, nil
+		default:
+			at = n
+		}
+	}
+}
+
+// cut takes the first element of a path.
+func cut(p string) (name, rest string) {
+	if i := strings.IndexByte(p, '/'); i >= 0 {
+		return p[:i], p[i:]
+	}
+	return p, ""
+}
+
+// must is find for what has to be there.
+func (v *volume) must(path string, follow bool) (place, error) {
+	p, err := v.find(path, follow)
+	if err == nil && p.node == nil {
+		err = syscall.ENOENT
+	}
+	return p, err
+}
+
+// free is find for a name that has to be free.
+func (v *volume) free(path string, dir bool) (place, error) {
+	p, err := v.find(path, false)
+	switch {
+	case err != nil:
+		return p, err
+	case p.node != nil:
+		return p, syscall.EEXIST
+	case p.slash && !dir:
+		return p, syscall.ENOENT
+	}
+	return p, nil
+}
+
+// inside says whether n is dir or lies below it.
+func inside(n, dir *node) bool {
+	for ; ; n = n.parent {
+		if n == dir {
+			return true
+		}
+		if n.parent == n || n.parent == nil {
+			return false
+		}
+	}
+}
+
+// parents makes the names of paths durable when the view does so. As in durable, the directory is that of the text.
+func (f *FS) parents(op string, paths ...string) error {
+	if f.lazy {
+		return nil
+	}
+	for _, p := range paths {
+		if err := f.v.syncPath(filepath.Dir(filepath.Clean(p)), true); err != nil {
+			return failSync(op, p, err)
+		}
+	}
+	return nil
+}
