@@ -196,11 +196,11 @@ func (n *node) openable() error {
 // Preallocate leaves a longer file behind when it fails on an existing one, as durable does.
 func (f *FS) Preallocate(path string, size int64) error {
 	return f.write("reserve space in", path, func() error {
-		p, err := f.v.find(path, false)
+		p, err := f.v.entry(path)
 		switch {
 		case err != nil:
 			return err
-		case p.node == nil && p.slash:
+		case p.slash:
 			return syscall.EISDIR
 		case p.node != nil && p.node.isLink():
 			return syscall.ELOOP

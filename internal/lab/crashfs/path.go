@@ -17,22 +17,34 @@ type place struct {
 	dir   *node
 	name  string // in dir; empty for "/" and what ends in "." or ".."
 	node  *node  // nil where nothing is
-	slash bool   // something must be a directory: the path ends in a slash
+	slash bool   // the path ends in a slash: it wants a directory
+	dots  string // the last element where name is empty
 }
 
 // find walks a path as the kernel does: links in it are followed, one at its end if follow says so.
 func (v *volume) find(path string, follow bool) (place, error) {
+	p, err := v.walk(path, follow, false)
+	if err == nil && p.slash && p.node != nil && !p.node.isDir() {
+		return p, syscall.ENOTDIR
+	}
+	return p, err
+}
+
+// entry is find for a call that changes the name itself: nothing is followed at its end, whether a slash comes after it or not.
+func (v *volume) entry(path string) (place, error) { return v.walk(path, false, true) }
+
+func (v *volume) walk(path string, follow, entry bool) (place, error) {
 	switch {
 	case path == "" || path[0] != '/': // there is no working directory here
 		return place{}, syscall.ENOENT
 	case len(path) >= maxPath:
 		return place{}, syscall.ENAMETOOLONG
 	}
-	at, links := v.root, 0
+	at, links, dots := v.root, 0, ""
 	for rest := path; ; {
 		rest = strings.TrimLeft(rest, "/")
 		if rest == "" {
-			return place{dir: at.parent, node: at, slash: true}, nil
+			return place{dir: at.parent, node: at, slash: true, dots: dots}, nil
 		}
 		if !at.isDir() {
 			return place{}, syscall.ENOTDIR
@@ -42,9 +54,10 @@ func (v *volume) find(path string, follow bool) (place, error) {
 		last := strings.Trim(rest, "/") == ""
 		switch {
 		case name == ".":
+			dots = name
 			continue
 		case name == "..":
-			at = at.parent
+			at, dots = at.parent, name
 			continue
 		case len(name) > maxName:
 			return place{}, syscall.ENAMETOOLONG
@@ -55,7 +68,7 @@ func (v *volume) find(path string, follow bool) (place, error) {
 			return place{dir: at, name: name, slash: rest != ""}, nil
 		case n == nil:
 			return place{}, syscall.ENOENT
-		case n.isLink() && (!last || follow || rest != ""):
+		case n.isLink() && (!last || follow || rest != "" && !entry):
 			if links++; links > maxLinks {
 				return place{}, syscall.ELOOP
 			}
@@ -63,10 +76,7 @@ func (v *volume) find(path string, follow bool) (place, error) {
 				at = v.root
 			}
 		case last:
-			if rest != "" && !n.isDir() {
-				return place{}, syscall.ENOTDIR
-			}
-			return place{at, name, n, rest != ""}, nil
+			return place{dir: at, name: name, node: n, slash: rest != ""}, nil
 		default:
 			at = n
 		}
@@ -92,7 +102,7 @@ func (v *volume) must(path string, follow bool) (place, error) {
 
 // free is find for a name that has to be free.
 func (v *volume) free(path string, dir bool) (place, error) {
-	p, err := v.find(path, false)
+	p, err := v.entry(path)
 	switch {
 	case err != nil:
 		return p, err

@@ -151,5 +151,8 @@ func (f *FS) Mounts(path string) ([]string, error) {
 	f.v.mu.Lock()
 	defer f.v.mu.Unlock()
 	_, err := f.v.must(filepath.Dir(filepath.Clean(path)), true)
+	if err == syscall.ELOOP {
+		err = errors.New("EvalSymlinks: too many links") // it is that, not the kernel, which follows them in durable
+	}
 	return nil, fail(op, path, err)
 }

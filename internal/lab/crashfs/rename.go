@@ -54,10 +54,10 @@ func (f *FS) Link(oldPath, newPath string) error {
 
 // pair finds both ends of a rename, in the kernel's order.
 func (v *volume) pair(a, b string) (from, to place, err error) {
-	if from, err = v.find(a, false); err != nil {
+	if from, err = v.entry(a); err != nil {
 		return
 	}
-	if to, err = v.find(b, false); err != nil {
+	if to, err = v.entry(b); err != nil {
 		return
 	}
 	if from.node == nil {
@@ -110,6 +110,8 @@ func (v *volume) exchange(a, b string) error {
 		return syscall.EBUSY
 	case y.node == nil:
 		return syscall.ENOENT
+	case x.slash && !x.node.isDir(), y.slash && !y.node.isDir():
+		return syscall.ENOTDIR
 	case x.node.isDir() && x.node != y.node && inside(y.dir, x.node), y.node.isDir() && x.node != y.node && inside(x.dir, y.node):
 		if a, b := filepath.Clean(a)+"/", filepath.Clean(b)+"/"; strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
 			return refused{"one lies inside the other"}

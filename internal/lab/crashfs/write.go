@@ -88,7 +88,7 @@ func (f *FS) Create(path string, perm fs.FileMode) (durable.File, error) {
 			n.opens++
 			return &file{v: f.v, n: n, path: path}, nil
 		}
-	} else if p.slash {
+	} else if p.slash && p.name != "" {
 		err = syscall.EISDIR // so says open
 	}
 	return nil, fail(op, path, err)
@@ -216,12 +216,20 @@ func (f *FS) Mknod(path string, mode fs.FileMode, rdev uint64) error {
 
 func (f *FS) Remove(path string) error {
 	return f.write("remove", path, func() error {
-		p, err := f.v.must(path, false)
+		p, err := f.v.entry(path)
 		switch {
 		case err != nil:
 			return err
+		case p.dots == ".":
+			return syscall.EINVAL
+		case p.dots == "..":
+			return syscall.ENOTEMPTY
 		case p.name == "":
 			return syscall.EBUSY
+		case p.node == nil:
+			return syscall.ENOENT
+		case p.slash && !p.node.isDir():
+			return syscall.ENOTDIR
 		case len(p.node.names) > 0:
 			return syscall.ENOTEMPTY
 		}
