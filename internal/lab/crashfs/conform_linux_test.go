@@ -30,12 +30,12 @@ func must(t rapid.TB, err error) {
 type pair struct {
 	dir string
 	mem *crashfs.FS
-	own durable.FS // the views that are compared, both synced or both not
-	os  durable.FS
+
+	own, os durable.FS // the views that are compared, both synced or both not
 }
 
 // newPair makes the tree that all operations are tried on.
-func newPair(t rapid.TB, dir string, synced bool) pair {
+func newPair(t rapid.TB, dir string) pair {
 	t.Helper()
 	syscall.Umask(0o022)
 	o := durable.OS().Unsynced()
@@ -51,14 +51,18 @@ func newPair(t rapid.TB, dir string, synced bool) pair {
 	}
 	must(t, o.Mknod(filepath.Join(dir, "fifo"), fs.ModeNamedPipe|0o640, 0))
 	must(t, o.Chmod(filepath.Join(dir, "setgid"), 0o755|fs.ModeSetgid))
-	p := pair{dir: dir, mem: crashfs.New(), os: o}
+	p := pair{dir: dir, mem: crashfs.New()}
 	p.mem.As(uint32(os.Geteuid()), uint32(os.Getegid()))
 	must(t, p.mem.LoadOS(dir))
-	p.own = p.mem.Unsynced()
-	if synced {
-		p.own, p.os = p.mem, durable.OS()
-	}
 	p.same(t, "after loading")
+	return p
+}
+
+func (p pair) view(synced bool) pair {
+	p.own, p.os = p.mem, durable.OS()
+	if !synced {
+		p.own, p.os = p.mem.Unsynced(), durable.OS().Unsynced()
+	}
 	return p
 }
 
@@ -221,7 +225,7 @@ func double(a, b string) []op {
 	return ops
 }
 
-// blocks says whether the machine would wait for ever: it opens a FIFO without O_NONBLOCK there. Devices are somebody's.
+// waits says whether the machine would wait for ever: it opens a FIFO without O_NONBLOCK there. Devices are somebody's.
 func (p pair) waits(name, path string) bool {
 	i, err := p.mem.Stat(path)
 	if err != nil {
@@ -250,31 +254,41 @@ var paths = []string{"f", "g", "d", "d/f", "d/sub", "d/sub/f", "e", "e/hard", "e
 func TestEachCall(t *testing.T) {
 	base := quick(t)
 	n := 0
-	each := func(ops func(dir string) []op, about func(dir string) string) {
+	var p pair
+	var start string
+	each := func(ops func(dir string) []op, about string) {
 		for i := range ops("") {
-			dir := filepath.Join(base, fmt.Sprint(n))
-			n++
-			must(t, os.Mkdir(dir, 0o755))
-			p := newPair(t, dir, i%2 == 0)
-			o := ops(dir)[i]
-			if p.waits(o.name, about(dir)) {
+			if p.mem == nil || p.mem.SnapshotTimes(p.dir) != start { // the last call changed it
+				dir := filepath.Join(base, fmt.Sprint(n))
+				n++
+				must(t, os.Mkdir(dir, 0o755))
+				p = newPair(t, dir)
+				start = p.mem.SnapshotTimes(dir)
+			}
+			o := ops(p.dir)[i]
+			if p.waits(o.name, p.dir+"/"+about) {
 				continue
 			}
-			t.Run(strings.ReplaceAll(strings.ReplaceAll(o.name, dir, ""), "/", "_"), func(t *testing.T) {
-				p.try(t, o)
-				p.same(t, o.name)
+			q := p.view(i%2 == 0)
+			t.Run(strings.ReplaceAll(strings.ReplaceAll(o.name, p.dir+"/", ""), "/", "_"), func(t *testing.T) {
+				q.try(t, o)
+				q.same(t, o.name)
 			})
 		}
 	}
 	for _, a := range paths {
-		each(func(dir string) []op { return single(dir + "/" + a) }, func(dir string) string { return dir + "/" + a })
+		each(func(dir string) []op { return single(dir + "/" + a) }, a)
 	}
 	for _, a := range paths {
-		for _, b := range []string{"f", "d", "d/f", "d/sub", "e/hard", "empty", "l", "ld", "ld/new", "new", "d/new", "d/sub/new", "f/x", "new/x", "fifo"} {
+		others := []string{"f", "d", "d/new", "new", "e/hard"}
+		if os.Getenv("UPKEEP_SLOW") == "1" {
+			others = append(others, "d/f", "d/sub", "empty", "l", "ld", "ld/new", "d/sub/new", "f/x", "new/x", "fifo")
+		}
+		for _, b := range others {
 			if strings.HasSuffix(a, "/.") || strings.HasSuffix(a, "/..") || a == "." {
 				continue
 			}
-			each(func(dir string) []op { return double(dir+"/"+a, dir+"/"+b) }, func(dir string) string { return dir + "/" + a })
+			each(func(dir string) []op { return double(dir+"/"+a, dir+"/"+b) }, a)
 		}
 	}
 	for _, p := range []string{"", "x", "/", "/.."} {
@@ -301,7 +315,7 @@ func TestSequences(t *testing.T) {
 		dir := filepath.Join(base, fmt.Sprint(n))
 		must(t, os.Mkdir(dir, 0o755))
 		defer os.RemoveAll(dir)
-		p := newPair(t, dir, rapid.Bool().Draw(t, "synced"))
+		p := newPair(t, dir).view(rapid.Bool().Draw(t, "synced"))
 		path := rapid.SampledFrom(names)
 		for range rapid.IntRange(1, 40).Draw(t, "calls") {
 			a, b := filepath.Join(dir, path.Draw(t, "path")), filepath.Join(dir, path.Draw(t, "other"))
@@ -311,8 +325,8 @@ func TestSequences(t *testing.T) {
 				continue
 			}
 			p.try(t, o)
-			p.same(t, o.name)
 		}
+		p.same(t, "after all")
 		if c := p.mem.Crash(crashfs.KeepAll()); c.Snapshot(dir) != p.mem.Snapshot(dir) {
 			t.Fatalf("a cut that keeps all changes the tree")
 		}
