@@ -11,7 +11,10 @@ import (
 	"upkeep/internal/durable"
 )
 
-func must(t testing.TB, err error) {
+func must(t interface {
+	Helper()
+	Fatal(...any)
+}, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
