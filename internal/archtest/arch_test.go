@@ -36,7 +36,7 @@ var (
 	core = []string{"internal/engine", "internal/journal", "internal/step"}
 	// world touches files, processes, databases and networks.
 	world = []string{"internal/backup", "internal/bundle", "internal/config", "internal/database", "internal/durable", "internal/feed", "internal/files",
-		"internal/gate", "internal/memo", "internal/node", "internal/packages", "internal/probe", "internal/scope", "internal/service", "internal/step/*", "internal/survey",
+		"internal/gate", "internal/memo", "internal/node", "internal/packages", "internal/probe", "internal/scope", "internal/scratch", "internal/service", "internal/step/*", "internal/survey",
 		"internal/journal/sqlite"}
 	// faces show and ask; they reach the world through manage only.
 	faces = []string{"internal/cli", "internal/console", "internal/hub"}
@@ -55,10 +55,6 @@ var (
 		"internal/database/postgres/restore.go os.Remove":         "a file of the system's temporary folder, no state of a product",
 		"internal/database/sqlite/restore.go .Sync":               "through a file that durable.FS made",
 		"internal/bundle/build.go .Sync":                          "the vendor's bundle, on the vendor's computer",
-		"internal/manage/prepare.go os.RemoveAll":                 "unpacked bundles in the system's temporary folder",
-		"internal/manage/adopt.go os.RemoveAll":                   "unpacked bundles in the system's temporary folder",
-		"internal/manage/check.go os.RemoveAll":                   "unpacked bundles in the system's temporary folder",
-		"internal/manage/points.go os.RemoveAll":                  "unpacked bundles in the system's temporary folder",
 		"internal/cli/demo.go os.RemoveAll":                       "the demo's own folder, which the command has made",
 		"internal/backup/archive/sink.go .Sync":                   "through files that durable.FS made",
 		"internal/manage/world_crash.go internal/lab/crash/fault": "in the test build only, behind a build tag",

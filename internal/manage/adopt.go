@@ -19,6 +19,7 @@ import (
 	"upkeep/internal/manifest"
 	"upkeep/internal/node/local"
 	"upkeep/internal/plan"
+	"upkeep/internal/scratch"
 	"upkeep/internal/site"
 	"upkeep/internal/survey"
 )
@@ -54,12 +55,12 @@ type Adoption struct {
 // and what was found is recorded. The product is only looked at. Given again,
 // it records what is there now and says what has changed since.
 func Adopt(ctx context.Context, n NewInstallation) (*Adoption, error) {
-	temp, err := os.MkdirTemp("", "upkeep-adopt-")
+	temp, err := scratch.New(realFiles(), "", "adopt")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
 	}
-	defer os.RemoveAll(temp)
-	d, err := describe(ctx, n.Product, temp)
+	defer temp.Close()
+	d, err := describe(ctx, n.Product, temp.Path)
 	if err != nil {
 		return nil, err
 	}

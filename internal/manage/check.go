@@ -3,7 +3,6 @@ package manage
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"strings"
 
@@ -53,7 +52,7 @@ func (r Readiness) any(level string) bool {
 func (in *Installation) Check(ctx context.Context, req Request) (Readiness, error) {
 	p, err := in.survey(ctx, req)
 	if p != nil {
-		defer os.RemoveAll(p.temp)
+		defer p.Close()
 	}
 	var refusal *plan.Refusal
 	if err != nil && !errors.As(err, &refusal) {

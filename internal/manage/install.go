@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
+	"upkeep/internal/scratch"
 )
 
 // First is a prepared first install.
@@ -22,7 +22,7 @@ type First struct {
 // names. It changes nothing. Where there is an installation document already,
 // settle is asked whether the installation is at rest.
 func PrepareInstall(ctx context.Context, n NewInstallation, req Request, settle func(*Installation) error) (*First, error) {
-	temp, err := os.MkdirTemp("", "upkeep-plan-")
+	temp, err := scratch.New(realFiles(), "", "plan")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
 	}
@@ -35,7 +35,7 @@ func PrepareInstall(ctx context.Context, n NewInstallation, req Request, settle 
 }
 
 func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, settle func(*Installation) error) error {
-	d, err := describe(ctx, req.From, f.temp)
+	d, err := describe(ctx, req.From, f.temp.Path)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/scratch"
 	"upkeep/internal/step"
 )
 
@@ -55,12 +55,12 @@ func (in *Installation) VerifyPoint(ctx context.Context, id string) error {
 // release which the last run installed, or of the releases at from.
 func (in *Installation) product(ctx context.Context, from string) (*manifest.Product, error) {
 	if from != "" {
-		temp, err := os.MkdirTemp("", "upkeep-releases-")
+		temp, err := scratch.New(in.FS, "", "releases")
 		if err != nil {
 			return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
 		}
-		defer os.RemoveAll(temp)
-		rs, err := in.OpenReleases(ctx, from, temp)
+		defer temp.Close()
+		rs, err := in.OpenReleases(ctx, from, temp.Path)
 		if err != nil {
 			return nil, err
 		}

@@ -14,12 +14,14 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/document"
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
 	"upkeep/internal/run"
+	"upkeep/internal/scratch"
 	"upkeep/internal/site"
 	"upkeep/internal/survey"
 )
@@ -50,13 +52,13 @@ type Prepared struct {
 	Installed string   // version
 	To        string
 
-	temp string // where archives were unpacked to be read
+	temp *scratch.Dir // where archives were unpacked to be read
 }
 
 // Close removes what reading the releases needed.
 func (p *Prepared) Close() {
-	if p != nil && p.temp != "" {
-		os.RemoveAll(p.temp)
+	if p != nil {
+		_ = p.temp.Close() // the next one removes it, otherwise
 	}
 }
 
@@ -73,7 +75,7 @@ func (in *Installation) Prepare(ctx context.Context, req Request) (*Prepared, er
 
 // survey prepares; on a refusal it gives what was found all the same.
 func (in *Installation) survey(ctx context.Context, req Request) (*Prepared, error) {
-	temp, err := os.MkdirTemp("", "upkeep-plan-")
+	temp, err := scratch.New(in.FS, "", "plan")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
 	}
@@ -82,7 +84,7 @@ func (in *Installation) survey(ctx context.Context, req Request) (*Prepared, err
 }
 
 func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {
-	releases, err := in.OpenReleases(ctx, req.From, p.temp)
+	releases, err := in.OpenReleases(ctx, req.From, p.temp.Path)
 	if err != nil {
 		return err
 	}
@@ -175,7 +177,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed)); err != nil {
 		return err
 	}
-	if err := in.packageFacts(ctx, &facts, input.Hops, p.Releases, p.temp); err != nil {
+	if err := in.packageFacts(ctx, &facts, input.Hops, p.Releases, p.temp.Path); err != nil {
 		return err
 	}
 	if err := in.past(ctx, &facts); err != nil {
@@ -216,7 +218,7 @@ func (in *Installation) fits(p *manifest.Product) error {
 	var reasons []string
 	for _, f := range site.Lint(in.Doc, p) {
 		if f.Level == manifest.LevelError {
-			reasons = append(reasons, f.Error())
+			reasons = append(reasons, placed(f, document.Source{Name: in.Path, Text: in.text}).Pretty())
 		}
 	}
 	if len(reasons) > 0 {

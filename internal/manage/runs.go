@@ -12,10 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/durable"
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/scratch"
 )
 
 // Run is one run as people see it.
@@ -49,10 +51,17 @@ func (in *Installation) journalPath() string { return filepath.Join(in.State, "j
 func (in *Installation) lockPath() string    { return filepath.Join(in.State, "lock") }
 func (in *Installation) reservePath() string { return filepath.Join(in.State, "reserve") }
 
-// Tidy removes what an engine leaves that dies right after it has closed its
-// run. It does nothing while a run is open.
+// Tidy removes what commands and engines leave that are killed where no run is
+// open: right after they have closed theirs, or before they have opened it. It
+// does nothing while a run is open.
 func (in *Installation) Tidy(ctx context.Context) error {
-	if _, err := in.FS.Lstat(in.reservePath()); errors.Is(err, fs.ErrNotExist) {
+	scratch.Sweep(in.FS, "")
+	unopened, err := in.unopened(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = in.FS.Lstat(in.reservePath())
+	if errors.Is(err, fs.ErrNotExist) && len(unopened) == 0 {
 		return nil
 	}
 	l, held, err := takeLock(in.lockPath())
@@ -63,7 +72,48 @@ func (in *Installation) Tidy(ctx context.Context) error {
 	if open, err := in.OpenRun(ctx); err != nil || open != nil {
 		return err
 	}
-	return absent(in.FS.Remove(in.reservePath()))
+	return errors.Join(in.forgetUnopened(ctx), absent(in.FS.Remove(in.reservePath())))
+}
+
+// unopened lists the folders of runs that were never opened: they hold at most
+// the forecast, and the journal does not know them. What an engine has worked in
+// is never among them.
+func (in *Installation) unopened(ctx context.Context) ([]string, error) {
+	dirs, err := filepath.Glob(in.RunDir("*"))
+	if err != nil || len(dirs) == 0 {
+		return nil, err
+	}
+	var found []string
+	for _, dir := range dirs {
+		list, err := in.FS.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("cannot look at the runs: %w", err)
+		}
+		if !slices.ContainsFunc(list, func(e durable.DirEntry) bool {
+			return e.Name != "forecast.json" && !strings.HasPrefix(e.Name, ".upkeep-tmp-")
+		}) {
+			found = append(found, dir)
+		}
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	rows, err := in.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(found, func(dir string) bool {
+		return slices.ContainsFunc(rows, func(r journal.Run) bool { return r.ID == filepath.Base(dir) })
+	}), nil
+}
+
+// forgetUnopened removes them. The lock is held.
+func (in *Installation) forgetUnopened(ctx context.Context) error {
+	dirs, err := in.unopened(ctx)
+	for _, dir := range dirs {
+		err = errors.Join(err, absent(in.FS.RemoveAll(dir)))
+	}
+	return err
 }
 
 // RunDir is the folder of a run.
@@ -278,6 +328,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 	if holder(in.lockPath()) != 0 {
 		return nil
 	}
+	scratch.Sweep(in.FS, "")
 	dir := in.RunDir(id)
 	out, err := os.OpenFile(filepath.Join(dir, engineLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -109,6 +109,9 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 	if err := in.FS.WriteFile(in.ownerPath(), []byte(in.Path+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("cannot note whose state this is: %w", err)
 	}
+	if err := in.forgetUnopened(ctx); err != nil {
+		return "", fmt.Errorf("cannot remove what an interrupted command has left: %w", err)
+	}
 	id, err = in.runFolder(p.Plan)
 	if err != nil {
 		return "", err

@@ -3,12 +3,12 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/scratch"
 )
 
 // view is an open database that is certain not to be changed by looking at it.
@@ -164,18 +164,11 @@ func (db *DB) copied(ctx context.Context, path string, f func(view) error) (err 
 
 // temp makes a private folder.
 func (db *DB) temp() (string, func() error, error) {
-	fsys := db.config.FS.Unsynced()
-	for range 100 {
-		dir := filepath.Join(db.config.Temp, "upkeep-sqlite-"+random())
-		err := fsys.Mkdir(dir, 0o700)
-		if err == nil {
-			return dir, func() error { return fsys.RemoveAll(dir) }, nil
-		}
-		if !isExist(err) {
-			return "", nil, err
-		}
+	d, err := scratch.New(db.config.FS, db.config.Temp, "sqlite")
+	if err != nil {
+		return "", nil, err
 	}
-	return "", nil, fmt.Errorf("no free name in %s", db.config.Temp)
+	return d.Path, d.Close, nil
 }
 
 func copyFile(ctx context.Context, fsys durable.FS, from, to string) (err error) {
