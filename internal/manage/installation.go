@@ -39,6 +39,7 @@ type Installation struct {
 	Root    bool
 	Node    string
 
+	text      []byte // of the document
 	runner    *scope.Runner
 	services  local.Services
 	databases local.Databases
@@ -157,7 +158,7 @@ func openText(path string, text []byte, exe string) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &Installation{Doc: doc, Path: path, Exe: exe, FS: realFiles(), Node: local.Node()}
+	in := &Installation{Doc: doc, Path: path, text: text, Exe: exe, FS: realFiles(), Node: local.Node()}
 	in.Account, in.Root = local.Account()
 	if in.State = in.place(doc.State); in.State == "" {
 		if in.State, err = in.defaultState(sharedState); err != nil {

@@ -17,9 +17,29 @@ import (
 
 // LintResult is what lint says of one document.
 type LintResult struct {
-	Path     string             `json:"path"`
-	Error    string             `json:"error,omitempty"` // mistakes of form, with their places
-	Findings []manifest.Finding `json:"findings,omitempty"`
+	Path     string        `json:"path"`
+	Error    string        `json:"error,omitempty"` // mistakes of form, with their places
+	Findings []LintFinding `json:"findings,omitempty"`
+}
+
+// LintFinding is a finding with the line of the document that it is about.
+type LintFinding struct {
+	manifest.Finding
+	At      string `json:"at"` // file:line:column
+	Excerpt string `json:"excerpt,omitempty"`
+}
+
+// placed gives a finding its place and its line.
+func placed(f manifest.Finding, src document.Source) LintFinding {
+	return LintFinding{Finding: f, At: f.Pos.String(), Excerpt: f.In(src).Excerpt()}
+}
+
+// Pretty is the finding, and below it the line.
+func (f LintFinding) Pretty() string {
+	if f.Excerpt == "" {
+		return f.Error()
+	}
+	return fmt.Sprintf("%s: %s (%s)\n%s", f.At, f.Msg, f.ID, f.Excerpt)
 }
 
 // Clean says that nothing was found.
@@ -27,7 +47,7 @@ func (r LintResult) Clean() bool { return r.Error == "" && len(r.Findings) == 0 
 
 // Usable says that a bundle can be built of it: there may be warnings.
 func (r LintResult) Usable() bool {
-	return r.Error == "" && !slices.ContainsFunc(r.Findings, func(f manifest.Finding) bool { return f.Level == manifest.LevelError })
+	return r.Error == "" && !slices.ContainsFunc(r.Findings, func(f LintFinding) bool { return f.Level == manifest.LevelError })
 }
 
 // Lint checks a product and release document, an installation document, or
@@ -59,7 +79,9 @@ func Lint(path string) LintResult {
 		r.Error = document.Pretty(err)
 		return r
 	}
-	r.Findings = manifest.Lint(p, rel)
+	for _, f := range manifest.Lint(p, rel) {
+		r.Findings = append(r.Findings, placed(f, src))
+	}
 	return r
 }
 

@@ -3,6 +3,7 @@ package show
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"upkeep/internal/manage"
@@ -23,9 +24,20 @@ func Lint(r manage.LintResult, width int) string {
 		b.WriteString(lines(r.Error, "  "))
 	}
 	for _, f := range r.Findings {
-		b.WriteString(wrap(one(f.Error()), "  ", "    ", width))
+		b.WriteString(excerpted(f.Pretty(), "  ", "    ", width))
 	}
 	return b.String()
+}
+
+// excerpted breaks a text at spaces. Where it ends with the line of a document,
+// numbered, that line and its caret stay as they are.
+func excerpted(text, first, rest string, width int) string {
+	head, excerpt, _ := strings.Cut(text, "\n")
+	number, _, _ := strings.Cut(excerpt, " | ")
+	if _, err := strconv.Atoi(strings.TrimSpace(number)); err != nil {
+		return wrap(one(text), first, rest, width)
+	}
+	return wrap(one(head), first, rest, width) + lines(excerpt, rest)
 }
 
 // Modes renders which access modes are on.

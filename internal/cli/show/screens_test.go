@@ -18,6 +18,7 @@ import (
 	"upkeep/internal/cli/show"
 	"upkeep/internal/journal"
 	"upkeep/internal/manage"
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
@@ -183,6 +184,8 @@ func screens() map[string]func(width int) string {
 		bad.Steps[i].Title, bad.Steps[i].As = evil, evil
 	}
 	bad.Instances[0].From, bad.Instances[0].At = evil, evil
+	finding := manage.LintFinding{Finding: manifest.Finding{ID: "unknown-reference", Level: manifest.LevelError, Msg: "there is no ${dir.dta}", Hint: `did you mean "data"?`},
+		At: "shop.yaml:25:16", Excerpt: "   25 |   maintenance: {marker: \"${dir.dta}/closed\"}\n      |                ^ did you mean \"data\"?"}
 	findings := []manage.Finding{
 		{ID: "writable", OK: true, Level: "blocker", Evidence: "/srv/shop/data can be written by shop"},
 		{ID: "php", Level: "blocker", Evidence: "PHP 7.4, and 3.1 needs >= 8.1", Effect: "3.1 does not start", Fix: "install php8.2-fpm, then run the check again"},
@@ -234,6 +237,12 @@ func screens() map[string]func(width int) string {
 		},
 		"lint": func(w int) string {
 			return show.Lint(manage.LintResult{Path: "shop.yaml", Error: "shop.yaml:3:5: unknown key \"servces\": did you mean services?\n  3 |     servces:\n          ^"}, w)
+		},
+		"refusal of a document": func(w int) string {
+			return show.Refusal(&plan.Refusal{Reasons: []string{finding.Pretty(), "check space: 1.0 GiB free,\nwanted 3.0 GiB"}}, w)
+		},
+		"lint findings": func(w int) string {
+			return show.Lint(manage.LintResult{Path: "shop.yaml", Findings: []manage.LintFinding{finding, {Finding: manifest.Finding{ID: "no-line", Level: manifest.LevelError, Msg: "nothing says what takes it back", Hint: "say undo:"}}}}, w)
 		},
 		"lint clean": func(w int) string { return show.Lint(manage.LintResult{Path: "shop.yaml"}, w) },
 		"modes":      func(w int) string { return show.Modes(map[string]bool{"gate": true, "maintenance": false}, w) },
@@ -293,7 +302,7 @@ func TestScreensKeepTheirWidth(t *testing.T) {
 				line = strings.TrimSuffix(line, "\n")
 				words := strings.Fields(line)
 				tooLong := len(words) > 1 && longest(words) < width-20
-				if lipgloss.Width(line) > width && tooLong && name != "lint" && !strings.Contains(line, "upkeep --installation") { // a command stays in one piece
+				if lipgloss.Width(line) > width && tooLong && name != "lint" && !strings.Contains(line, " | ") && !strings.Contains(line, "upkeep --installation") { // a command stays in one piece
 					t.Errorf("%s at %d is %d wide: %q", name, width, lipgloss.Width(line), line)
 				}
 				if strings.TrimRight(line, " ") != line {

@@ -34,7 +34,7 @@ func Refusal(r *plan.Refusal, width int) string {
 	var b strings.Builder
 	b.WriteString(wrap(bold.Render("the upgrade cannot start; nothing was changed"), red.Render("✗")+" ", "  ", width))
 	for _, reason := range r.Reasons {
-		b.WriteString(wrap(one(reason), "  - ", "    ", width))
+		b.WriteString(excerpted(reason, "  - ", "    ", width))
 	}
 	return b.String()
 }
