@@ -170,6 +170,10 @@ func (v *validator) one(s Step) {
 		v.fail("step %s names no node", s.ID)
 	case !slices.Contains([]Class{Check, Reversible, Outward, Irreversible, Control}, s.Class):
 		v.fail("step %s has the class %q", s.ID, s.Class)
+	case s.As == "" && v.plan.Account == "":
+		v.fail("step %s has no account", s.ID)
+	case s.As == "" && v.plan.Account == "root" && slices.Contains([]string{"run", "hooks", "notify"}, s.Verb):
+		v.fail("step %s would run a command as root, and nothing says so", s.ID)
 	case slices.Contains([]string{"run", "hooks", "tell"}, s.Verb) && s.Class == Reversible && s.Undo == "":
 		v.fail("step %s does not say what takes it back", s.ID)
 	}

@@ -128,6 +128,11 @@ func TestValidate(t *testing.T) {
 		{"users that a landing never lets in", "the landing of m1 keeps users out", func(t *testing.T, p *plan.Plan) { at(t, p, "m1.reopen.gate").Up = false }},
 		{"an unknown verb", `step gate has the verb "teleport", which nothing can carry out`, func(t *testing.T, p *plan.Plan) { at(t, p, "gate").Verb = "teleport" }},
 		{"no deadline", "step gate has no deadline", func(t *testing.T, p *plan.Plan) { at(t, p, "gate").Deadline = 0 }},
+		{"no account", "step gate has no account", func(_ *testing.T, p *plan.Plan) { p.Account = "" }},
+		{"root that is not written", "step h1.run.reindex would run a command as root, and nothing says so", func(t *testing.T, p *plan.Plan) {
+			p.Account = "root"
+			at(t, p, "h1.run.reindex").As = ""
+		}},
 		{"no node", "step gate names no node", func(t *testing.T, p *plan.Plan) { at(t, p, "gate").Node = "" }},
 		{"an unknown class", `step gate has the class "maybe"`, func(t *testing.T, p *plan.Plan) { at(t, p, "gate").Class = "maybe" }},
 		{"a run without a way back", "step h1.run.reindex does not say what takes it back", func(t *testing.T, p *plan.Plan) { at(t, p, "h1.run.reindex").Undo = "" }},
