@@ -104,7 +104,12 @@ func TestNothingBegunNothingRestored(t *testing.T) {
 	if w.Fingerprint() != before {
 		t.Error("Undo restored though nothing that changes data was begun")
 	}
-	w.observe(t, h, m, step.Back, step.Old)
+	// What else was begun may well have changed data: another step restores it.
+	o, err := h.Observe(t.Context(), w.env(step.Back), w.step(), m)
+	must(t, err)
+	if want := "nothing is put back here; restore point " + PointID("r1", w.params.Key) + " stays"; o.State != step.Old || o.Evidence != want {
+		t.Errorf("Observe says %s (%s), want %q", o.State, o.Evidence, want)
+	}
 	w.params.Prove = true // asked for: whatever differs is found, and put right
 	w.observe(t, h, m, step.Back, step.Mixed)
 	must(t, w.undo(t, h, m))

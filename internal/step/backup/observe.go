@@ -49,9 +49,9 @@ func (h *Handler) seenBack(ctx context.Context, j *job, point backup.Point, miss
 		if err != nil || left {
 			return step.Observation{State: step.Mixed, Evidence: j.p.Dir + " holds an unfinished restore point, or is empty"}, err
 		}
-		return step.Observation{State: step.Old, Evidence: "nothing that changes data was begun, and there is no restore point"}, nil
+		return step.Observation{State: step.Old, Evidence: "nothing is put back here, and there is no restore point"}, nil
 	case !j.covered() && (damaged || !j.p.Prove):
-		return step.Observation{State: step.Old, Evidence: fmt.Sprintf("nothing that changes data was begun; restore point %s stays", j.ID)}, nil
+		return step.Observation{State: step.Old, Evidence: fmt.Sprintf("nothing is put back here; restore point %s stays", j.ID)}, nil
 	case missing || damaged:
 		return step.Observation{State: step.Unknown, Evidence: fmt.Sprintf("the data cannot be compared: restore point %s is missing or damaged", j.ID)}, nil
 	}

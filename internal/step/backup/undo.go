@@ -37,7 +37,7 @@ func (h *Handler) Undo(ctx context.Context, env step.Env, s plan.Step, raw step.
 	case err != nil:
 		return err
 	case !j.covered() && !j.p.Prove:
-		fmt.Fprintf(env.Log, "nothing that changes data was begun: restore point %s is not needed\n", j.ID)
+		fmt.Fprintf(env.Log, "no step that is taken back by restore point %s here was begun: nothing is put back\n", j.ID)
 		return nil
 	}
 	return h.restore(ctx, j, point)
