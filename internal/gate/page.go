@@ -109,7 +109,9 @@ func (p Page) answer(accept string, now time.Time) (a answer) {
 	}
 	a = answer{Lang: lang, Title: strings.ReplaceAll(t.title, "%", product), Text: t.reason, Wait: t.wait, Retry: retryUnknown}
 	if r := strings.TrimSpace(p.Reason); r != "" {
-		a.Text = r
+		if a.Text = r; !strings.ContainsAny(r[len(r)-1:], ".!?:") {
+			a.Text += "."
+		}
 	}
 	if c := strings.TrimSpace(p.Contact); c != "" {
 		a.Contact = t.contact + c

@@ -135,3 +135,11 @@ func TestOddSpecs(t *testing.T) {
 		t.Error("the page of a gate that is not up was changed")
 	}
 }
+
+func TestReasonIsASentence(t *testing.T) {
+	for reason, want := range map[string]string{"shop is being upgraded to 3.1": "upgraded to 3.1.\n", "It did not succeed.": "succeed.\n", "Soon!": "Soon!\n"} {
+		if w := ask(Page{Reason: reason}, noon); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("body %q, want %q", w.Body, want)
+		}
+	}
+}

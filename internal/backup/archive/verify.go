@@ -45,12 +45,21 @@ func (a *Archive) verify(ctx context.Context, dir string, p backup.Point) error 
 			return err
 		}
 		if err := a.unpack(ctx, dir, part, tree, func(r io.Reader) (files.Tree, error) {
-			return files.Unpack(ctx, nowhere{}, r, "/", unlimited(tree))
+			return reread(ctx, r, tree)
 		}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reread unpacks an archive nowhere, and does not say where to.
+func reread(ctx context.Context, r io.Reader, t files.Tree) (files.Tree, error) {
+	got, err := files.Unpack(ctx, nowhere{}, r, "/", unlimited(t))
+	if why := errors.Unwrap(err); why != nil {
+		err = why
+	}
+	return got, err
 }
 
 // unlimited lets an archive of ours hold what its manifest says.
@@ -119,7 +128,7 @@ func (a *Archive) readBack(ctx context.Context, dir string, stored backup.Stored
 		_, err := io.Copy(io.Discard, plainReader{r})
 		return errors.Join(err, r.Close())
 	}
-	got, err := files.Unpack(ctx, nowhere{}, r, "/", unlimited(packed))
+	got, err := reread(ctx, r, packed)
 	if err == nil {
 		_, err = io.Copy(io.Discard, plainReader{r})
 	}

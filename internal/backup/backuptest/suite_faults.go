@@ -71,6 +71,9 @@ func testDamage(t *testing.T, make Maker) {
 			if !errors.Is(err, backup.ErrDamaged) && !(errors.Is(err, backup.ErrNotFound) && name == "gone") {
 				t.Errorf("%s: Verify: %v", what, err)
 			}
+			if err != nil && strings.Contains(err.Error(), "unpack into") {
+				t.Errorf("%s: Verify only reads, and says: %v", what, err)
+			}
 			_, filesErr := e.RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
 			dbErr := e.RestoreDatabase(t.Context(), "p", "database", s.db())
 			sumsOnly := filepath.Base(path) == "SHA256SUMS" // for people; nothing is restored by it
