@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -261,8 +262,16 @@ func (b *builder) header() {
 		}
 		p.Waivers[id] = w.By + ": " + w.Why
 	}
-	for id, w := range in.Waivers {
-		p.Waivers[id] = w
+	known := []string{"backup"}
+	for _, h := range in.Hops {
+		for _, c := range h.Release.Checks {
+			known = append(known, c.ID)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(in.Waivers)) {
+		if p.Waivers[id] = in.Waivers[id]; !slices.Contains(known, id) {
+			b.refuse("there is no check %q to be waived on the way to %s: %s", id, p.To, manifest.Meant(id, known))
+		}
 	}
 	b.use(in.Hops[len(in.Hops)-1].Product)
 	for _, id := range b.res.Product.Order {

@@ -87,6 +87,15 @@ func TestWaiverEnds(t *testing.T) {
 	}
 }
 
+// A waiver that was asked for must be one: a mistyped name is not passed over.
+func TestWaiverOfNothing(t *testing.T) {
+	in := input(t, shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}, waivable: true}]`))
+	in.Waivers = map[string]string{"phq": "ann: never mind"}
+	if _, err := plan.Compile(in); err == nil || !strings.Contains(err.Error(), `there is no check "phq" to be waived on the way to 2.0: did you mean "php"?`) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestOnce(t *testing.T) {
 	rel := with(v2, `+after-install: [{run: [set-language], as: shop, undo: restore, once: language}]`)
 	in := input(t, shop, rel)
@@ -171,7 +180,7 @@ func TestDigestCovers(t *testing.T) {
 		"a bundle":              func(in *plan.Input) { in.Hops[0].Bundle.Digest = "other" },
 		"the installed version": func(in *plan.Input) { in.From = "1.1" },
 		"what a failure means":  func(in *plan.Input) { in.OnFailure = "stay" },
-		"a waiver":              func(in *plan.Input) { in.Waivers = map[string]string{"x": "ann: y"} },
+		"a waiver":              func(in *plan.Input) { in.Waivers = map[string]string{"backup": "ann: y"} },
 		"a deadline":            func(in *plan.Input) { in.Site.Limits = map[string]site.Duration{"backup": 1} },
 		"the trigger":           func(in *plan.Input) { in.Trigger = "push" },
 		"a service that stands": func(in *plan.Input) { in.Facts.Services["web"] = false },

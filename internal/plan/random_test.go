@@ -15,6 +15,7 @@ import (
 
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/site"
 )
 
 // TestDeterminism compiles again and again from maps that were filled in
@@ -24,8 +25,8 @@ func TestDeterminism(t *testing.T) {
 		`hooks: [{by: site, dir: /srv/hooks, name: "${phase}[_-]${component}", phase: any, as: shop, env: {X: "1", W: "2", Z: "3"}}]`)
 	build := func() plan.Input {
 		in := input(t, product, with(v2, `+record: [{record: [cron, theme]}]`), v3)
-		in.Site.Waivers = nil
-		in.Waivers = shuffled(map[string]string{"a": "1", "b": "2", "c": "3"})
+		in.Site.Waivers = shuffled(map[string]site.Waiver{"a": {By: "1"}, "b": {By: "2"}, "c": {By: "3"}})
+		in.Waivers = map[string]string{"backup": "4"}
 		in.Facts.HookDirs["/srv/hooks"] = []plan.HookEntry{{Name: "PREINSTALL_app", SHA256: "1"}, {Name: "PREINSTALL-data", SHA256: "2"}, {Name: "ENDUPDATE_app", SHA256: "3"}}
 		in.Facts.Values = shuffled(map[string]string{"x": "1", "y": "2", "z": "3"})
 		in.Facts.Volumes = shuffled(map[string]plan.Volume{"/srv/shop": {ID: "1", Free: 1 << 40}, in.Facts.Backup: {ID: "2", Free: 1 << 40}})
