@@ -33,6 +33,7 @@ if [ "$(id -u)" = 0 ]; then
 	need_program debootstrap debootstrap
 	need_program iproute2 ip
 	need_program e2fsprogs mkfs.ext4
+	need_program xfsprogs mkfs.xfs
 fi
 
 if [ -z "$missing" ]; then

@@ -46,6 +46,9 @@ type Options struct {
 	// Slim leaves out the files that only make the tree of the sample product
 	// look like a real one.
 	Slim bool
+	// In is the folder in which everything is made; empty: the system's for
+	// temporary files.
+	In string
 }
 
 // Site is one installed example.
@@ -84,7 +87,7 @@ func Examples() (string, error) {
 // test, with everything that still runs of it.
 func New(t testing.TB, o Options) *Site {
 	t.Helper()
-	s := &Site{Options: o, t: t, Dir: lab.Dir(t), Port: port(t)}
+	s := &Site{Options: o, t: t, Dir: dir(t, o.In), Port: port(t)}
 	if o.Crashing {
 		s.Bin = lab.Crashing(t)
 	} else {
@@ -100,6 +103,22 @@ func New(t testing.TB, o Options) *Site {
 		s.Start()
 	}
 	return s
+}
+
+// dir makes a folder that every account may enter.
+func dir(t testing.TB, in string) string {
+	t.Helper()
+	if in == "" {
+		return lab.Dir(t)
+	}
+	d, err := os.MkdirTemp(in, "site-")
+	if err == nil {
+		err = os.Chmod(d, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func (s *Site) must(err error) {

@@ -17,10 +17,10 @@ func (s *Site) files() durable.FS {
 }
 
 // filler are the files that only make a tree look like a real one.
-var filler = regexp.MustCompile(`/(static/icon|lib/module|locale/lang|doc/page|licenses/package)-[0-9]+\.[a-z]+$`)
+var filler = regexp.MustCompile(`/app/(static|lib|locale|doc|licenses)/|/templates/maintenance\.html$`)
 
 // folders hold nothing else.
-var folders = regexp.MustCompile(`/(lib|locale|doc|licenses)$`)
+var folders = regexp.MustCompile(`/app/(static|lib|locale|doc|licenses)$`)
 
 // slim leaves them out.
 type slim struct{ durable.FS }

@@ -108,6 +108,14 @@ func sum(text []byte) string {
 	return hex.EncodeToString(h[:8])
 }
 
+// Rows writes a SQLite database of the product as text: schema and every row.
+func (s *Site) Rows(name string) string {
+	s.t.Helper()
+	text, err := rows(filepath.Join(s.Root, name))
+	s.must(err)
+	return text
+}
+
 // rows writes a SQLite database as text: schema and every row, in order.
 func rows(path string) (string, error) {
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")

@@ -42,6 +42,7 @@ type Spec struct {
 	When  string `json:"when,omitempty"`  // of Kill: before (the default), after, torn
 	Alone bool   `json:"alone,omitempty"` // of Kill: the command that started this process dies with it
 	At    int    `json:"at,omitempty"`    // the operation's number in its process, from 1; 0: all that match
+	Ats   []int  `json:"ats,omitempty"`   // of Copy: these numbers
 	Kind  string `json:"kind,omitempty"`  // what the operation must be: file, journal
 	Site  string `json:"site,omitempty"`  // where it is asked for
 	Name  string `json:"name,omitempty"`  // what it is called
@@ -110,7 +111,7 @@ func (f *Faults) Around(op tap.Op, do func() error) error {
 	n := f.n
 	f.mu.Unlock()
 	f.trace(n, op)
-	if f.Do == "" || f.At != 0 && f.At != n || !f.matches(op) || !f.first() {
+	if f.Do == "" || f.At != 0 && f.At != n || len(f.Ats) > 0 && !slices.Contains(f.Ats, n) || !f.matches(op) || !f.first() {
 		return do()
 	}
 	switch f.Do {
