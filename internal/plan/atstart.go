@@ -76,7 +76,7 @@ func (b *builder) migrating(s *Step, p *ServiceParams) {
 		}
 		p.Migrates = append(p.Migrates, VersionCheck{Component: id, Probe: *pr, Want: want})
 	}
-	s.Writes = true
+	s.Writes, p.First = true, b.in.First
 	if s.Deadline = deadline("migrate"); b.in.Site.Limits["migrate"] > 0 {
 		s.Deadline = b.in.Site.Limits["migrate"]
 	}

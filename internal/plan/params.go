@@ -115,6 +115,7 @@ type ServiceParams struct {
 	Inhibit bool    `json:"inhibit,omitempty"` // stop: nothing starts it until the run does
 	// start: what it migrates, with the version that must read then
 	Migrates []VersionCheck `json:"migrates,omitempty"`
+	First    bool           `json:"first,omitempty"` // there is nothing before: the start makes it
 }
 
 // AccessParams: how users are kept out, or let in again.

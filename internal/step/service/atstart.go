@@ -17,11 +17,16 @@ import (
 // start would be repeated: what is neither as before nor as wanted is left to
 // the way back.
 
-// versions reads what the start migrates.
-func (c Control) versions(ctx context.Context, env step.Env, p *plan.ServiceParams) (map[string]string, error) {
+// versions reads what the start migrates. At a first install there may be
+// nothing that could be read before the start has made it; then nothing of
+// anybody can be lost by another start either.
+func (c Control) versions(ctx context.Context, env step.Env, p *plan.ServiceParams, made bool) (map[string]string, error) {
 	out := map[string]string{}
 	for _, v := range p.Migrates {
 		got, err := c.Probes.For(env.OpID).Read(ctx, v.Probe)
+		if err != nil && p.First && !made {
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the version of %s: %w", v.Component, err)
 		}
@@ -58,7 +63,7 @@ func (c Control) migrate(ctx context.Context, env step.Env, s plan.Step, p *plan
 
 // begun refuses to start again what has ended in the middle of its migration.
 func (c Control) begun(ctx context.Context, env step.Env, p *plan.ServiceParams, before map[string]string) error {
-	now, err := c.versions(ctx, env, p)
+	now, err := c.versions(ctx, env, p, false)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func (c Control) begun(ctx context.Context, env step.Env, p *plan.ServiceParams,
 
 // busy says whether something is still to be migrated.
 func (c Control) busy(ctx context.Context, env step.Env, p *plan.ServiceParams) (string, bool) {
-	now, err := c.versions(ctx, env, p)
+	now, err := c.versions(ctx, env, p, true)
 	if err != nil {
 		return fmt.Sprintf("service %s does not answer yet: %v", p.Service.ID, err), true // locked by the migration, it may be
 	}
@@ -90,7 +95,7 @@ func (c Control) told(ctx context.Context, env step.Env, p *plan.ServiceParams, 
 	if ctx.Err() != nil {
 		return err
 	}
-	now, rerr := c.versions(ctx, env, p)
+	now, rerr := c.versions(ctx, env, p, err == nil)
 	if rerr != nil {
 		return errors.Join(err, rerr)
 	}

@@ -30,7 +30,7 @@ func (b base) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.Memo
 	if err != nil {
 		return nil, err
 	}
-	before, err := b.c.versions(ctx, env, p)
+	before, err := b.c.versions(ctx, env, p, false)
 	if err != nil {
 		return nil, err
 	}
