@@ -138,6 +138,7 @@ type upkeep struct {
 	cache    string              // the caller's caches: plans that were shown
 	temp     string              // the caller's temporary files
 	user     *syscall.Credential // under whom commands run; nil: the test's own
+	env      []string            // further environment of the commands
 	limit    time.Duration       // how long any one command may take; 0: miniLimit
 }
 
@@ -194,6 +195,7 @@ func (r result) String() string {
 func (s *upkeep) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(s.bin, append(args, "--installation", s.document)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.cache, "XDG_CACHE_HOME=" + s.cache, "TMPDIR=" + s.temp, "LANG=C.UTF-8"}
+	cmd.Env = append(cmd.Env, s.env...)
 	cmd.Dir = "/"
 	if s.user != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.user}

@@ -14,7 +14,7 @@ import (
 
 // unleashKills is how many of the moments are tried; UPKEEP_KILLS says
 // otherwise.
-const unleashKills = 5
+const unleashKills = 2
 
 // unleashMoments are the boundaries of all steps, before and after, and
 // moments in the middle of both starts, while they migrate. The first two are

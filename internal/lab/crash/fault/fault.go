@@ -42,6 +42,7 @@ type Spec struct {
 	When  string `json:"when,omitempty"`  // of Kill: before (the default), after, torn
 	Alone bool   `json:"alone,omitempty"` // of Kill: the command that started this process dies with it
 	At    int    `json:"at,omitempty"`    // the operation's number in its process, from 1; 0: all that match
+	Since int    `json:"since,omitempty"` // of Fail: this number and all that follow, in this process and in those that it starts
 	Ats   []int  `json:"ats,omitempty"`   // of Copy: these numbers
 	Kind  string `json:"kind,omitempty"`  // what the operation must be: file, journal
 	Site  string `json:"site,omitempty"`  // where it is asked for
@@ -111,7 +112,7 @@ func (f *Faults) Around(op tap.Op, do func() error) error {
 	n := f.n
 	f.mu.Unlock()
 	f.trace(n, op)
-	if f.Do == "" || f.At != 0 && f.At != n || len(f.Ats) > 0 && !slices.Contains(f.Ats, n) || !f.matches(op) || !f.first() {
+	if f.Do == "" || f.Since > n && !f.begun() || f.At != 0 && f.At != n || len(f.Ats) > 0 && !slices.Contains(f.Ats, n) || !f.matches(op) || !f.first() {
 		return do()
 	}
 	switch f.Do {
@@ -154,11 +155,20 @@ func (f *Faults) first() bool {
 	if f.Once == "" {
 		return true
 	}
+	if f.Since > 0 && f.begun() {
+		return true
+	}
 	w, err := os.OpenFile(f.Once, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if err != nil {
 		return false
 	}
 	return w.Close() == nil
+}
+
+// begun says whether a process before this one has come to the number of Since.
+func (f *Faults) begun() bool {
+	_, err := os.Stat(f.Once)
+	return f.Once != "" && err == nil
 }
 
 // alone kills the command that started this process first, so that nobody

@@ -42,6 +42,9 @@ func Trace(t testing.TB, x Target) *Undisturbed {
 	w.With(&fault.Spec{Trace: trace})
 	w.Must(x.Code, w.Args...)
 	w.With(nil)
+	if w.users != nil {
+		w.users.rest()
+	}
 	ops, err := fault.Read(trace)
 	if err != nil {
 		t.Fatal(err)

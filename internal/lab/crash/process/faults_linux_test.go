@@ -1,0 +1,53 @@
+package process
+
+import (
+	"testing"
+
+	"upkeep/internal/lab"
+	"upkeep/internal/lab/crash/fault"
+	"upkeep/internal/lab/crash/tally"
+)
+
+// Every commit of the journal fails once, or from there on, and so do other
+// operations: no room, a broken disk, no right, a file in use.
+func TestFaultsForward(t *testing.T) {
+	lab.Slow(t)
+	r := built(t)
+	faults(t, r.target("faults forward", 0, "3.0", r.good), 90, func(*Undisturbed, fault.Traced) bool { return true })
+}
+
+// The same on the way back.
+func TestFaultsBack(t *testing.T) {
+	lab.Slow(t)
+	r := built(t)
+	faults(t, r.target("faults back", 6, "1.0", r.bad), 60, backward)
+}
+
+func faults(t *testing.T, x Target, many int, of func(*Undisturbed, fault.Traced) bool) {
+	dice, seed := Seed(t)
+	u := Trace(t, x)
+	var must, may []Failing
+	for _, o := range u.Ops {
+		switch {
+		case o.Process != "engine" && x.Code == 6 || o.Process == "engine" && !of(u, o):
+		case o.Kind == "journal":
+			must = append(must, Fails(o, dice))
+		default:
+			may = append(may, Fails(o, dice))
+		}
+	}
+	dice.Shuffle(len(may), func(i, j int) { may[i], may[j] = may[j], may[i] })
+	if !All() {
+		may = may[:min(many, len(may))]
+	}
+	plans := append(must, may...)
+	plans = plans[:sample(plans, dice)]
+	c := &Count{Ends: map[string]int{}}
+	each(t, plans, func(t *testing.T, f Failing) { Fault(t, x, u, f, c) })
+	t.Logf("%s: %d operations, %d faults: %v", x.Name, len(u.Ops), len(plans), c)
+	tally.Seeded(t, "faults", "faults", c.Hits, seed)
+	tally.Seeded(t, "faults", "missed", len(c.Missed), seed)
+	tally.Seeded(t, "faults", "between", c.Between, seed)
+	tally.Seeded(t, "faults", "recovery median ms", int(c.Median().Milliseconds()), seed)
+	tally.Seeded(t, "faults", "recovery worst ms", int(c.Worst().Milliseconds()), seed)
+}
