@@ -191,6 +191,7 @@ func errs(list ...error) error {
 
 func TestMetadataLasts(t *testing.T) {
 	f := with(t, "/a/x")
+	must(t, f.SetXattr("/a/x", "user.old", []byte("v")))
 	before, synced := f.Snapshot(), f.Clone()
 	change := func(w durable.FS) {
 		must(t, w.Chmod("/a/x", 0o4751))
@@ -383,5 +384,42 @@ func BenchmarkThousandOps(b *testing.B) {
 			must(b, f.Chmod(p+"x", 0o600))
 			must(b, f.Remove(p+"x"))
 		}
+	}
+}
+
+// Two directories that went into each other one after the other, with a way back between: no part of it makes a loop that
+// nothing leads to.
+func TestNoLoops(t *testing.T) {
+	f := New()
+	must(t, f.Mkdir("/x", 0o755))
+	must(t, f.Mkdir("/y", 0o755))
+	l := f.Unsynced()
+	must(t, l.Rename("/x", "/y/x"))
+	must(t, l.Rename("/y/x", "/x"))
+	must(t, l.Rename("/y", "/x/y"))
+	for seed := range uint64(300) {
+		if c := f.Crash(KeepSome(seed)); c.v.inodes != 3 {
+			t.Fatalf("seed %d leaves\n%s", seed, c.Snapshot())
+		}
+	}
+}
+
+// What is synced shares bytes with what is written later, and must not change with it.
+func TestSyncedContentStays(t *testing.T) {
+	f := New()
+	w, err := f.Create("/f", 0o600)
+	must(t, err)
+	_, err = w.Write([]byte("abcdef"))
+	must(t, err)
+	must(t, w.Sync())
+	must(t, f.SyncDir("/"))
+	must(t, w.Truncate(3))
+	_, err = w.WriteAt([]byte("XYZ"), 3)
+	must(t, err)
+	if got := contents(t, f.Crash(KeepNone())); got != "/f=abcdef" {
+		t.Error(got)
+	}
+	if got := contents(t, f); got != "/f=abcXYZ" {
+		t.Error(got)
 	}
 }
