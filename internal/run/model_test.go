@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"upkeep/internal/lab"
+	"upkeep/internal/lab/crash/tally"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
@@ -16,8 +17,16 @@ import (
 type node struct {
 	state   *run.State
 	entries []run.Entry
-	back    bool // a Decision(back) lies behind
-	crossed bool // a BarrierCrossed lies behind
+	back    bool                        // a Decision(back) lies behind
+	crossed bool                        // a BarrierCrossed lies behind
+	bend    func(*run.State, run.Entry) // a control: a fold that is not right
+}
+
+// tb is what the walk needs of a test; a control takes what it says itself.
+type tb interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
 }
 
 // key says all by which a state can differ in what follows.
@@ -37,7 +46,12 @@ func key(s *run.State) string {
 // explore walks every state that a plan's run can come to: all outcomes of
 // each step, all decisions where the run waits, a cancel at any point.
 // Entries that do not fit are tried in every nth state.
-func explore(t *testing.T, p *plan.Plan, nth int) int {
+func explore(t tb, p *plan.Plan, nth int) int {
+	t.Helper()
+	return exploreBent(t, p, nth, nil)
+}
+
+func exploreBent(t tb, p *plan.Plan, nth int, bend func(*run.State, run.Entry)) int {
 	t.Helper()
 	var letters []letter
 	for _, e := range alphabet(p) {
@@ -48,7 +62,7 @@ func explore(t *testing.T, p *plan.Plan, nth int) int {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{key(s): true}
-	queue := []node{{state: s, entries: []run.Entry{numbered(opened(p), 1)}}}
+	queue := []node{{state: s, entries: []run.Entry{numbered(opened(p), 1)}, bend: bend}}
 	visited := 0
 	onward := map[string][]string{} // where the engine alone goes
 	for len(queue) > 0 {
@@ -105,7 +119,7 @@ func numbered(e run.Entry, seq int) run.Entry {
 
 // steady asks for what comes next, twice; the answer is the same, asking
 // changes nothing, and a recovery from the journal comes to the same.
-func steady(t *testing.T, n node) run.Action {
+func steady(t tb, n node) run.Action {
 	t.Helper()
 	before := key(n.state)
 	size := len(n.state.Steps)
@@ -121,9 +135,10 @@ func steady(t *testing.T, n node) run.Action {
 	if err := json.Unmarshal(raw, &read); err != nil {
 		t.Fatal(err)
 	}
-	again, err := run.Fold(n.state.Plan, read)
+	again, err := fold(n, read)
 	if err != nil {
 		t.Fatalf("%s: cannot be folded again: %v", story(n), err)
+		return a
 	}
 	if c := run.Next(again); fmt.Sprint(a) != fmt.Sprint(c) || key(again) != before {
 		t.Fatalf("%s: after a recovery %v comes, not %v", story(n), c, a)
@@ -131,8 +146,23 @@ func steady(t *testing.T, n node) run.Action {
 	return a
 }
 
+// fold is run.Fold, bent where the walk is.
+func fold(n node, entries []run.Entry) (*run.State, error) {
+	if n.bend == nil {
+		return run.Fold(n.state.Plan, entries)
+	}
+	s := run.New(n.state.Plan)
+	for _, e := range entries {
+		if err := s.Apply(e); err != nil {
+			return nil, err
+		}
+		n.bend(s, e)
+	}
+	return s, nil
+}
+
 // refused tries every entry that does not belong here.
-func refused(t *testing.T, n node, letters []letter, fit []run.Entry) {
+func refused(t tb, n node, letters []letter, fit []run.Entry) {
 	t.Helper()
 	before := key(n.state)
 	fits := map[string]bool{}
@@ -172,21 +202,24 @@ func text(e run.Entry) string {
 }
 
 // step applies one entry and checks the promises that it could break.
-func step(t *testing.T, n node, e run.Entry) node {
+func step(t tb, n node, e run.Entry) node {
 	t.Helper()
 	e = numbered(e, len(n.entries)+1)
 	promises(t, n, e)
-	next := node{entries: append(slices.Clip(n.entries), e), back: n.back, crossed: n.crossed || e.Kind == run.BarrierCrossed}
+	next := node{entries: append(slices.Clip(n.entries), e), back: n.back, crossed: n.crossed || e.Kind == run.BarrierCrossed, bend: n.bend}
 	s := clone(n.state)
 	if err := s.Apply(e); err != nil {
 		t.Fatalf("%s: %s is refused: %v", story(n), text(e), err)
 	}
+	if n.bend != nil {
+		n.bend(s, e)
+	}
 	next.state = s
-	next.back = next.back || s.Mode == run.Backing
+	next.back = next.back || e.Kind == run.Decision && strings.Contains(string(e.Body), `"choice":"back"`)
 	return next
 }
 
-func promises(t *testing.T, n node, e run.Entry) {
+func promises(t tb, n node, e run.Entry) {
 	t.Helper()
 	p := n.state.Plan
 	s, _ := p.Find(e.Step)
@@ -204,19 +237,23 @@ func promises(t *testing.T, n node, e run.Entry) {
 		t.Fatalf("%s: back after the barrier", story(n))
 	case e.Dir == run.Undo && n.crossed:
 		t.Fatalf("%s: an undo after the barrier", story(n))
-	case e.Kind == run.BarrierCrossed && !n.state.Sealed:
+	case e.Kind == run.BarrierCrossed && !read(n).sealed:
 		t.Fatalf("%s: crossed unsealed", story(n))
 	case e.Kind == run.RunClosed && !n.crossed:
 		whole(t, n)
+	case e.Kind == run.RunClosed:
+		complete(t, n)
+	case e.Kind == run.Intent:
+		alone(t, n, e)
 	}
 	if e.Dir != run.Undo {
 		return
 	}
 	// strictly in reverse: nothing that was begun later is still there
-	all := steps(p)
+	all, is := steps(p), read(n)
 	at := slices.IndexFunc(all, func(x plan.Step) bool { return x.ID == e.Step })
 	for _, later := range all[at+1:] {
-		if st := n.state.Steps[later.ID]; st != nil && st.Intended {
+		if is.there[later.ID] {
 			t.Fatalf("%s: %s is undone before %s", story(n), e.Step, later.ID)
 		}
 	}
@@ -224,17 +261,48 @@ func promises(t *testing.T, n node, e run.Entry) {
 
 // whole checks a run that ends without having crossed a barrier: nothing
 // that it began is left.
-func whole(t *testing.T, n node) {
+func whole(t tb, n node) {
 	t.Helper()
+	is := read(n)
 	for _, s := range steps(n.state.Plan) {
-		if st := n.state.Steps[s.ID]; st != nil && st.Intended {
+		if is.there[s.ID] {
 			t.Fatalf("%s: the run ends old, but %s was not undone", story(n), s.ID)
 		}
 	}
 }
 
+// alone checks that nothing else is in between when a step begins, in either
+// direction: each is taken for the start of a service, and for what lets users
+// in.
+func alone(t tb, n node, e run.Entry) {
+	t.Helper()
+	is := read(n)
+	for _, s := range steps(n.state.Plan) {
+		if s.ID != e.Step && is.there[s.ID] && is.between[s.ID] && !s.Tolerated {
+			t.Fatalf("%s: %s %s is begun while %s is in between", story(n), e.Dir, e.Step, s.ID)
+		}
+	}
+}
+
+// complete checks a run that ends behind its barrier: what led there is done.
+func complete(t tb, n node) {
+	t.Helper()
+	p, k := n.state.Plan, n.state.BackTo
+	list := p.Steps
+	if n.state.Mode == run.Landing {
+		at := slices.IndexFunc(p.Steps, func(s plan.Step) bool { return s.ID == p.Milestones[k-1].Step })
+		list = slices.Concat(p.Steps[:at], p.Milestones[k-1].Landing)
+	}
+	is := read(n)
+	for _, s := range list {
+		if !is.done[s.ID] && !s.Tolerated {
+			t.Fatalf("%s: the run ends, but %s is not done", story(n), s.ID)
+		}
+	}
+}
+
 // ends checks that the engine alone always comes to an end: no circle.
-func ends(t *testing.T, p *plan.Plan, onward map[string][]string) {
+func ends(t tb, p *plan.Plan, onward map[string][]string) {
 	t.Helper()
 	const open, closed = 1, 2
 	mark := map[string]int{}
@@ -278,7 +346,8 @@ func TestEveryRun(t *testing.T) {
 		check("a m b>1 c m | z^", mode)
 		check("a m b? m | z^~", mode)
 	}
-	t.Logf("%d plans, %d states", plans, states)
+	t.Logf("%d plans", plans)
+	tally.Add(t, "model", "states", states)
 }
 
 func TestEveryLargerRun(t *testing.T) {
@@ -298,7 +367,8 @@ func TestEveryLargerRun(t *testing.T) {
 		}
 	}
 	check("a m b>1 m c>2 m | z^", "stay")
-	t.Logf("%d plans, %d states", plans, states)
+	t.Logf("%d plans", plans)
+	tally.Add(t, "model", "states", states)
 }
 
 // small lists the plans of one hop with up to n steps before that end.
