@@ -195,7 +195,9 @@ func (c Carry) leaves(i durable.Info, path string) bool {
 	return false
 }
 
-func (m Move) is(i durable.Info) bool { return m.Ino == 0 || m.Ino == i.Ino && m.Dev == i.Dev }
+// is compares the inode alone: a device may have another number after a reboot,
+// and what is moved stays on one.
+func (m Move) is(i durable.Info) bool { return m.Ino == 0 || m.Ino == i.Ino }
 
 func (m Move) at(fsys durable.FS, path string) (*durable.Info, bool, error) {
 	i, err := fsys.Lstat(path)

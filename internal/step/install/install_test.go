@@ -228,6 +228,38 @@ type stopsAfterExchange struct{ durable.FS }
 
 func (stopsAfterExchange) Rename(string, string) error { return errors.New("input/output error") }
 
+// renumbered is a volume whose device has another number, as after a reboot.
+type renumbered struct{ durable.FS }
+
+func (f renumbered) Lstat(path string) (durable.Info, error) {
+	i, err := f.FS.Lstat(path)
+	i.Dev += 7
+	return i, err
+}
+
+func (f renumbered) Stat(path string) (durable.Info, error) {
+	i, err := f.FS.Stat(path)
+	i.Dev += 7
+	return i, err
+}
+
+// A device may have another number after a reboot; its inodes stay. The crash
+// point was a power cut right after the Intent of an install.
+func TestDevicesAreNumberedAnew(t *testing.T) {
+	for name, world := range map[string]func(testing.TB) *world{"plain": plain, "lived": lived, "linked": linked} {
+		t.Run(name, func(t *testing.T) {
+			w := world(t)
+			m := w.do(t, New(durable.OS()))
+			h := New(renumbered{durable.OS()})
+			w.observe(t, h, m, step.Forward, step.New)
+			must(t, h.Undo(t.Context(), w.env(step.Back), w.step(), m))
+			w.observe(t, h, m, step.Back, step.Old)
+			must(t, h.Do(t.Context(), w.env(step.Forward), w.step(), m))
+			w.observe(t, h, m, step.Forward, step.New)
+		})
+	}
+}
+
 func TestForeign(t *testing.T) {
 	for name, c := range map[string]struct {
 		world func(testing.TB) *world

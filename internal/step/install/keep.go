@@ -57,11 +57,11 @@ func (h *Handler) now(m *memo) (c files.Carry, gone []string, err error) {
 		if err != nil {
 			return c, nil, err
 		}
-		if s, ok := shipped[v.To]; ok && to == (identity{s.Dev, s.Ino}) {
+		if s, ok := shipped[v.To]; ok && (identity{s.Dev, s.Ino}).is(to) {
 			to = identity{} // that is not the site's
 		}
 		switch id := (identity{v.Dev, v.Ino}); {
-		case from == id || to == id:
+		case id.is(from) || id.is(to):
 		case from.some() && to.some():
 			return c, nil, fmt.Errorf("%w: both %s and %s exist, and neither is the file that was there before; move away the one that is not wanted", files.ErrCarry, v.From, v.To)
 		case from.some():

@@ -61,6 +61,10 @@ type identity struct {
 
 func identityOf(i durable.Info) identity { return identity{i.Dev, i.Ino} }
 
+// is compares the inode alone: after a reboot a device may have another number,
+// and all that an exchange moves lies on one.
+func (id identity) is(now identity) bool { return id.Ino == now.Ino }
+
 func (id identity) some() bool { return id != identity{} }
 
 // raw is a path, which may be any bytes: what is no UTF-8 is written as bytes.

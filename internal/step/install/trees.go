@@ -47,9 +47,9 @@ func (h *Handler) who(m *memo, path string) (who, error) {
 		return nothing, nil
 	case err != nil:
 		return "", err
-	case identityOf(i) == m.New:
+	case m.New.is(identityOf(i)):
 		return newTree, nil
-	case m.Old.some() && identityOf(i) == m.Old:
+	case m.Old.some() && m.Old.is(identityOf(i)):
 		return oldTree, nil
 	}
 	return other, nil

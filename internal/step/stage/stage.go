@@ -65,6 +65,10 @@ type identity struct {
 
 func identityOf(i durable.Info) identity { return identity{i.Dev, i.Ino} }
 
+// is compares the inode alone with what was noted: after a reboot a device may
+// have another number, and a tree is staged on the volume of the one in use.
+func (id identity) is(now identity) bool { return id.Ino == now.Ino }
+
 // places are the paths of one step.
 type places struct {
 	at      string
@@ -233,10 +237,10 @@ func (h *Handler) ours(at places, was *memo, i durable.Info) error {
 		return &step.UserError{Msg: fmt.Sprintf("cannot remove %s: it is %s", at.staging, what),
 			Now: "put the trees back where they belong first: that is the step install"}
 	}
-	if id == was.Live {
+	if was.Live.is(id) {
 		return refuse("the tree that was in use before the upgrade")
 	}
-	if note, err := h.note(at); err == nil && note != id {
+	if note, err := h.note(at); err == nil && !note.is(id) {
 		return refuse("not the tree that was unpacked there")
 	}
 	if live, err := h.fs.Stat(at.at); err == nil && identityOf(live) == id {

@@ -64,6 +64,7 @@ func powerCuts(t *testing.T, kind string, x Target, many int) {
 	if !All() {
 		ats = ats[:min(len(ats), max(many, len(must)+many/4))]
 	}
+	ats = ats[:sample(ats, dice)]
 	copies := filepath.Join(lab.Dir(t), "copies")
 	if err := os.Mkdir(copies, 0o755); err != nil {
 		t.Fatal(err)
@@ -80,6 +81,7 @@ func powerCuts(t *testing.T, kind string, x Target, many int) {
 	}
 	w.Stop()
 	v.Unmount()
+	v.Renumber()
 	if len(images) != len(ats) {
 		t.Errorf("%d images of %d moments", len(images), len(ats))
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -65,6 +66,22 @@ func (v *Volume) Mount(image string) error {
 		return fmt.Errorf("cannot mount: %w: %s", err, out)
 	}
 	return nil
+}
+
+// Renumber has the images that are mounted after it lie on a device of another
+// number than before: after a reboot nothing promises that it is the same.
+func (v *Volume) Renumber() {
+	v.t.Helper()
+	other := v.Image + "-other"
+	err := os.WriteFile(other, make([]byte, 1<<20), 0o600)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	out, err := exec.Command("losetup", "-f", "--show", other).CombinedOutput()
+	if err != nil {
+		v.t.Fatalf("losetup: %v: %s", err, out)
+	}
+	v.t.Cleanup(func() { _ = exec.Command("losetup", "-d", strings.TrimSpace(string(out))).Run() })
 }
 
 // Unmount takes it away, whoever still holds it.
