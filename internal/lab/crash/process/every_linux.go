@@ -31,10 +31,11 @@ func Every(t *testing.T, x Target, choice Choice) {
 			plans = append(plans, choice.plan(p, dice))
 		}
 	}
+	chosen := len(plans)
 	plans = plans[:sample(plans, dice)]
 	c := &Count{Ends: map[string]int{}}
 	each(t, plans, func(t *testing.T, p Plan) { Try(t, x, u, p, c) })
-	t.Logf("%s: %d operations, %d moments (%d more are the same state as the next one); %d tried: %v", x.Name, len(u.Ops), len(all), folded, len(plans), c)
+	t.Logf("%s: %d operations, %d moments (%d more are the same state as the next one); %d chosen, %d tried: %v", x.Name, len(u.Ops), len(all), folded, chosen, len(plans), c)
 	for _, m := range c.Missed {
 		t.Logf("missed: %s", m)
 	}
