@@ -139,6 +139,9 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		return false, err
 	}
 	defer log.close()
+	if err := durable.Sweep(in.FS, Unfinished(in.State, id, r.Plan)...); err != nil {
+		log.Note(fmt.Sprintf("cannot remove what an interrupted write has left: %v", err)) // it is in nobody's way
+	}
 	memos := memo.New(in.FS, dir)
 	handlers := in.handlers()
 	if err := in.resumeModes(ctx, r, memos, handlers["access"].(*access.Handler), log); err != nil {
@@ -179,12 +182,8 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 // gate's listener, which died with the engine before.
 func (in *Installation) resumeModes(ctx context.Context, r *Run, memos *memo.Store, h *access.Handler, log *eventLog) error {
 	var errs []error
-	for _, s := range r.Plan.Steps {
-		st := r.State.Steps[s.ID]
-		if s.Verb != "access" || st == nil || st.Status != run.Done || in.reopened(r, s.ID) {
-			continue
-		}
-		m, err := memos.Read(s.ID, st.Memo)
+	for _, s := range r.State.Modes() {
+		m, err := memos.Read(s.ID, r.State.Step(s.ID).Memo)
 		if err == nil {
 			env := step.Env{Run: r.ID, OpID: r.ID + "/" + s.ID + "/do", Direction: step.Forward, Dir: r.Dir, State: in.State, Log: log.Log(), Opened: r.Opened}
 			err = h.Resume(ctx, env, s, m)
@@ -194,20 +193,6 @@ func (in *Installation) resumeModes(ctx context.Context, r *Run, memos *memo.Sto
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// reopened says whether a later step has ended the mode, or may have: users
-// who are in already must not be sent out again.
-func (in *Installation) reopened(r *Run, id string) bool {
-	for stepID, st := range r.State.Steps {
-		if st.Touched && (st.Status == run.Done || st.Status == run.InFlight) {
-			s, ok := r.Plan.Find(stepID)
-			if ok && plan.Ends(s) == id {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // accessModes gives the modes that a plan enters.

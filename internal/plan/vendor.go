@@ -312,7 +312,7 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 		p.DB = db
 	}
 	number := 1 + slices.IndexFunc(b.in.Hops, func(x HopInput) bool { return x.Release == h.Release })
-	if want := b.version(id, number); want != "" && c.Version != nil && c.Version.Source == "sql" {
+	if want := b.version(id, number); want != "" && c.Version != nil && readAtRest(c.Version.Source) {
 		pr, err := res.Probe(*c.Version)
 		if b.check(err) {
 			pr.Expect = []string{want}
@@ -470,3 +470,7 @@ func (b *builder) verifyStep(ph manifest.Phase, s manifest.Step) {
 	}
 	b.add(Step{ID: id, Verb: "verify", Phase: string(ph), Class: Check, Title: "verify what the vendor wants verified"}, p)
 }
+
+// readAtRest says that a version is read from the data themselves, so that it
+// is there before any service runs.
+func readAtRest(source string) bool { return source == "sql" || source == "file" }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -123,4 +124,12 @@ func (j *Journal) OpenRun(_ context.Context, id string, _ *plan.Plan, opened run
 		return run.Entry{}, &journal.OpenRunError{Run: open}
 	}
 	return j.append(0, run.Entry{Run: id, Kind: run.RunOpened}, opened)
+}
+
+// Clone gives a journal of its own with the same entries, and without Before
+// and After.
+func (j *Journal) Clone() *Journal {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return &Journal{entries: slices.Clone(j.entries), Closed: slices.Clone(j.Closed)}
 }

@@ -1,0 +1,86 @@
+package upgrade
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"upkeep/internal/lab/tap"
+)
+
+// Catch says how the harness notices a mutant: by a run that nothing disturbs,
+// by what is not durable when the journal speaks of it, or by a crash. It is
+// empty when the mutant survives all that was tried. Crash points near the
+// mutated operation come first, then budget others, which the seed chooses.
+func (s *Scenario) Catch(m Mutant, seed uint64, budget int) string {
+	w := s.begin.Clone()
+	w.strict = true
+	var near []int
+	p := func(p *process) { p.mutant = &m }
+	n := 0
+	v, _ := s.Recover(w, false, func(p *process) {
+		p.mutant = &m
+		p.before = func(_ int, op tap.Op) {
+			if n++; strings.HasSuffix(m.Name, " "+op.Site) {
+				near = append(near, n)
+			}
+			s.users(w, n)
+		}
+	})
+	if wrong := s.judge(w, v); wrong != "" {
+		return s.Name + ", undisturbed: " + first(wrong)
+	}
+	if v.closed.Result != s.Ends {
+		return fmt.Sprintf("%s, undisturbed: it ends as %s", s.Name, v.closed.Result)
+	}
+	if budget == 0 {
+		return ""
+	}
+	if m.hook != nil && !slices.ContainsFunc(s.ops, func(op tap.Op) bool { return strings.HasSuffix(m.Name, " "+op.Site) }) && strings.Contains(m.Name, ".go:") {
+		return "" // the scenario never comes there
+	}
+	dice := rand.New(rand.NewPCG(seed, 3))
+	all := s.momentsOf(s.begin, false, &m, func(torn bool) bool { return !torn || dice.IntN(10) == 0 })
+	order := dice.Perm(len(all))
+	if len(near) > 0 {
+		slices.SortStableFunc(order, func(a, b int) int { return distance(all[a].n, near) - distance(all[b].n, near) })
+	}
+	for i, k := range order {
+		if i >= budget {
+			break
+		}
+		for _, way := range ways(dice.Uint64() % 1_000_000) {
+			w := all[k].w.crash(way)
+			v, _ := s.Recover(w, way.cut, p)
+			if wrong := s.judge(w, v); wrong != "" {
+				return fmt.Sprintf("%s, %s %s: %s", s.Name, way.name, all[k].name, first(wrong))
+			}
+		}
+	}
+	return ""
+}
+
+// distance is how many operations lie between one and the nearest of others;
+// what comes after counts as nearer than what came before.
+func distance(n int, others []int) int {
+	best := 1 << 30
+	for _, o := range others {
+		d := 2 * (n - o - 1)
+		if d < 0 {
+			d = -2*d + 1
+		}
+		best = min(best, d)
+	}
+	return best
+}
+
+func first(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	if strings.HasSuffix(line, ":") {
+		if _, rest, ok := strings.Cut(text, "\n"); ok {
+			line += " " + first(rest)
+		}
+	}
+	return line
+}

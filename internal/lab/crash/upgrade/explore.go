@@ -1,0 +1,153 @@
+package upgrade
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"upkeep/internal/lab/crashfs"
+	"upkeep/internal/lab/tap"
+)
+
+// Tally is what an exploration has tried, and what came of it.
+type Tally struct {
+	Points, Pairs int // single crashes, crashes in the recovery of one
+	New, Old      int // how they ended
+	Asked         int // where a person had to decide
+	Faults        int
+	Bad           []string
+	Longest       time.Duration // of a recovery, in the world's own time
+}
+
+func (t *Tally) add(o Tally) {
+	t.Points, t.Pairs, t.New, t.Old, t.Asked = t.Points+o.Points, t.Pairs+o.Pairs, t.New+o.New, t.Old+o.Old, t.Asked+o.Asked
+	t.Faults += o.Faults
+	t.Bad = append(t.Bad, o.Bad...)
+}
+
+// ways are how a disk can be left: by the end of the process, and by a power
+// cut that kept nothing, everything, or some of what was not synced.
+func ways(seed uint64) []Keep {
+	return []Keep{
+		{"killed", crashfs.KeepAll(), false},
+		{"cut, nothing kept", crashfs.KeepNone(), true},
+		{"cut, all kept", crashfs.KeepAll(), true},
+		{fmt.Sprintf("cut, some kept (%d)", seed), crashfs.KeepSome(seed), true},
+	}
+}
+
+// moment is the world before an operation, or torn in the middle of it.
+type moment struct {
+	n    int
+	name string
+	w    *World
+}
+
+// moments runs from a world to its end and gives the worlds before the
+// operations that pick wants. Those torn in the middle of an operation are made
+// by running again.
+func (s *Scenario) moments(from *World, cut bool, pick func(torn bool) bool) []moment {
+	return s.momentsOf(from, cut, nil, pick)
+}
+
+func (s *Scenario) momentsOf(from *World, cut bool, m *Mutant, pick func(torn bool) bool) []moment {
+	var out []moment
+	var tears []int
+	var names []string
+	s.Recover(from.Clone(), cut, func(p *process) {
+		p.mutant = m
+		base := len(names)
+		p.before = func(n int, op tap.Op) {
+			if from == s.begin {
+				s.users(p.w, n)
+			}
+			names = append(names, op.String())
+			if pick(false) {
+				w := p.w.Clone()
+				if op.Kind == "program" {
+					w.Orphans = append(w.Orphans, p.going)
+				}
+				out = append(out, moment{base + n, fmt.Sprintf("before %d %s", base+n, op), w})
+			}
+			if base == 0 && op.Torn != nil && pick(true) {
+				tears = append(tears, n)
+			}
+		}
+	})
+	for _, n := range tears {
+		w := from.Clone()
+		s.Recover(w, cut, func(p *process) {
+			p.mutant, p.torn = m, n
+			p.before = func(n int, _ tap.Op) {
+				if from == s.begin {
+					s.users(w, n)
+				}
+			}
+		})
+		out = append(out, moment{n, fmt.Sprintf("in %d %s", n, names[n-1]), w})
+	}
+	return out
+}
+
+// Explore crashes the scenario at every operation, in every way; and a seeded
+// share of the operations of every recovery is crashed once more.
+func (s *Scenario) Explore(seed uint64, share float64) Tally {
+	all := s.moments(s.begin, false, func(bool) bool { return true })
+	work := make(chan int)
+	done := make(chan Tally)
+	for range workers {
+		go func() {
+			var t Tally
+			for i := range work {
+				s.point(&t, all[i], rand.New(rand.NewPCG(seed, uint64(i))), share)
+			}
+			done <- t
+		}()
+	}
+	for i := range all {
+		work <- i
+	}
+	close(work)
+	var t Tally
+	for range workers {
+		t.add(<-done)
+	}
+	return t
+}
+
+// workers are how many worlds are looked at side by side.
+const workers = 2
+
+// point crashes one moment in every way.
+func (s *Scenario) point(t *Tally, m moment, dice *rand.Rand, share float64) {
+	for _, k := range ways(dice.Uint64() % 1_000_000) {
+		t.Points++
+		at := s.Name + ": " + k.name + " " + m.name
+		w := m.w.crash(k)
+		if share > 0 {
+			for _, m := range s.moments(w, k.cut, func(bool) bool { return dice.Float64() < share }) {
+				k := ways(dice.Uint64() % 1_000_000)[dice.IntN(4)]
+				t.Pairs++
+				s.end(t, at+", then "+k.name+" "+m.name, m.w.crash(k), k.cut)
+			}
+		}
+		s.end(t, at, w, k.cut)
+	}
+}
+
+// end recovers, and judges what came of it.
+func (s *Scenario) end(t *Tally, at string, w *World, cut bool) {
+	v, asked := s.Recover(w, cut, nil)
+	if asked > 0 {
+		t.Asked++
+	}
+	if wrong := s.judge(w, v); wrong != "" {
+		t.Bad = append(t.Bad, at+":\n"+wrong)
+		return
+	}
+	if v.closed.Result == s.Ends {
+		t.New++
+	} else {
+		t.Old++
+	}
+}

@@ -1,0 +1,198 @@
+package upgrade
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"upkeep/internal/journal/memory"
+	"upkeep/internal/lab/crashfs"
+	"upkeep/internal/lab/tap"
+)
+
+// services are in start order.
+var services = []string{"store", "web", "cron"}
+
+// World is everything that a crash leaves: the disk, the journal, and what
+// runs. It is copied at a moment and carried on from there, as often as wanted.
+type World struct {
+	Disk    *crashfs.FS
+	Journal *memory.Journal
+	Running map[string]int // service to its invocation
+	Starts  int            // invocations so far
+	Gate    bool           // the kernel keeps users out
+	Wrote   []string       // rows that users have written, and must find again
+	Wrongs  []string       // promises that were broken on the way
+	Orphans []orphan       // programs of an engine that is dead, which go on
+	p       *Product
+
+	enabled  bool            // the services start with the computer
+	known    map[string]bool // so do those that were started once
+	gateLies bool            // the gate says that it is up, whatever it is
+	strict   bool            // what is not durable must not be recorded as done
+	commits  int             // since the world began
+}
+
+// orphan is what a program of a dead engine has still to do.
+type orphan struct {
+	op   string
+	does []change
+	wait int // operations of others until it does the rest
+}
+
+// Clone copies the world.
+func (w *World) Clone() *World {
+	c := *w
+	c.Disk, c.Journal = w.Disk.Clone(), w.Journal.Clone()
+	c.Running, c.Wrote, c.Wrongs, c.Orphans = maps.Clone(w.Running), slices.Clone(w.Wrote), slices.Clone(w.Wrongs), slices.Clone(w.Orphans)
+	return &c
+}
+
+func (w *World) wrong(format string, a ...any) {
+	if text := fmt.Sprintf(format, a...); len(w.Wrongs) < 20 && !slices.Contains(w.Wrongs, text) {
+		w.Wrongs = append(w.Wrongs, text)
+	}
+}
+
+// read gives a file of the product; empty where it is not there.
+func (w *World) read(name string) string {
+	b, err := w.Disk.ReadFile(filepath.Join(w.p.Root, name))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// schemas are the data that each version works with.
+var schemas = map[string]string{"": "", "1.0": "1", "2.0": "2", "3.0": "3"}
+
+// mixed says what does not belong together in the product as it lies there;
+// empty when all is of one version.
+func (w *World) mixed() string {
+	v := strings.TrimSpace(w.read("app/VERSION"))
+	want, known := schemas[v]
+	switch {
+	case !known:
+		return fmt.Sprintf("app/VERSION says %q", v)
+	case strings.TrimSpace(w.read("data/SCHEMA")) != want:
+		return fmt.Sprintf("app is %s and the schema of the data %q", v, w.read("data/SCHEMA"))
+	case v == "":
+		return ""
+	case !strings.HasPrefix(w.read("data/books.txt"), "schema "+want+"\n"):
+		return fmt.Sprintf("the data say %s and the books begin with %.12q", want, w.read("data/books.txt"))
+	}
+	for _, p := range []string{"store", "web", "cron", "migrate"} {
+		if got := w.read("app/bin/" + p); got != p+" of "+v+"\n" {
+			return fmt.Sprintf("app is %s and bin/%s is %q", v, p, got)
+		}
+	}
+	if style := "style = " + v; !strings.Contains(w.read("conf/ledger.conf"), style) {
+		return fmt.Sprintf("app is %s and conf is %q", v, w.read("conf/ledger.conf"))
+	}
+	return ""
+}
+
+// open says whether users can reach the product.
+func (w *World) open() bool {
+	if w.Gate || w.Running["web"] == 0 {
+		return false
+	}
+	_, err := w.Disk.Lstat(filepath.Join(w.p.Root, "data/offline.htm"))
+	return err != nil
+}
+
+// start is a service that begins to run: nothing half replaced ever may.
+func (w *World) start(id string) {
+	if w.Running[id] != 0 {
+		return
+	}
+	if why := w.mixed(); why != "" {
+		w.wrong("%s was started on a mixed product: %s", id, why)
+	}
+	w.Starts++
+	w.known = maps.Clone(w.known)
+	if w.known == nil {
+		w.known = map[string]bool{}
+	}
+	w.known[id] = true
+	w.Running[id] = w.Starts
+}
+
+// order is called before every operation: whatever a step has changed is
+// durable before the journal says anything more of the run. Programs of a dead
+// engine go on meanwhile.
+func (w *World) order(op tap.Op) {
+	if op.Kind == "journal" {
+		if w.commits++; w.strict {
+			if dirty := w.Disk.Dirty(); len(dirty) > 0 {
+				w.wrong("%s is committed before these are durable: %s", op.Path, strings.Join(dirty, ", "))
+			}
+		}
+	}
+	for i := range w.Orphans {
+		o := &w.Orphans[i]
+		if o.wait--; o.wait != 0 {
+			continue
+		}
+		for _, c := range o.does {
+			if err := w.write(c); err != nil {
+				w.wrong("a program that nobody has ended cannot write: %v", err)
+			}
+		}
+	}
+}
+
+// write is a file that a program writes.
+func (w *World) write(c change) error {
+	at := filepath.Join(w.p.Root, c.at)
+	if err := w.Disk.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	return w.Disk.WriteFile(at, []byte(c.text), 0o644)
+}
+
+// look is called after every operation: what users see must be whole.
+func (w *World) look(after string) {
+	if !w.open() {
+		return
+	}
+	if why := w.mixed(); why != "" {
+		w.wrong("users were in, after %s, on a mixed product: %s", after, why)
+	}
+}
+
+// userWrites is a user who writes a row, where users are in.
+func (w *World) userWrites(row string) bool {
+	if !w.open() {
+		return false
+	}
+	at := filepath.Join(w.p.Root, "data/books.txt")
+	if err := w.Disk.WriteFile(at, []byte(w.read("data/books.txt")+row+"\n"), 0o644); err != nil {
+		w.wrong("a user cannot write: %v", err)
+		return false
+	}
+	w.Wrote = append(w.Wrote, row)
+	return true
+}
+
+// Keep is what of a disk survives.
+type Keep struct {
+	name string
+	keep crashfs.Keep
+	cut  bool // the power is cut: nothing runs any more, and the kernel's rules are gone
+}
+
+// crash is what is there after the end of the process, or of the computer.
+// After a power cut the computer has started again: the gate is put up before
+// anything else, then every service starts that nothing keeps from it.
+func (w *World) crash(k Keep) *World {
+	c := w.Clone()
+	if !k.cut {
+		return c
+	}
+	c.Disk = w.Disk.Crash(k.keep)
+	c.Gate, c.Running, c.Orphans = false, map[string]int{}, nil
+	return c
+}
