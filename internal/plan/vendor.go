@@ -337,7 +337,7 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 			b.refuse("migrate %s at %s: %v", id, s.Pos, err)
 			return
 		}
-		p.Run, st.As, st.Redo = r, r.As, s.Repeatable || p.Version != nil
+		p.Run, st.As, st.Redo = r, r.As, s.Repeatable
 	case s.Scripts != "":
 		p.Bundle, p.Scripts = h.Bundle.Digest, h.Bundle.Scripts[s.Scripts]
 		if len(p.Scripts) == 0 {

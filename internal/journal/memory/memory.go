@@ -133,3 +133,20 @@ func (j *Journal) Clone() *Journal {
 	defer j.mu.Unlock()
 	return &Journal{entries: slices.Clone(j.entries), Closed: slices.Clone(j.Closed)}
 }
+
+// Last gives the last entry; the zero value when there is none.
+func (j *Journal) Last() run.Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.entries) == 0 {
+		return run.Entry{}
+	}
+	return j.entries[len(j.entries)-1]
+}
+
+// Has says whether there is an entry of a kind.
+func (j *Journal) Has(k run.Kind) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.entries, func(e run.Entry) bool { return e.Kind == k })
+}

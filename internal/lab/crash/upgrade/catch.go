@@ -15,14 +15,13 @@ import (
 // mutated operation come first, then budget others, which the seed chooses.
 func (s *Scenario) Catch(m Mutant, seed uint64, budget int) string {
 	w := s.begin.Clone()
-	w.strict = true
 	var near []int
 	p := func(p *process) { p.mutant = &m }
 	n := 0
 	v, _ := s.Recover(w, false, func(p *process) {
 		p.mutant = &m
 		p.before = func(_ int, op tap.Op) {
-			if n++; strings.HasSuffix(m.Name, " "+op.Site) {
+			if n++; m.near != nil && m.near(op) {
 				near = append(near, n)
 			}
 			s.users(w, n)
@@ -37,7 +36,7 @@ func (s *Scenario) Catch(m Mutant, seed uint64, budget int) string {
 	if budget == 0 {
 		return ""
 	}
-	if m.hook != nil && !slices.ContainsFunc(s.ops, func(op tap.Op) bool { return strings.HasSuffix(m.Name, " "+op.Site) }) && strings.Contains(m.Name, ".go:") {
+	if m.site != "" && len(near) == 0 {
 		return "" // the scenario never comes there
 	}
 	dice := rand.New(rand.NewPCG(seed, 3))

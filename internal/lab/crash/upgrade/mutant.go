@@ -23,6 +23,9 @@ type Mutant struct {
 	// wrap changes the engine's order, by what is handed to it.
 	wrap func(p *process, w *wiring)
 	// boot and engine leave something out of a start.
+	// near are the operations around which crashes are tried first.
+	near                                               func(op tap.Op) bool
+	site                                               string // of a durable call
 	noGateAtBoot, noSettle, noSweep, noModes, noReaper bool
 }
 
@@ -35,7 +38,7 @@ type wiring struct {
 
 // Omit leaves the call of a site out: it says that all went well.
 func Omit(site string) Mutant {
-	return Mutant{Name: "omit " + site, hook: func(_ *process, op tap.Op, do func() error) error {
+	return Mutant{Name: "left out: " + site, site: site, near: at(site), hook: func(_ *process, op tap.Op, do func() error) error {
 		if op.Site == site {
 			return nil
 		}
@@ -43,9 +46,11 @@ func Omit(site string) Mutant {
 	}}
 }
 
+func at(site string) func(tap.Op) bool { return func(op tap.Op) bool { return op.Site == site } }
+
 // Lazy makes the call of a site without its syncs.
 func Lazy(site string) Mutant {
-	return Mutant{Name: "unsynced " + site, hook: func(_ *process, op tap.Op, do func() error) error {
+	return Mutant{Name: "unsynced: " + site, site: site, near: at(site), hook: func(_ *process, op tap.Op, do func() error) error {
 		if op.Site == site && op.Lazy != nil {
 			return op.Lazy()
 		}
@@ -97,7 +102,7 @@ func Transitions() []Mutant {
 			}
 			return do()
 		}},
-		{Name: "the gate not put up at boot", noGateAtBoot: true, noModes: true},
+		{Name: "the gate not put up at boot", near: kind("service"), noGateAtBoot: true, noModes: true},
 		{Name: "the inhibit left out", hook: func(_ *process, op tap.Op, do func() error) error {
 			if op.Name == "WriteFile" && strings.HasSuffix(op.Path, ".inhibit") {
 				return nil
@@ -105,10 +110,12 @@ func Transitions() []Mutant {
 			return do()
 		}},
 		{Name: "unsynced effects recorded after a crash", noSettle: true},
-		{Name: "programs of a dead engine left to run", noReaper: true},
+		{Name: "programs of a dead engine left to run", noReaper: true, near: kind("program")},
 		{Name: "what interrupted writes left is not swept", noSweep: true},
 	}
 }
+
+func kind(k string) func(tap.Op) bool { return func(op tap.Op) bool { return op.Kind == k } }
 
 // lateEntries keeps entries of one kind back until the effect is there.
 type lateEntries struct {

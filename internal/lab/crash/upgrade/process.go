@@ -34,6 +34,7 @@ type process struct {
 	mu       sync.Mutex
 	n        int
 	dead     bool
+	running  bool // the engine is at work on the run
 	ops      []tap.Op
 	before   func(n int, op tap.Op) // called before each operation
 	torn     int                    // the process ends in the middle of this one; 0: of none
@@ -70,7 +71,9 @@ func (p *process) hook(op tap.Op, do func() error) error {
 		inner := do
 		do = func() error { return p.mutant.hook(p, op, inner) }
 	}
-	p.w.order(op)
+	if p.running {
+		p.w.order(op)
+	}
 	err := do()
 	p.w.look(op.String())
 	return err
@@ -150,11 +153,13 @@ func (p *process) engine(ctx context.Context, pl *plan.Plan, id string) verdict 
 			if mutant.noSettle {
 				return nil
 			}
-			return files.SyncTree(w.p.Root)
+			return files.SyncTree(filepath.Dir(w.p.Root))
 		},
 		Fatal: func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
 	})
+	p.running = true
 	v, err := e.Run(ctx, pl, id)
+	p.running = false
 	out := verdict{waiting: v.Waiting, err: err}
 	if v.State != nil {
 		out.closed = v.State.Closed

@@ -65,7 +65,7 @@ func site() map[string]string {
 
 // Install writes the product in version 1.0, unless it is to come new, and
 // bundles of all releases.
-func Install(t testing.TB, dir string, fresh bool) *Product {
+func Install(t testing.TB, dir string, fresh, gated bool) *Product {
 	t.Helper()
 	p := &Product{Root: filepath.Join(dir, "ledger"), Releases: filepath.Join(dir, "releases"), State: filepath.Join(dir, "state")}
 	p.Document = filepath.Join(dir, "installation.yaml")
@@ -84,20 +84,24 @@ func Install(t testing.TB, dir string, fresh bool) *Product {
 	}
 	must(t, os.Mkdir(p.Releases, 0o755))
 	for _, v := range versions {
-		p.build(t, dir, v, "")
+		p.build(t, dir, v, gated)
 	}
 	return p
 }
 
 // build makes the bundle of a release.
-func (p *Product) build(t testing.TB, dir, version, worse string) {
+func (p *Product) build(t testing.TB, dir, version string, gated bool) {
 	t.Helper()
 	src := filepath.Join(dir, "sources", version)
 	product, err := ledger.ReadFile("ledger/product.yaml")
 	must(t, err)
 	release, err := ledger.ReadFile("ledger/release-" + version + ".yaml")
 	must(t, err)
-	write(t, filepath.Join(src, "upkeep.yaml"), string(product)+"---\n"+string(release)+worse)
+	text := string(product) + "---\n" + string(release)
+	if gated {
+		text += "  maintenance: none\n"
+	}
+	write(t, filepath.Join(src, "upkeep.yaml"), text)
 	for _, c := range []string{"app", "conf"} {
 		for name, text := range tree(c, version) {
 			write(t, filepath.Join(src, "components", c, name), text)

@@ -27,7 +27,11 @@ type Scenario struct {
 	Fails string
 	// Return takes back, the next morning, an upgrade that went through.
 	Return bool
-	Ends   run.Result // undisturbed
+	// Gated has no maintenance mode: the gate alone keeps users out.
+	Gated bool
+	// Dies is a service that ends before it is verified.
+	Dies string
+	Ends run.Result // undisturbed
 
 	p     *Product
 	plan  *plan.Plan
@@ -44,7 +48,7 @@ type Scenario struct {
 func (s *Scenario) Prepare(t testing.TB) {
 	t.Helper()
 	dir := t.TempDir()
-	s.p = Install(t, dir, s.Fresh)
+	s.p = Install(t, dir, s.Fresh, s.Gated)
 	before := ""
 	if s.Return {
 		before = s.upgraded(t, dir)
@@ -63,7 +67,7 @@ func (s *Scenario) Prepare(t testing.TB) {
 // world is the real disk, in memory, with the run opened.
 func (s *Scenario) world(t testing.TB, dir string) *World {
 	t.Helper()
-	w := &World{Disk: crashfs.New(), Journal: &memory.Journal{}, Running: map[string]int{}, p: s.p}
+	w := &World{Disk: crashfs.New(), Journal: &memory.Journal{}, Running: map[string]int{}, p: s.p, from: s.plan.From, dies: s.Dies}
 	must(t, w.Disk.LoadOS(dir))
 	_, err := w.Journal.OpenRun(t.Context(), s.id, s.plan, run.Opened{Plan: s.plan.Digest, By: "the harness"})
 	must(t, err)

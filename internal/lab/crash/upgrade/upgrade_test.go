@@ -19,6 +19,8 @@ func scenarios() []*Scenario {
 	return []*Scenario{
 		{Name: "forward", Ends: run.ResultNew, Req: manage.Request{Params: url}},
 		{Name: "back", Ends: run.ResultOld, Fails: "3", Req: manage.Request{Params: url}},
+		{Name: "gated", Ends: run.ResultNew, Gated: true, Req: manage.Request{To: "2.0"}},
+		{Name: "dead", Ends: run.ResultOld, Dies: "web", Req: manage.Request{To: "2.0"}},
 		{Name: "quiet", Ends: run.ResultOld, Fails: "quietly 2", Req: manage.Request{To: "2.0"}},
 		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay"}},
 		{Name: "install", Ends: run.ResultNew, Fresh: true, Req: manage.Request{To: "1.0"}},

@@ -10,6 +10,7 @@ import (
 	"upkeep/internal/journal/memory"
 	"upkeep/internal/lab/crashfs"
 	"upkeep/internal/lab/tap"
+	"upkeep/internal/run"
 )
 
 // services are in start order.
@@ -30,9 +31,9 @@ type World struct {
 
 	enabled  bool            // the services start with the computer
 	known    map[string]bool // so do those that were started once
+	from     string          // version before the run
+	dies     string          // a service of a new version that ends before it is verified
 	gateLies bool            // the gate says that it is up, whatever it is
-	strict   bool            // what is not durable must not be recorded as done
-	commits  int             // since the world began
 }
 
 // orphan is what a program of a dead engine has still to do.
@@ -120,16 +121,25 @@ func (w *World) start(id string) {
 	w.Running[id] = w.Starts
 }
 
-// order is called before every operation: whatever a step has changed is
-// durable before the journal says anything more of the run. Programs of a dead
-// engine go on meanwhile.
+// order is called before every operation of a run, and holds it against what
+// the journal says by then: a memo before its Intent, the Intent before any
+// effect, and every effect durable before the next entry.
 func (w *World) order(op tap.Op) {
-	if op.Kind == "journal" {
-		if w.commits++; w.strict {
-			if dirty := w.Disk.Dirty(); len(dirty) > 0 {
-				w.wrong("%s is committed before these are durable: %s", op.Path, strings.Join(dirty, ", "))
-			}
+	last := w.Journal.Last()
+	memo := op.Kind == "file" && strings.Contains(op.Path, "/memos")
+	switch {
+	case op.Kind == "journal":
+		if dirty := w.Disk.Dirty(); len(dirty) > 0 {
+			w.wrong("%s %s is committed before these are durable: %s", op.Name, op.Path, strings.Join(dirty, ", "))
 		}
+	case memo && last.Kind == run.Intent && strings.Contains(op.Path, "/"+last.Step+".json"):
+		w.wrong("the memo of %s is written after its Intent", last.Step)
+	case op.Name == "SyncTree": // changes nothing
+	case !memo && last.Kind != run.Intent && last.Kind != run.RunClosed:
+		w.wrong("an effect without an Intent: %s after %s %s %s", op, last.Kind, last.Dir, last.Step)
+	}
+	if w.dies != "" && op.Name == string(run.Intent) && op.Path == "do h1.start.cron" {
+		delete(w.Running, w.dies)
 	}
 	for i := range w.Orphans {
 		o := &w.Orphans[i]
@@ -160,6 +170,9 @@ func (w *World) look(after string) {
 	}
 	if why := w.mixed(); why != "" {
 		w.wrong("users were in, after %s, on a mixed product: %s", after, why)
+	}
+	if v := strings.TrimSpace(w.read("app/VERSION")); v != w.from && !w.Journal.Has(run.BarrierCrossed) {
+		w.wrong("users were in on %s, after %s, before the barrier", v, after)
 	}
 }
 
