@@ -154,6 +154,9 @@ func (h *Handler) differs(ctx context.Context, j *job, point backup.Point) (stri
 		if ds := files.Compare(files.Scoped(want, part.Include), files.Scoped(have, part.Include), files.Fingerprint()); len(ds) > 0 {
 			return fmt.Sprintf("%s: %d differences, first %s", f.Component, len(ds), ds[0]), nil
 		}
+		if left, err := h.staged(f.Path, j.env.OpID); left != "" || err != nil {
+			return fmt.Sprintf("%s: %s is still there", f.Component, left), err
+		}
 	}
 	for _, d := range j.p.Databases {
 		why, err := h.databaseDiffers(ctx, j, point, d)
