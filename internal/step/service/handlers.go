@@ -207,6 +207,17 @@ func (h *Restart) Do(ctx context.Context, env step.Env, s plan.Step, m step.Memo
 	return h.c.start(ctx, env, p.Service, mgr, nil)
 }
 
+// kept says that the run keeps the service stopped, and did not before the
+// restart.
+func (h *Restart) kept(ctx context.Context, env step.Env, s plan.Step, m step.Memo) (bool, State, error) {
+	p, was, err := read(s, m)
+	if err != nil {
+		return false, State{}, err
+	}
+	now, err := h.c.State(ctx, env, p.Service)
+	return !now.Running && now.Inhibited && !was.Inhibited && now.Reason == Reason(env), now, err
+}
+
 // fresh says that what runs is not what ran before.
 func (h *Restart) fresh(ctx context.Context, env step.Env, s plan.Step, p *plan.ServiceParams, was State) (bool, error) {
 	if was.Running && was.Started == "" {
@@ -221,9 +232,15 @@ func (h *Restart) fresh(ctx context.Context, env step.Env, s plan.Step, p *plan.
 }
 
 // Undo implements step.Handler: the service runs if it ran before; which
-// invocation it is cannot be taken back.
+// invocation it is cannot be taken back. One that a later step of the run keeps
+// stopped stays so: the way back may have gone past that step, and what the
+// service would run on is not whole before it has come to the origin.
 func (h *Restart) Undo(ctx context.Context, env step.Env, s plan.Step, m step.Memo) error {
-	if err := h.base.Undo(ctx, env, s, m); err != nil {
+	kept, _, err := h.kept(ctx, env, s, m)
+	if err == nil && !kept {
+		err = h.base.Undo(ctx, env, s, m)
+	}
+	if err != nil {
 		return err
 	}
 	return h.records.Forget(env, s, step.Forward, "")
@@ -236,6 +253,9 @@ func (h *Restart) Observe(ctx context.Context, env step.Env, s plan.Step, m step
 		return step.Observation{}, err
 	}
 	if env.Direction == step.Back {
+		if kept, now, err := h.kept(ctx, env, s, m); kept || err != nil {
+			return step.Observation{State: step.Old, Evidence: Describe(p.Service, now) + ", as a later step keeps it"}, err
+		}
 		return h.observeBack(ctx, env, p.Service, was)
 	}
 	now, err := h.c.State(ctx, env, p.Service)

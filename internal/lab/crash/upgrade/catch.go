@@ -83,3 +83,18 @@ func first(text string) string {
 	}
 	return line
 }
+
+// lazy says whether the scenario makes a call of a site that syncs.
+func (s *Scenario) lazy(site string) bool {
+	return slices.ContainsFunc(s.ops, func(op tap.Op) bool { return op.Site == site && op.Lazy != nil })
+}
+
+// survives says why a mutant need not be caught; empty where it must be.
+func survives(name string) string {
+	for part, why := range map[string]string{} {
+		if strings.Contains(name, part) {
+			return why
+		}
+	}
+	return ""
+}

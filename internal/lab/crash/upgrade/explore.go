@@ -3,6 +3,7 @@ package upgrade
 import (
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"time"
 
 	"upkeep/internal/lab/crashfs"
@@ -90,8 +91,9 @@ func (s *Scenario) momentsOf(from *World, cut bool, m *Mutant, pick func(torn bo
 }
 
 // Explore crashes the scenario at every operation, in every way; and a seeded
-// share of the operations of every recovery is crashed once more.
-func (s *Scenario) Explore(seed uint64, share float64) Tally {
+// share of the operations of every recovery is crashed once more. Every says how
+// many operations are passed by, 1: none.
+func (s *Scenario) Explore(seed uint64, share float64, every int) Tally {
 	all := s.moments(s.begin, false, func(bool) bool { return true })
 	work := make(chan int)
 	done := make(chan Tally)
@@ -104,7 +106,7 @@ func (s *Scenario) Explore(seed uint64, share float64) Tally {
 			done <- t
 		}()
 	}
-	for i := range all {
+	for i := 0; i < len(all); i += every {
 		work <- i
 	}
 	close(work)
@@ -124,7 +126,8 @@ func (s *Scenario) point(t *Tally, m moment, dice *rand.Rand, share float64) {
 		t.Points++
 		at := s.Name + ": " + k.name + " " + m.name
 		w := m.w.crash(k)
-		if share > 0 {
+		if share > 0 && dice.IntN(4) == 0 { // what a second crash costs is the run that leads to it
+			share := 4 * share
 			for _, m := range s.moments(w, k.cut, func(bool) bool { return dice.Float64() < share }) {
 				k := ways(dice.Uint64() % 1_000_000)[dice.IntN(4)]
 				t.Pairs++
@@ -150,4 +153,50 @@ func (s *Scenario) end(t *Tally, at string, w *World, cut bool) {
 	} else {
 		t.Old++
 	}
+}
+
+// Faults lets every operation fail once: the process goes on, or ends and is
+// started anew, and the run must end as any other.
+func (s *Scenario) Faults() Tally {
+	kinds := []error{syscall.ENOSPC, syscall.EIO, syscall.EACCES, syscall.EBUSY}
+	work := make(chan int)
+	done := make(chan Tally)
+	for range workers {
+		go func() {
+			var t Tally
+			for n := range work {
+				errno := kinds[n%len(kinds)]
+				w := s.begin.Clone()
+				first := true
+				v, asked := s.Recover(w, false, func(p *process) {
+					if first {
+						p.refuse, p.errno = n, errno
+						p.before = func(n int, _ tap.Op) { s.users(w, n) }
+					}
+					first = false
+				})
+				t.Faults++
+				if asked > 0 {
+					t.Asked++
+				}
+				if wrong := s.judge(w, v); wrong != "" {
+					t.Bad = append(t.Bad, fmt.Sprintf("%s: %v at %d %s:\n%s", s.Name, errno, n, s.ops[n-1], wrong))
+				} else if v.closed.Result == s.Ends {
+					t.New++
+				} else {
+					t.Old++
+				}
+			}
+			done <- t
+		}()
+	}
+	for n := 1; n <= len(s.ops); n++ {
+		work <- n
+	}
+	close(work)
+	var t Tally
+	for range workers {
+		t.add(<-done)
+	}
+	return t
 }

@@ -46,7 +46,7 @@ func tree(component, version string) map[string]string {
 		return map[string]string{"ledger.conf": "port = 1\nstyle = " + version + "\n", "lang.conf": "lang = en\nof = " + version + "\n"}
 	}
 	out := map[string]string{"VERSION": version + "\n", "lib/common.txt": "the same in all\n", "lib/sub/part.txt": "part of " + version + "\n", "only-" + version + ".txt": version + "\n"}
-	for _, p := range []string{"store", "web", "cron", "migrate", "index", "set"} {
+	for _, p := range []string{"store", "web", "cron", "migrate", "index", "set", "note"} {
 		out["bin/"+p] = p + " of " + version + "\n"
 	}
 	return out

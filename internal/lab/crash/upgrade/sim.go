@@ -90,7 +90,7 @@ func (c commands) Run(_ context.Context, cmd scope.Command) (scope.Result, error
 		does = []change{{"data/index.txt", "index of " + w.read("app/VERSION")}}
 	case "set":
 		does = []change{{"settings/mode", cmd.Args[1] + "\n"}}
-	case "notify":
+	case "notify", "note":
 		return scope.Result{}, c.p.effect("people", "told", "", func() error { return nil })
 	case "before-install.sh", "after-install.sh":
 		does = []change{{"data/" + name + ".txt", "it ran on " + w.read("app/VERSION")}}

@@ -1,87 +1,222 @@
 package upgrade
 
 import (
-	"maps"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"upkeep/internal/lab"
+	"upkeep/internal/lab/crash/sites"
+	"upkeep/internal/lab/crash/tally"
 	"upkeep/internal/manage"
+	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
 func scenarios() []*Scenario {
 	url := manage.Answers{Given: map[string]string{"url": "http://new.example/"}}
 	return []*Scenario{
-		{Name: "forward", Ends: run.ResultNew, Req: manage.Request{Params: url}},
-		{Name: "back", Ends: run.ResultOld, Fails: "3", Req: manage.Request{Params: url}},
-		{Name: "gated", Ends: run.ResultNew, Gated: true, Req: manage.Request{To: "2.0"}},
-		{Name: "dead", Ends: run.ResultOld, Dies: "web", Req: manage.Request{To: "2.0"}},
-		{Name: "quiet", Ends: run.ResultOld, Fails: "quietly 2", Req: manage.Request{To: "2.0"}},
-		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay"}},
 		{Name: "install", Ends: run.ResultNew, Fresh: true, Req: manage.Request{To: "1.0"}},
 		{Name: "no install", Ends: run.ResultOld, Fresh: true, Fails: "1", Req: manage.Request{To: "1.0"}},
+		{Name: "forward", Ends: run.ResultNew, Req: manage.Request{Params: url}},
+		{Name: "back", Ends: run.ResultOld, Fails: "3", Req: manage.Request{Params: url}},
+		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay"}},
+		{Name: "gated", Ends: run.ResultNew, Gated: true, Req: manage.Request{To: "2.0"}},
+		{Name: "quiet", Ends: run.ResultOld, Fails: "quietly 2", Req: manage.Request{To: "2.0"}},
 		{Name: "return", Ends: run.ResultNew, Return: true},
 	}
 }
 
-func TestExplore(t *testing.T) {
-	lab.Slow(t)
-	for _, s := range scenarios() {
-		t.Run(s.Name, func(t *testing.T) {
-			s.Prepare(t)
-			debug.SetGCPercent(400)
-			a := time.Now()
-			r := s.Explore(1, 0)
-			t.Logf("%d operations, %s, %d points, new %d old %d asked %d, bad %d", len(s.ops), time.Since(a), r.Points, r.New, r.Old, r.Asked, len(r.Bad))
-			for _, b := range r.Bad {
-				t.Log(b)
-			}
-		})
+// dead has a service that ends before it is verified. After a boot it runs
+// again, so that what it ends in is no matter of the crash.
+func dead() *Scenario {
+	return &Scenario{Name: "dead", Ends: run.ResultOld, Dies: "web", Req: manage.Request{To: "2.0"}}
+}
+
+// seed is UPKEEP_SEED, or the time; it is printed.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	n := uint64(time.Now().UnixNano())
+	if text := os.Getenv("UPKEEP_SEED"); text != "" {
+		var err error
+		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("UPKEEP_SEED: %v", err)
+		}
+	}
+	t.Logf("UPKEEP_SEED=%d", n)
+	return n
+}
+
+// TestSomeCrashPoints is what can be tried in a few seconds.
+func TestSomeCrashPoints(t *testing.T) {
+	n := seed(t)
+	for _, s := range scenarios()[:3] {
+		s.Prepare(t)
+		report(t, s.Explore(n, 0, 1+len(s.ops)/20))
 	}
 }
 
+// TestCrashPoints crashes every scenario at every operation, in every way, and
+// a part of the recoveries once more. With UPKEEP_CRASH=all it takes twenty
+// times as many of those.
+func TestCrashPoints(t *testing.T) {
+	lab.Slow(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	n, share := seed(t), 0.0055
+	if os.Getenv("UPKEEP_CRASH") == "all" {
+		share = 0.1
+	}
+	var all Tally
+	for _, s := range scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			s.Prepare(t)
+			r := s.Explore(n, share, 1)
+			report(t, r)
+			all.add(r)
+		})
+	}
+	tally.Add(t, "crash file system", "crash points", all.Points)
+	tally.Add(t, "crash file system", "pairs", all.Pairs)
+	tally.Add(t, "crash file system", "between", len(all.Bad))
+	if all.Points < 1000 || all.Pairs < 20000 {
+		t.Errorf("only %d crash points and %d pairs", all.Points, all.Pairs)
+	}
+}
+
+func report(t *testing.T, r Tally) {
+	t.Helper()
+	t.Logf("%d crash points, %d pairs: %d ended as without a crash, %d old; a person decided %d times", r.Points, r.Pairs, r.New, r.Old, r.Asked)
+	for i, b := range r.Bad {
+		if i == 20 {
+			t.Errorf("and %d more", len(r.Bad)-i)
+			break
+		}
+		t.Error(b)
+	}
+}
+
+// TestFaults fails every operation once, in every way in which a disk fails.
+func TestFaults(t *testing.T) {
+	lab.Slow(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	all := 0
+	for _, s := range scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			s.Prepare(t)
+			r := s.Faults()
+			t.Logf("%d faults: %d ended as without one, %d old; a person decided %d times", r.Faults, r.New, r.Old, r.Asked)
+			for i, b := range r.Bad {
+				if i < 20 {
+					t.Error(b)
+				}
+			}
+			all += r.Faults
+		})
+	}
+	tally.Add(t, "faults", "faults", all)
+}
+
+// TestMutants shows that the harness can fail: whatever is left out of Upkeep
+// is noticed.
 func TestMutants(t *testing.T) {
 	lab.Slow(t)
-	all := scenarios()
-	sites := map[string]bool{}
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	all := append(scenarios(), dead())
+	reached := map[string]bool{}
 	for _, s := range all {
 		s.Prepare(t)
 		for _, op := range s.ops {
-			if op.Site != "" && !strings.HasPrefix(op.Site, "internal/lab/") {
-				sites[op.Site] = true
-			}
+			reached[op.Site] = true
 		}
 	}
-	debug.SetGCPercent(400)
+	calls, err := sites.All()
+	must(t, err)
 	mutants := Transitions()
-	if os.Getenv("SITES") != "" {
-		for _, site := range slices.Sorted(maps.Keys(sites)) {
-			mutants = append(mutants, Omit(site), Lazy(site))
-		}
-	}
-	caught := 0
-	for _, m := range mutants {
-		a := time.Now()
-		if w := os.Getenv("ONLY"); w != "" && !strings.Contains(m.Name, w) {
+	for _, c := range calls {
+		if !reached[c.Site] {
 			continue
 		}
-		how := ""
-		for _, budget := range []int{0, 40} {
-			for _, s := range all {
-				if how == "" {
-					how = s.Catch(m, 1, budget)
-				}
+		mutants = append(mutants, Omit(c.Site))
+		if !strings.HasPrefix(c.Method, "Sync") && c.Method != "Truncate" && slices.ContainsFunc(all, func(s *Scenario) bool { return s.lazy(c.Site) }) {
+			mutants = append(mutants, Lazy(c.Site))
+		}
+	}
+	n := seed(t)
+	how := make([]string, len(mutants))
+	next := make(chan int)
+	var wait sync.WaitGroup
+	for range workers {
+		wait.Go(func() {
+			for i := range next {
+				how[i] = catch(all, mutants[i], n)
+				t.Logf("%s: %s", mutants[i].Name, how[i])
+			}
+		})
+	}
+	for i := range mutants {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+	caught := 0
+	for i, m := range mutants {
+		why := survives(m.Name)
+		switch {
+		case how[i] != "":
+			caught++
+		case why != "":
+			t.Logf("%s survives: %s", m.Name, why)
+		default:
+			t.Errorf("%s survives", m.Name)
+		}
+	}
+	tally.Add(t, "mutants", "mutants", len(mutants))
+	tally.Add(t, "mutants", "caught", caught)
+}
+
+// catch tries the cheap ways on all scenarios before the dear ones on any.
+func catch(all []*Scenario, m Mutant, seed uint64) string {
+	for _, budget := range []int{0, 12, 60} {
+		for _, s := range all {
+			if how := s.Catch(m, seed, budget); how != "" {
+				return how
 			}
 		}
-		if how != "" {
-			caught++
-		}
-		t.Logf("%s: %.1fs %s", m.Name, time.Since(a).Seconds(), how)
 	}
-	t.Logf("%d of %d", caught, len(mutants))
+	return ""
+}
+
+// Every verb is carried out in some scenario with its effect, or its crashes
+// are tried elsewhere.
+func TestEveryVerb(t *testing.T) {
+	done := map[string]bool{}
+	for _, s := range append(scenarios(), dead()) {
+		s.Prepare(t)
+		for _, st := range s.plan.Steps {
+			done[st.Verb] = true
+		}
+	}
+	root, err := lab.ModuleRoot()
+	must(t, err)
+	handlers := (&process{w: &World{p: &Product{State: "/s"}}}).handlers(nil)
+	for _, verb := range plan.Verbs() {
+		where, other := elsewhere[verb]
+		switch {
+		case other:
+			found, _ := filepath.Glob(filepath.Join(root, where, "*_test.go"))
+			if len(found) == 0 {
+				t.Errorf("%s: %s has no tests", verb, where)
+			}
+		case handlers[verb] == nil:
+			t.Errorf("the verb %s is not tried by the crash harness: wire it in handlers.go and give the ledger a step of it", verb)
+		case !done[verb]:
+			t.Errorf("no scenario has a step %s", verb)
+		}
+	}
 }
