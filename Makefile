@@ -23,7 +23,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell crash-hosts clean
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell crash crash-all crash-hosts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,14 @@ vet:
 test: setup vet ## vet and test
 	$(GO) test ./...
 
-test-slow: setup ## all tests, the slow ones too: kills, disks that are full, Miniflux, Unleash
-	UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 60m ./...
+test-slow: setup ## the slow tests too, but for make crash: disks that are full, Miniflux, Unleash, whole machines
+	UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 60m $$($(GO) list ./... | grep -v /lab/crash)
+
+crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes
+	$(GO) run ./internal/lab/crash/cmd
+
+crash-all: setup ## the same at every operation, without limits; hours
+	UPKEEP_CRASH=all $(GO) run ./internal/lab/crash/cmd
 
 bench: setup ## the figures: outage against a plain script, large trees, memory
 	UPKEEP_BENCH=1 UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 60m -v -run '(Outage|Figure)' -bench . -benchtime 1x ./...

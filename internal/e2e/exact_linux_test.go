@@ -145,8 +145,9 @@ func TestUnleashKilledExactly(t *testing.T) {
 		return s
 	}
 	first := site(t)
+	// one of them takes a minute, for its trees have 40,000 files
 	hits, between := 0, 0
-	for _, at := range exactly(t, &first.upkeep, rand.New(rand.NewPCG(seed, 1)), 2, 1, 0, first.upgrade()...) {
+	for _, at := range exactly(t, &first.upkeep, rand.New(rand.NewPCG(seed, 1)), 1, 0, 0, first.upgrade()...) {
 		t.Run(at.String(), func(t *testing.T) {
 			s := site(t)
 			before, v := s.print(), s.visitor()

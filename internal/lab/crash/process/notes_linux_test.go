@@ -37,7 +37,7 @@ func (r releases) target(name string, code int, to, from string, more ...string)
 func TestKilledForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 8, Twice: 5})
+	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 40, Twice: 5})
 }
 
 // The way back of an upgrade whose second migration fails, over two hops to the
@@ -66,7 +66,7 @@ func TestKilledReturn(t *testing.T) {
 		s.Must(0, "upgrade", "--yes", "--from", r.good, "--to", "2.0")
 		return []string{"back", "--yes"}
 	}
-	Every(t, x, Choice{Of: telling, OneIn: 8, Twice: 5})
+	Every(t, x, Choice{Of: telling, OneIn: 40, Twice: 5})
 }
 
 // telling takes what is not one more file of a tree, and no half operation: of

@@ -26,6 +26,7 @@ type Mutant struct {
 	// near are the operations around which crashes are tried first.
 	near                                               func(op tap.Op) bool
 	site                                               string // of a durable call
+	lazy                                               bool   // that is made without its syncs
 	noGateAtBoot, noSettle, noSweep, noModes, noReaper bool
 }
 
@@ -37,8 +38,8 @@ type wiring struct {
 }
 
 // Omit leaves the call of a site out: it says that all went well.
-func Omit(site string) Mutant {
-	return Mutant{Name: "left out: " + site, site: site, near: at(site), hook: func(_ *process, op tap.Op, do func() error) error {
+func Omit(site, method string) Mutant {
+	return Mutant{Name: "left out: " + site + " " + method, site: site, near: at(site), hook: func(_ *process, op tap.Op, do func() error) error {
 		if op.Site == site {
 			return nil
 		}
@@ -49,8 +50,8 @@ func Omit(site string) Mutant {
 func at(site string) func(tap.Op) bool { return func(op tap.Op) bool { return op.Site == site } }
 
 // Lazy makes the call of a site without its syncs.
-func Lazy(site string) Mutant {
-	return Mutant{Name: "unsynced: " + site, site: site, near: at(site), hook: func(_ *process, op tap.Op, do func() error) error {
+func Lazy(site, method string) Mutant {
+	return Mutant{Name: "unsynced: " + site + " " + method, site: site, lazy: true, near: at(site), hook: func(_ *process, op tap.Op, do func() error) error {
 		if op.Site == site && op.Lazy != nil {
 			return op.Lazy()
 		}
@@ -85,7 +86,7 @@ func Transitions() []Mutant {
 			m := &lateMemos{Memos: w.memos}
 			w.memos, w.journal = m, &memoAfter{w.journal, m}
 		}},
-		{Name: "the memo prepared anew after a crash", wrap: func(_ *process, w *wiring) { w.memos = &forgetful{w.memos, w.handlers} }},
+		{Name: "a memo that is not the first one", wrap: func(_ *process, w *wiring) { w.memos = &forgetful{w.memos, w.handlers} }},
 		{Name: "not observed after the effect", wrap: each(func(_ string, h step.Handler) step.Handler { return blind{Handler: h} })},
 		{Name: "an interrupted step taken for done", wrap: each(func(_ string, h step.Handler) step.Handler { return &hopeful{Handler: h, taken: step.New} })},
 		{Name: "an interrupted step taken for not begun", wrap: each(func(_ string, h step.Handler) step.Handler { return &hopeful{Handler: h, taken: step.Old} })},
@@ -109,7 +110,7 @@ func Transitions() []Mutant {
 			}
 			return do()
 		}},
-		{Name: "unsynced effects recorded after a crash", noSettle: true},
+		{Name: "unsynced effects recorded after a crash", noSettle: true, near: func(op tap.Op) bool { return strings.HasPrefix(op.Name, "Sync") }},
 		{Name: "programs of a dead engine left to run", noReaper: true, near: kind("program")},
 		{Name: "what interrupted writes left is not swept", noSweep: true},
 	}

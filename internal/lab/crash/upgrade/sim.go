@@ -76,7 +76,8 @@ func (k kernel) State(context.Context, string) (gate.State, error) {
 // die with the engine.
 type commands struct{ p *process }
 
-// change is one file that a program writes, as a whole.
+// change is one file that a program writes, as a whole; or that it removes, with
+// all below, where the text is "-".
 type change struct{ at, text string }
 
 func (c commands) Run(_ context.Context, cmd scope.Command) (scope.Result, error) {
@@ -98,7 +99,7 @@ func (c commands) Run(_ context.Context, cmd scope.Command) (scope.Result, error
 		err = fmt.Errorf("no such program: %s", cmd.Args[0])
 	}
 	for i, d := range does {
-		c.p.going = orphan{cmd.OpID, does[i:], 4}
+		c.p.going = orphan{cmd.OpID, does[i:], 4 + 37*c.p.n%150}
 		if err := c.p.effect("program", name, d.at, func() error { return w.write(d) }); err != nil {
 			return scope.Result{ExitCode: -1}, err
 		}
@@ -118,10 +119,10 @@ func (c commands) migrate(to string) ([]change, error) {
 	for r := range strings.Lines(rows) {
 		books += strings.TrimSuffix(r, "\n") + "." + to + "\n"
 	}
-	does := []change{{"data/books.txt", books}, {"data/SCHEMA", to + "\n"}}
+	does := []change{{"data/books.txt", books}, {"data/2024", "-"}, {"data/SCHEMA", to + "\n"}}
 	switch c.p.fails {
 	case to:
-		return does[:1], &scope.ExitError{Name: "migrate", Code: 1, Last: "column exists"}
+		return does[:2], &scope.ExitError{Name: "migrate", Code: 1, Last: "column exists"}
 	case "quietly " + to:
 		return nil, nil
 	}

@@ -157,6 +157,9 @@ func (w *World) order(op tap.Op) {
 // write is a file that a program writes.
 func (w *World) write(c change) error {
 	at := filepath.Join(w.p.Root, c.at)
+	if c.text == "-" {
+		return w.Disk.RemoveAll(at)
+	}
 	if err := w.Disk.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}

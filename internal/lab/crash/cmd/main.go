@@ -1,0 +1,106 @@
+// Command cmd runs the crash harnesses and adds up what they have tried: make
+// crash. Its last line says how many crash points, pairs and images were tried,
+// how many mutants were caught, and how often a run ended between old and new.
+// It imports the standard library and package tally.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/lab/crash/tally"
+)
+
+// parts are what is run, in order: the cheap ones first.
+var parts = [][]string{
+	{"-run", "^TestModel", "./internal/run/..."},
+	{"./internal/lab/crashfs", "./internal/lab/tap/...", "./internal/lab/crash/upgrade"},
+	{"-run", "PowerCut", "./internal/durable"},
+	{"./internal/lab/crash/process"},
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "crash:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "upkeep-crash-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	report := filepath.Join(dir, "report")
+	began, failed := time.Now(), false
+	for _, p := range parts {
+		start := time.Now()
+		cmd := exec.Command("go", append([]string{"test", "-count=1", "-p=1", "-timeout=300m"}, p...)...)
+		cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1", tally.Env+"="+report)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if err := cmd.Run(); err != nil {
+			failed = true
+		}
+		fmt.Printf("crash: %s: %s\n", p[len(p)-1], time.Since(start).Round(time.Second))
+	}
+	sums, err := add(report)
+	if err != nil {
+		return err
+	}
+	fmt.Println()
+	for _, k := range slices.SortedFunc(maps.Keys(sums), func(a, b key) int { return cmp.Or(cmp.Compare(a.harness, b.harness), cmp.Compare(a.what, b.what)) }) {
+		fmt.Printf("%-20s %10d %s\n", k.harness, sums[k], k.what)
+	}
+	of := func(what string) (n int) {
+		for k, v := range sums {
+			if k.what == what {
+				n += v
+			}
+		}
+		return n
+	}
+	fmt.Printf("in %s\n", time.Since(began).Round(time.Second))
+	fmt.Printf("%d crash points, %d pairs, %d images, %d of %d mutants caught, %d between\n",
+		of("crash points"), of("pairs"), of("images"), of("caught"), of("mutants"), of("between"))
+	switch {
+	case failed || of("between") > 0:
+		return fmt.Errorf("something is between, or was not noticed: see above")
+	case of("crash points") == 0:
+		return fmt.Errorf("nothing was tried")
+	}
+	return nil
+}
+
+type key struct{ harness, what string }
+
+// add adds up the lines of the report.
+func add(path string) (map[key]int, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("no harness has counted anything: %w", err)
+	}
+	sums := map[key]int{}
+	for dec := json.NewDecoder(bytes.NewReader(raw)); dec.More(); {
+		var l tally.Line
+		if err := dec.Decode(&l); err != nil {
+			return nil, fmt.Errorf("cannot read the counts: %w", err)
+		}
+		k := key{l.Harness, l.What}
+		if strings.HasSuffix(l.What, " ms") { // of times the longest counts
+			sums[k] = max(sums[k], l.N)
+		} else {
+			sums[k] += l.N
+		}
+	}
+	return sums, nil
+}
