@@ -36,6 +36,7 @@ type Spec struct {
 	// "engine", "upgrade"; empty: all.
 	Process string `json:"process,omitempty"`
 	Trace   string `json:"trace,omitempty"` // a file to which every operation is written, a line each
+	Idle    string `json:"idle,omitempty"`  // a file to which those are written that failed or changed nothing
 	Once    string `json:"once,omitempty"`  // a file that is made when it happens; nothing happens where it is there
 
 	Do    string `json:"do,omitempty"`
@@ -49,6 +50,11 @@ type Spec struct {
 	Name  string `json:"name,omitempty"`  // what it is called
 	Path  string `json:"path,omitempty"`  // what its path contains
 	Errno string `json:"errno,omitempty"` // of Fail: ENOSPC, EIO, EACCES, EBUSY
+
+	// Mutate is Omit or Lazy: what is wrong with every operation that is asked for
+	// at the site Mutated, whatever else goes wrong.
+	Mutate  string `json:"mutate,omitempty"`
+	Mutated string `json:"mutated,omitempty"`
 
 	Image  string `json:"image,omitempty"`
 	Copies string `json:"copies,omitempty"`
@@ -112,6 +118,7 @@ func (f *Faults) Around(op tap.Op, do func() error) error {
 	n := f.n
 	f.mu.Unlock()
 	f.trace(n, op)
+	do = f.idle(n, op, f.mutated(op, do))
 	if f.Do == "" || f.Since > n && !f.begun() || f.At != 0 && f.At != n || len(f.Ats) > 0 && !slices.Contains(f.Ats, n) || !f.matches(op) || !f.first() {
 		return do()
 	}
@@ -143,6 +150,19 @@ func (f *Faults) Around(op tap.Op, do func() error) error {
 		}
 	}
 	return do()
+}
+
+// mutated is the operation as the mutant makes it.
+func (f *Faults) mutated(op tap.Op, do func() error) func() error {
+	switch {
+	case f.Mutate == "" || f.Mutated != op.Site:
+		return do
+	case f.Mutate == Omit:
+		return func() error { return nil }
+	case f.Mutate == Lazy && op.Lazy != nil:
+		return op.Lazy
+	}
+	return do
 }
 
 func (f *Faults) matches(op tap.Op) bool {

@@ -1,8 +1,11 @@
 package fault
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +44,43 @@ func (f *Faults) trace(n int, op tap.Op) {
 	}
 	defer w.Close()
 	fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%s\t%q\t%q\t%s\t%t\n", os.Getpid(), word(), n, op.Kind, op.Name, op.Path, op.Other, op.Site, op.Torn != nil)
+}
+
+// idle notes an operation that fails, or changes nothing: a folder is made that
+// is there, what is not there is removed.
+func (f *Faults) idle(n int, op tap.Op, do func() error) func() error {
+	if f.Idle == "" {
+		return do
+	}
+	return func() error {
+		_, absent := os.Lstat(op.Path)
+		err := do()
+		if err == nil && (op.Name != "MkdirAll" || absent != nil) && (op.Name != "RemoveAll" || absent == nil) {
+			return nil
+		}
+		if w, werr := os.OpenFile(f.Idle, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666); werr == nil {
+			fmt.Fprintf(w, "%d %d\n", os.Getpid(), n)
+			w.Close()
+		}
+		return err
+	}
+}
+
+// Effective reads a trace, and leaves out what the file of Idle names.
+func Effective(trace, idle string) ([]Traced, error) {
+	all, err := Read(trace)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(idle)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		out[strings.TrimSpace(line)] = true
+	}
+	return slices.DeleteFunc(all, func(o Traced) bool { return out[fmt.Sprintf("%d %d", o.PID, o.N)] }), nil
 }
 
 // Read reads the trace that processes have written, in the order in which the

@@ -33,17 +33,21 @@ type Target struct {
 	In   string // the folder in which everything is made; empty: the system's
 	// Notes says that the data of the sample product are compared row by row.
 	Notes bool
+	// Mutant is wrong with the binary in all its commands but those of Prepare.
+	Mutant Mutant
 }
 
 // World is one installed product with its target.
 type World struct {
 	*sitetest.Site
 	Target
-	T     testing.TB
-	Args  []string // the command
-	Temp  string   // temporary files of Upkeep
-	plain []string // the environment without a fault
-	users *users
+	T           testing.TB
+	Args        []string // the command
+	Temp        string   // temporary files of Upkeep
+	plain       []string // the environment without a fault
+	users       *users
+	trace, idle string // where the operations of the commands are noted; empty: nowhere
+	still       bool   // no more
 }
 
 // New installs the target's product.
@@ -66,6 +70,18 @@ func New(t testing.TB, x Target) *World {
 // With sets the fault of the commands that follow; nil: none.
 func (w *World) With(f *fault.Spec) {
 	w.Env = w.plain
+	noted := w.trace != "" && !w.still
+	if w.Mutant.Do != "" || noted {
+		var m fault.Spec
+		if f != nil {
+			m = *f
+		}
+		m.Mutate, m.Mutated = w.Mutant.Do, w.Mutant.Site
+		if noted {
+			m.Trace, m.Idle = w.trace, w.idle
+		}
+		f = &m
+	}
 	if f != nil {
 		w.Env = append(append([]string{}, w.plain...), f.String())
 	}
