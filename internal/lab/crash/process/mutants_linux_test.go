@@ -318,13 +318,14 @@ func TestMutants(t *testing.T) {
 		dices[i] = dice.Uint64()
 	}
 	side(len(mutants), func(i int) { mutants[i].how = attempt(t, traced, mutants[i].Mutant, dices[i]) })
-	caught := 0
+	caught, survive := 0, 0
 	for _, m := range mutants {
 		switch reason := why(m.Site, m.name[strings.LastIndexByte(m.name, ' ')+1:]); {
 		case m.how != "":
 			caught++
 			t.Logf("%s (%s): %s", m, m.name, firstLine(m.how))
 		case reason != "":
+			survive++
 			t.Logf("survives: %s (%s): %s", m, m.name, reason)
 		default:
 			t.Errorf("survives: %s (%s)", m, m.name)
@@ -332,11 +333,14 @@ func TestMutants(t *testing.T) {
 	}
 	for key := range explained {
 		if !used[key] {
-			t.Errorf("%s needs no reason any more: nothing of it survives or stays unreached", key)
+			// what a seeded kill catches this time may survive the next
+			t.Logf("%s: nothing of it survives or stays unreached this time", key)
 		}
 	}
 	t.Logf("%d mutants, %d caught, %d sites that no harness reaches", len(mutants), caught, len(unreached))
-	tally.Seeded(t, "mutants", "mutants", len(mutants), seed)
+	tally.Seeded(t, "mutants", "mutants", len(mutants)-survive, seed)
+	tally.Seeded(t, "mutants", "survive, and the table says why", survive, seed)
+	tally.Seeded(t, "mutants", "calls that no harness reaches, and the table says why", len(unreached), seed)
 	tally.Seeded(t, "mutants", "caught", caught, seed)
 }
 
