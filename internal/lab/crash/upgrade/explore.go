@@ -167,6 +167,7 @@ func (s *Scenario) Faults() Tally {
 			for n := range work {
 				errno := kinds[n%len(kinds)]
 				w := s.begin.Clone()
+				w.failing = true
 				first := true
 				v, asked := s.Recover(w, false, func(p *process) {
 					if first {

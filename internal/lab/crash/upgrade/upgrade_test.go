@@ -68,7 +68,7 @@ func TestSomeCrashPoints(t *testing.T) {
 func TestCrashPoints(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	n, share := seed(t), 0.0045
+	n, share := seed(t), 0.0036
 	if os.Getenv("UPKEEP_CRASH") == "all" {
 		share = 0.1
 	}
