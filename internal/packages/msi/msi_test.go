@@ -77,7 +77,8 @@ func (w *windows) exec(_ context.Context, c packages.Command) error {
 		out = "package\t" + f.code + "\t" + f.name + "\t" + f.version + "\tx64\t" + f.family + "\r\n" + f.content
 	case "Product", "Related":
 		for _, f := range w.files {
-			if _, here := w.products[f.code]; here && call[1] == "Product" && f.code == of {
+			now, here := w.products[f.code]
+			if here && call[1] == "Product" && f.code == of && strings.HasPrefix(now, f.name+"\t"+f.version+"\t") {
 				out = f.content
 			} else if here && call[1] == "Related" && f.family == of {
 				out += "related\t" + f.code + "\r\n"
