@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"upkeep/internal/durable"
@@ -116,7 +117,9 @@ func (k *Killer) since(n int) []moment {
 func (k *Killer) dirty() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.ledger.list()
+	return slices.DeleteFunc(k.ledger.list(), func(what string) bool {
+		return strings.Contains(what, "/upkeep-tmp_") // temporary folders: see package scratch
+	})
 }
 
 func (k *Killer) note(f func(ledger)) {
