@@ -40,6 +40,11 @@ type Database interface {
 	// and equal rows. It never writes.
 	Fingerprint(ctx context.Context) (Fingerprint, error)
 
+	// Mark is a cheap sign of the content: where it is the same later, nothing was
+	// committed between, and nothing that was under way then has been committed
+	// since. Where it is another, the content may be the same all the same. Empty:
+	// there is no sign at this moment. It never writes.
+	Mark(ctx context.Context) (string, error)
 	// Apply runs one script in one transaction. A script that would end the
 	// transaction itself is refused before anything runs (ErrScript).
 	Apply(ctx context.Context, script Script) error
@@ -89,6 +94,7 @@ type Report struct {
 	Duration    time.Duration `json:"duration_ns"`
 	LeftOut     []string      `json:"left_out,omitempty"` // what the dump does not hold, in sentences
 	Fingerprint Fingerprint   `json:"fingerprint"`        // of the very moment of the dump
+	Mark        string        `json:"mark,omitempty"`     // taken right before the dump; see Database.Mark
 }
 
 // Formats of a dump. Both can be read by the vendors' own tools: pg_restore,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"time"
 
 	"upkeep/internal/database"
 )
@@ -64,6 +65,7 @@ func Run(t *testing.T, make Factory) {
 	t.Run("Fingerprint", func(t *testing.T) { testFingerprint(t, make(t)) })
 	t.Run("RoundTrip", func(t *testing.T) { testRoundTrip(t, make(t)) })
 	t.Run("DumpWhileWritten", func(t *testing.T) { testLive(t, make(t)) })
+	t.Run("Mark", func(t *testing.T) { testMark(t, make(t)) })
 	t.Run("EmptyRoundTrip", func(t *testing.T) { testEmpty(t, make(t)) })
 	t.Run("DumpIntoBrokenWriter", func(t *testing.T) { testBrokenWriter(t, make(t)) })
 	t.Run("RestoreBrokenDumps", func(t *testing.T) { testBrokenDumps(t, make(t)) })
@@ -177,6 +179,50 @@ func testFingerprint(t *testing.T, s Subject) {
 	s.Exec(t, "UPDATE a SET x = 4, y = 3; UPDATE b SET x = 2, y = 1")
 	if three := Fingerprint(t, s.DB); one.Digest() == two.Digest() || two.Digest() == three.Digest() {
 		t.Error("exchanged rows or columns went unnoticed")
+	}
+}
+
+// testMark: a mark that has not moved means that nothing was committed.
+func testMark(t *testing.T, s Subject) {
+	mark := func() string {
+		t.Helper()
+		m, err := s.DB.Mark(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	s.Exec(t, Fill)
+	if m := mark(); m != "" {
+		s.Exec(t, "UPDATE users SET score = score + 1 WHERE id = 1")
+		if mark() == m {
+			t.Error("the mark right after a change is that of before")
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // changes that follow at once may leave none
+	const tries = 5                    // a server may clean up at any time
+	for i := 1; ; i++ {
+		before := mark()
+		_, report := Dump(t, s.DB)
+		Fingerprint(t, s.DB)
+		after := mark()
+		if before != "" && report.Mark == before && after == before {
+			break
+		}
+		if i == tries {
+			t.Fatalf("nobody writes, and the mark was %q, in the dump %q, and %q after reading", before, report.Mark, after)
+		}
+	}
+	for _, sql := range []string{"UPDATE users SET score = 17 WHERE id = 1", "CREATE TABLE other (x INTEGER)", "DELETE FROM posts WHERE id = 3"} {
+		before := mark()
+		s.Exec(t, sql)
+		if after := mark(); after == before {
+			t.Errorf("the mark has not moved by %s", sql)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if _, err := s.Missing.Mark(t.Context()); err == nil {
+		t.Error("a database that does not exist has a mark")
 	}
 }
 

@@ -26,6 +26,10 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 	if err != nil {
 		return database.Report{}, fmt.Errorf("cannot %s: %s: %w", what, l.where, err)
 	}
+	mark, err := l.mark(ctx)
+	if err != nil {
+		return database.Report{}, l.fail(ctx, what, err)
+	}
 	tx, err := l.readOnly(ctx)
 	if err != nil {
 		return database.Report{}, l.fail(ctx, what, err)
@@ -63,7 +67,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 	}
 	report := database.Report{
 		Kind: db.Kind(), Server: "PostgreSQL " + l.server, Tool: "pg_dump " + tools.version, Format: database.FormatCustom,
-		Bytes: count.n, Duration: time.Since(begin), Fingerprint: sums,
+		Bytes: count.n, Duration: time.Since(begin), Fingerprint: sums, Mark: mark,
 		LeftOut: []string{
 			"roles and tablespaces, which belong to the whole server",
 			"settings attached to the database or to roles (ALTER DATABASE … SET, ALTER ROLE … SET)",

@@ -26,6 +26,10 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 		return database.Report{}, db.fail(ctx, "dump the database", err)
 	}
 	copied := filepath.Join(dir, "dump.db")
+	report.Mark, err = db.Mark(ctx)
+	if err != nil {
+		return database.Report{}, errors.Join(err, remove())
+	}
 	err = db.look(ctx, func(v view) error {
 		if err := db.remove(copied); err != nil {
 			return err
