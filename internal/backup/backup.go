@@ -37,6 +37,12 @@ type Engine interface {
 	// a good restore point is never made anew.
 	Finish(ctx context.Context, r Request) (Point, error)
 
+	// Amend makes parts of a complete point anew, as they are now; the others stay
+	// as they are, and so does the point's id. It takes effect at one instant:
+	// killed at any moment it leaves the parts from before or all the new ones.
+	// Run again it ends what was interrupted (Point.Replaced), also with no parts.
+	// The request must be that of Finish.
+	Amend(ctx context.Context, r Request, parts ...string) (Point, error)
 	// Find gives one complete point (ErrNotFound). Only its record is read.
 	Find(ctx context.Context, id string) (Point, error)
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"upkeep/internal/database"
+	"upkeep/internal/files"
 )
 
 // Format is the version of the record.
@@ -43,6 +44,8 @@ type Point struct {
 	Made        time.Time   `json:"made"`  // everything was read back
 	Consistency Consistency `json:"consistency"`
 	Parts       []Part      `json:"parts"`
+	// Replaced names files of parts that were made anew, which are to be removed.
+	Replaced []string `json:"replaced,omitempty"`
 	// Seal is the SHA-256 of the record with an empty seal.
 	Seal string `json:"seal"`
 
@@ -159,4 +162,11 @@ func Decode(text []byte) (Point, error) {
 		return Point{}, fmt.Errorf("%w: its record was changed", ErrDamaged)
 	}
 	return p, nil
+}
+
+// Touched says whether a file may have been changed after the point was begun,
+// by the one time that no program can set.
+func Touched(p Point, e files.Entry) bool {
+	const slack = 2 * time.Second // of the clock that stamps inodes
+	return e.Stamp.CTime >= p.Began.Add(-slack).UnixNano()
 }

@@ -108,7 +108,7 @@ func (a *Archive) parts(ctx context.Context, r backup.Request, dir string, f *fi
 		})
 	}
 	for i, d := range r.Databases {
-		start(len(r.Files)+i, func() (backup.Part, error) { return a.dump(ctx, dir, d, f, tell(d.Name)) })
+		start(len(r.Files)+i, func() (backup.Part, error) { return a.dump(ctx, dir, d.Name, d, f, tell(d.Name)) })
 	}
 	for i, p := range r.Files {
 		start(i, func() (backup.Part, error) { return a.files(ctx, dir, p, f, r.Live, tell(p.Name)) })
@@ -167,10 +167,10 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 	return part, nil
 }
 
-// dump makes a part of a database and reads it back.
-func (a *Archive) dump(ctx context.Context, dir string, d backup.DatabasePart, f *first, tell func(int64)) (backup.Part, error) {
+// dump makes a part of a database, in files of that name, and reads it back.
+func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabasePart, f *first, tell func(int64)) (backup.Part, error) {
 	part := backup.Part{Name: d.Name, Kind: d.DB.Kind()}
-	s, err := a.create(ctx, dir, d.Name+".dump.zst", backup.Dump, tell)
+	s, err := a.create(ctx, dir, name+".dump.zst", backup.Dump, tell)
 	if err != nil {
 		return part, err
 	}

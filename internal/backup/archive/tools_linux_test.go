@@ -56,11 +56,25 @@ func TestPlainTools(t *testing.T) {
 	if _, err := e.Finish(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
+	plainly(t, app, points, filepath.Join(top, "restored"))
+	// and one that was amended
+	if err := errors.Join(os.Remove(filepath.Join(app, "odd")), os.Mkdir(filepath.Join(app, "odd"), 0o700), os.WriteFile(filepath.Join(app, "odd/late"), []byte("late"), 0o600),
+		os.WriteFile(filepath.Join(app, "etc/app.conf"), []byte("CHANGED"), 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Amend(t.Context(), r, "app"); err != nil {
+		t.Fatal(err)
+	}
+	plainly(t, app, points, filepath.Join(top, "amended"))
+}
+
+// plainly restores what the page says, and compares.
+func plainly(t *testing.T, app, points, to string) {
+	t.Helper()
 	want, err := files.Scan(t.Context(), durable.OS(), app, files.Options{Hash: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := filepath.Join(top, "restored")
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", byHand(t))
 	cmd.Env = append(os.Environ(), "POINT="+filepath.Join(points, "p"), "PART=app", "TO="+to)
 	if out, err := cmd.CombinedOutput(); err != nil {

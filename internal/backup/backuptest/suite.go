@@ -39,6 +39,8 @@ func Run(t *testing.T, make Maker) {
 		"NoRoom":        testNoRoom,
 		"Cancelled":     testCancelled,
 		"Live":          testLive,
+		"Amended":       testAmended,
+		"AmendKilled":   testAmendKilled,
 		"Removing":      testRemoving,
 		"Requests":      testRequests,
 	} {
