@@ -39,7 +39,7 @@ func (b *builder) anchor() {
 	}
 	b.copied = true
 	b.add(Step{ID: "restore", Verb: "restore", Phase: string(manifest.Stop), Class: Reversible,
-		Title: "from here on the way back restores the data"}, bp)
+		Title: "take into the restore point what was written until the stop; from here on the way back restores the data"}, bp)
 }
 
 func (p *BackupParams) parts() []string {

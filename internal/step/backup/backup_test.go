@@ -71,6 +71,43 @@ func TestContractOfTheAnchor(t *testing.T) {
 	steptest.Run(t, s)
 }
 
+// The same, and a request that was under way was kept behind the restore
+// point's back: it is taken into it.
+func TestContractOfTheAnchorWithLateWrites(t *testing.T) {
+	for name, late := range map[string]func(*testing.T, *world){
+		"database": func(t *testing.T, w *world) { w.sql(t, "INSERT INTO users VALUES ('eve')") },
+		"both": func(t *testing.T, w *world) {
+			w.sql(t, "INSERT INTO users VALUES ('eve')")
+			must(t, os.WriteFile(w.at()+"/uploads/eve.jpg", []byte("eve"), 0o644))
+			must(t, os.WriteFile(w.at()+"/uploads/dog.jpg", []byte("DOG"), 0o644)) // as long as before
+			must(t, os.Remove(w.at()+"/uploads/cat.jpg"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := subject()
+			s.Mixed, s.Before = nil, step.Mixed
+			s.Between = func(t *testing.T, w *world) {
+				w.begun["h1.migrate"] = true
+				w.sql(t, "ALTER TABLE users ADD COLUMN mail TEXT; INSERT INTO users VALUES ('bad', 'x')")
+				must(t, os.Remove(w.at()+"/uploads/dog.jpg"))
+			}
+			s.New = func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *world) {
+				w := newWorld(t, durable.OS())
+				w.do(t)
+				late(t, w)
+				w.fs = k.FS()
+				w.engine = archive.New(archive.Config{Dir: w.points(), FS: w.fs})
+				return NewAnchor(w.handler()), plan.Step{ID: "restore", Verb: "restore", Params: w.step().Params}, w
+			}
+			s.Reborn = func(_ *testing.T, w *world, k *steptest.Killer) step.Handler {
+				w.engine = archive.New(archive.Config{Dir: w.points(), FS: k.FS()})
+				return NewAnchor(w.handler())
+			}
+			steptest.Run(t, s)
+		})
+	}
+}
+
 func (w *world) do(t testing.TB) (*Handler, step.Memo) {
 	t.Helper()
 	h := w.handler()
