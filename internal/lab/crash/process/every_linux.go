@@ -43,7 +43,6 @@ func Every(t *testing.T, x Target, choice Choice) {
 	tally.Seeded(t, "process", "pairs", c.Pairs, seed)
 	tally.Seeded(t, "process", "missed", len(c.Missed), seed)
 	tally.Seeded(t, "process", "between", c.Between, seed)
-	tally.Seeded(t, "process", "late writes lost", c.Late, seed)
 	tally.Seeded(t, "process", "recovery median ms", int(c.Median().Milliseconds()), seed)
 	tally.Seeded(t, "process", "recovery worst ms", int(c.Worst().Milliseconds()), seed)
 }

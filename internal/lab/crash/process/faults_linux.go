@@ -93,7 +93,6 @@ func Fault(t testing.TB, x Target, u *Undisturbed, f Failing, c *Count) {
 			c.recovery = append(c.recovery, took)
 		}
 		c.Ends[v.Result]++
-		c.Late += v.Late
 		if v.Wrong != "" {
 			c.Between++
 		}

@@ -23,7 +23,6 @@ type Count struct {
 	Ends     map[string]int
 	Between  int
 	Waited   int
-	Late     int // writes of users that were under way when read-only was switched on, and are lost (limits.md)
 	recovery []time.Duration
 }
 
@@ -47,8 +46,8 @@ func (c *Count) Median() time.Duration {
 func (c *Count) Worst() time.Duration { return slices.Max(append(c.recovery, 0)) }
 
 func (c *Count) String() string {
-	return fmt.Sprintf("%d kills hit, %d missed, %d recoveries killed too; ended %v, %d of them waited for a person; %d between; %d late writes lost; recovery %v in the median, %v at worst",
-		c.Hits, len(c.Missed), c.Pairs, c.Ends, c.Waited, c.Between, c.Late, c.Median().Round(time.Millisecond), c.Worst().Round(time.Millisecond))
+	return fmt.Sprintf("%d kills hit, %d missed, %d recoveries killed too; ended %v, %d of them waited for a person; %d between; recovery %v in the median, %v at worst",
+		c.Hits, len(c.Missed), c.Pairs, c.Ends, c.Waited, c.Between, c.Median().Round(time.Millisecond), c.Worst().Round(time.Millisecond))
 }
 
 // Plan says how a point is tried.
@@ -101,7 +100,6 @@ func Try(t testing.TB, x Target, u *Undisturbed, p Plan, c *Count) {
 			c.recovery = append(c.recovery, took)
 		}
 		c.Ends[v.Result]++
-		c.Late += v.Late
 		if v.Wrong != "" {
 			c.Between++
 		}

@@ -48,7 +48,6 @@ func comparable(s string) string { return own.ReplaceAllString(s, "*") }
 type Verdict struct {
 	Result string // new, old, milestone; between where it is none of them
 	Wrong  string // empty: all is well
-	Late   int    // writes that were under way when read-only was switched on, and are lost (limits.md)
 }
 
 // ask is the status, as far as it is needed.
@@ -90,10 +89,7 @@ func Judge(w *World, code int, before, after Seen, nothing bool) Verdict {
 		say("the data are not as after a run that nobody disturbed", sitetest.Diff(after.Data, got.Data))
 	}
 	if w.users != nil && !w.Discards {
-		say("users", w.users.check(w.Rows("data/notes.db"), readOnly(w.Log())))
-	}
-	if w.users != nil {
-		v.Late = w.users.late
+		say("users", w.users.check(w.Rows("data/notes.db")))
 	}
 	say("the journal", agrees(w, v.Result, nothing))
 	say("left over", Leftovers(w))

@@ -21,7 +21,6 @@ type users struct {
 	mu      sync.Mutex
 	kept    []kept
 	refused int
-	late    int // kept notes that are gone, as limits.md says
 	stop    chan struct{}
 	gone    sync.WaitGroup
 }
@@ -81,19 +80,15 @@ func (u *users) write(n int) {
 }
 
 // check says which notes are lost that users were told are kept, and which are
-// there twice. readOnly is when users could write no more, where it is known: a
-// request that was under way at that moment may be kept behind the restore
-// point's back, and is lost on the way back (limits.md). It is counted.
-func (u *users) check(rows string, readOnly time.Time) string {
+// there twice.
+func (u *users) check(rows string) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	var wrong []string
 	for _, k := range u.kept {
 		switch n := strings.Count(rows, "'"+k.text+"'"); {
-		case n == 0 && k.began.Before(readOnly) && k.ended.After(readOnly):
-			u.late++
 		case n == 0:
-			wrong = append(wrong, fmt.Sprintf("users were told that it is kept, and it is gone: %s (asked %v, told %v; read-only %v)", k.text, k.began, k.ended, readOnly))
+			wrong = append(wrong, fmt.Sprintf("users were told that it is kept, and it is gone: %s (asked %v, told %v)", k.text, k.began, k.ended))
 		case n > 2: // title and body
 			wrong = append(wrong, "it is there more than once: "+k.text)
 		}
@@ -102,14 +97,4 @@ func (u *users) check(rows string, readOnly time.Time) string {
 		wrong = append(wrong, "users could write nothing at all")
 	}
 	return strings.Join(wrong, "\n")
-}
-
-// readOnly reads from a run's log when users could write no more.
-func readOnly(log string) time.Time {
-	before, _, ok := strings.Cut(log, " ended do read-only ")
-	if !ok {
-		return time.Time{}
-	}
-	at, _ := time.Parse(time.RFC3339, before[strings.LastIndexByte(before, '\n')+1:]) // zero: not known
-	return at
 }
