@@ -118,7 +118,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 		return fmt.Errorf("%w: %s has layout %d, this Upkeep knows %d; use the Upkeep that wrote it, or a newer one", journal.ErrNewer, j.path, version, Version)
 	}
 	if version == Version {
-		return nil
+		return j.shape(ctx)
 	}
 	return j.transact(ctx, "layout", func(tx *sql.Tx) error {
 		var version int
@@ -139,6 +139,42 @@ func (j *Journal) prepare(ctx context.Context) error {
 		return err
 	})
 }
+
+// shape checks that the file has the tables and indexes of the layout and
+// nothing else: a trigger could take out what is written, a view never end.
+func (j *Journal) shape(ctx context.Context) error {
+	want := map[string]bool{}
+	for s := range strings.SplitSeq(layout, ";") {
+		if s = plain(s); strings.HasPrefix(s, "CREATE ") {
+			want[s] = true
+		}
+	}
+	rows, err := j.db.QueryContext(ctx, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+	if err != nil {
+		return j.fault("read", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, sql string
+		if err := rows.Scan(&name, &sql); err != nil {
+			return j.damaged(err)
+		}
+		if sql = plain(sql); !want[sql] {
+			return j.damaged(fmt.Errorf("%q is not as this Upkeep makes it", name))
+		}
+		delete(want, sql)
+	}
+	if err := rows.Err(); err != nil {
+		return j.fault("read", err)
+	}
+	for sql := range want {
+		return j.damaged(fmt.Errorf("something is missing: %.40s", sql))
+	}
+	return nil
+}
+
+// plain leaves out how a statement is set in lines.
+func plain(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // transact calls f in a transaction that is committed when f gives no error.
 func (j *Journal) transact(ctx context.Context, what string, f func(*sql.Tx) error) error {
