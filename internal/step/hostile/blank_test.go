@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -17,9 +18,10 @@ import (
 var errNothing = errors.New("there is nothing here")
 
 // blank is a computer on which nothing is, or where every path is an empty
-// folder that can be read like a file; it counts what is changed.
+// folder that can also be read like a file; it counts what is changed.
 type blank struct {
 	there   bool
+	content []byte // of every file
 	changes int
 }
 
@@ -29,6 +31,15 @@ func (b *blank) info() (durable.Info, error) {
 	}
 	return durable.Info{Mode: fs.ModeDir | 0o755, Dev: 1, Ino: 1}, nil
 }
+
+// file is an open file.
+type file struct {
+	*bytes.Reader
+	b *blank
+}
+
+func (file) Close() error                  { return nil }
+func (f file) Stat() (durable.Info, error) { return f.b.info() }
 
 func found[T any](b *blank, what T) (T, error) {
 	if !b.there {
@@ -40,16 +51,18 @@ func found[T any](b *blank, what T) (T, error) {
 
 func (b *blank) change() error { b.changes++; return nil }
 
-func (b *blank) Open(string) (durable.ReadFile, error)         { return nil, fs.ErrNotExist }
-func (b *blank) OpenNoFollow(string) (durable.ReadFile, error) { return nil, fs.ErrNotExist }
-func (b *blank) Lstat(string) (durable.Info, error)            { return b.info() }
-func (b *blank) Stat(string) (durable.Info, error)             { return b.info() }
-func (b *blank) ReadDir(string) ([]durable.DirEntry, error)    { return found(b, []durable.DirEntry(nil)) }
-func (b *blank) ReadFile(string) ([]byte, error)               { return found(b, []byte("x")) }
-func (b *blank) Readlink(string) (string, error)               { return found(b, "x") }
-func (b *blank) Xattrs(string) (map[string][]byte, error)      { return nil, fs.ErrNotExist }
-func (b *blank) Free(string) (durable.VolumeInfo, error)       { return durable.VolumeInfo{}, fs.ErrNotExist }
-func (b *blank) Mounts(string) ([]string, error)               { return nil, nil }
+func (b *blank) Open(string) (durable.ReadFile, error) {
+	return found[durable.ReadFile](b, file{bytes.NewReader(b.content), b})
+}
+func (b *blank) OpenNoFollow(path string) (durable.ReadFile, error) { return b.Open(path) }
+func (b *blank) Lstat(string) (durable.Info, error)                 { return b.info() }
+func (b *blank) Stat(string) (durable.Info, error)                  { return b.info() }
+func (b *blank) ReadDir(string) ([]durable.DirEntry, error)         { return found(b, []durable.DirEntry(nil)) }
+func (b *blank) ReadFile(string) ([]byte, error)                    { return found(b, bytes.Clone(b.content)) }
+func (b *blank) Readlink(string) (string, error)                    { return found(b, "x") }
+func (b *blank) Xattrs(string) (map[string][]byte, error)           { return nil, fs.ErrNotExist }
+func (b *blank) Free(string) (durable.VolumeInfo, error)            { return durable.VolumeInfo{}, fs.ErrNotExist }
+func (b *blank) Mounts(string) ([]string, error)                    { return nil, nil }
 
 // What is written is counted.
 func (b *blank) Unsynced() durable.FS                        { return b }

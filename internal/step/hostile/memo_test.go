@@ -119,7 +119,8 @@ func parameters() map[string]any {
 	}
 }
 
-// FuzzMemo: whatever a memo says, looking changes nothing and nothing panics or
+// FuzzMemo: whatever a memo and the files beside it (records of children, notes
+// of trees) say, looking changes nothing and nothing panics or
 // hangs. By one that cannot be read, nothing is taken back.
 func FuzzMemo(f *testing.F) {
 	var names []string
@@ -130,11 +131,14 @@ func FuzzMemo(f *testing.F) {
 	for i := range names {
 		for _, memo := range []string{`{}`, `null`, ``, `{"was":{"running":true}}`, `{"moves":[{}],"dirs":[{}],"copies":[{}]}`, `{"entered":{"entered":null}}`,
 			`{"made":[{"path":"/nowhere/app"}],"had":{"/":["a"]}}`, `{"id":"../x","dir":false}`, `[1]`, `{"setting":{"value":"x"},"service":null}`} {
-			f.Add(byte(i), []byte(memo))
+			f.Add(byte(i), []byte(memo), []byte("x"))
+		}
+		for _, file := range []string{`{}`, `null`, `{"dev":1,"ino":1}`, `{"code":-1,"ended":true,"args":null}`, "upkeep-sums 1\n"} {
+			f.Add(byte(i), []byte(`{}`), []byte(file))
 		}
 	}
 	all := parameters()
-	f.Fuzz(func(t *testing.T, verb byte, memo []byte) {
+	f.Fuzz(func(t *testing.T, verb byte, memo, file []byte) {
 		name := names[int(verb)%len(names)]
 		raw, err := json.Marshal(all[name])
 		if err != nil {
@@ -142,7 +146,7 @@ func FuzzMemo(f *testing.F) {
 		}
 		s := plan.Step{ID: "h1." + name, Verb: name, Node: "here", Class: plan.Reversible, Undo: "action", Deadline: time.Minute, Params: raw}
 		for i, dir := range []step.Direction{step.Forward, step.Back, step.Forward, step.Back} {
-			b := &blank{there: i > 1}
+			b := &blank{there: i > 1, content: file}
 			h := verbs(b)[name]
 			env := step.Env{Run: "r", OpID: "r/" + s.ID + "/" + string(dir), Direction: dir, Dir: "/nowhere/run", State: "/nowhere/state", Log: io.Discard,
 				Touched: func(string) bool { return true }, Progress: func(step.Progress) {}, Recall: func(string) (step.Memo, error) { return memo, nil }}
