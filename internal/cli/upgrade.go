@@ -261,6 +261,11 @@ func (a *App) follow(ctx context.Context, in *manage.Installation, id string, fr
 		a.say(show.Detached(id, a.command(), a.width()))
 		return nil, exit(ExitDone)
 	}
+	if err == nil && r.State.Closed != nil { // an engine that was killed right after it has closed its run has not tidied up
+		if err := in.Tidy(ctx); err != nil {
+			a.say(fmt.Sprintf("The run is closed, but something of it is left in %s: %v\n", in.State, err))
+		}
+	}
 	return r, err
 }
 

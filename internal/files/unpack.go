@@ -47,6 +47,8 @@ type UnpackOptions struct {
 	Setuid bool
 	// Owner, unless nil, owns everything that is unpacked (not Exact). Nil: the account that unpacks.
 	Owner *Ownership
+	// Skip, unless nil, names what is read and summed but not written; directories always are. The names of one file are skipped together or not at all.
+	Skip func(path string) bool
 }
 
 // Ownership is an account and a group.
@@ -188,6 +190,7 @@ func (u *unpacker) write(e Entry, content io.Reader) error {
 		return nil
 	}
 	var err error
+	skip := e.Type != Dir && u.o.Skip != nil && u.o.Skip(e.Path)
 	switch {
 	case e.Type == Dir:
 		err = u.fsys.Mkdir(path, 0o700)
@@ -200,7 +203,15 @@ func (u *unpacker) write(e Entry, content io.Reader) error {
 		}
 		e = first
 		e.Path, e.HardLink = path, name
+		if skip {
+			return u.record(e)
+		}
 		err = u.fsys.Link(join(u.dest, name), join(u.dest, path))
+		return errors.Join(err, u.record(e))
+	case skip:
+		if e.Type == File {
+			err = u.sum(&e, io.Discard, content)
+		}
 		return errors.Join(err, u.record(e))
 	case e.Type == Link:
 		err = u.fsys.Symlink(e.Target, path)
@@ -256,19 +267,32 @@ func (u *unpacker) file(e *Entry, path string, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	h := sha256.New()
-	n, err := writeContent(w, io.TeeReader(content, h), u.o.Exact && e.Size >= hole, u.buf)
+	err = u.sum(e, w, content)
 	if cerr := w.Close(); err == nil {
 		err = cerr
-	}
-	if err == nil && n != e.Size {
-		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return fmt.Errorf("cannot unpack %s: %w", path, err)
 	}
-	e.SHA256 = hex.EncodeToString(h.Sum(nil))
 	return nil
+}
+
+// sum writes a file's content, whole, and notes its sum.
+func (u *unpacker) sum(e *Entry, w io.Writer, content io.Reader) error {
+	h := sha256.New()
+	content = io.TeeReader(content, h)
+	var n int64
+	var err error
+	if f, ok := w.(durable.File); ok {
+		n, err = writeContent(f, content, u.o.Exact && e.Size >= hole, u.buf)
+	} else {
+		n, err = io.CopyBuffer(w, content, u.buf)
+	}
+	if err == nil && n != e.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	e.SHA256 = hex.EncodeToString(h.Sum(nil))
+	return err
 }
 
 // finish gives a file its owner, mode and time, and notes what it got.

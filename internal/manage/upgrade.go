@@ -95,8 +95,8 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 			err = errors.Join(err, absent(in.FS.Remove(in.reservePath())))
 		}
 	}()
-	if err := in.FS.Preallocate(in.reservePath(), plan.Reserve); err != nil {
-		return "", fmt.Errorf("cannot set aside %s for the way back: %w", plan.Size(plan.Reserve), err)
+	if err := in.FS.Preallocate(in.reservePath(), p.Forecast.Reserve); err != nil {
+		return "", fmt.Errorf("cannot set aside %s for the way back: %w", plan.Size(p.Forecast.Reserve), err)
 	}
 	for _, r := range p.Releases {
 		if err := in.keepBundle(ctx, r.Bundle); err != nil {

@@ -16,6 +16,8 @@ type Forecast struct {
 	Known  int                      `json:"known"` // steps whose estimate is from past runs
 	Space  []Need                   `json:"space"`
 	Alone  bool                     `json:"alone,omitempty"` // a run that was interrupted goes on by itself, also after a power cut
+	// Reserve is what the run sets aside for the way back on a full disk, in bytes.
+	Reserve int64 `json:"reserve"`
 }
 
 // Need is what a plan needs on one volume.
@@ -29,9 +31,18 @@ type Need struct {
 // Short says that the volume has too little room.
 func (n Need) Short() bool { return n.Bytes > n.Free }
 
-// Reserve is what Upkeep keeps free for its own journal and for the way back
-// on a full disk, in bytes.
+// Reserve is the least that Upkeep keeps free for its own journal and for the
+// way back on a full disk, in bytes.
 const Reserve = 32 << 20
+
+// serverReserve is what a database server writes beside a database while it is
+// put back, in bytes: two segments of PostgreSQL's write-ahead log, one of them
+// when it recovers from a disk that was full.
+const serverReserve = 32 << 20
+
+// unpacked is about how many times larger the files of packages are than the
+// packages.
+const unpacked = 3
 
 // Slack is what the run itself writes beside the reserve: journal, memos and
 // log, in bytes.
@@ -70,7 +81,7 @@ func Estimate(p *Plan, in Input) Forecast {
 			down = false
 		}
 	}
-	f.Space = space(p, in)
+	f.Space, f.Reserve = space(p, in), reserve(p, in)
 	return f
 }
 
@@ -171,7 +182,7 @@ func space(p *Plan, in Input) []Need {
 		}
 	}
 	// the run keeps its own copy of every bundle
-	own := int64(Reserve + Slack)
+	own := reserve(p, in) + Slack
 	for _, h := range in.Hops {
 		own += h.Bundle.Bytes
 	}
@@ -183,6 +194,31 @@ func space(p *Plan, in Input) []Need {
 	}
 	slices.SortFunc(out, func(a, b Need) int { return cmp.Compare(a.Volume, b.Volume) })
 	return out
+}
+
+// reserve is what the way back writes before it removes anything: the files
+// that packages have changed are unpacked beside those there, and a database is
+// written once more. Components that are swapped need nothing, their old tree
+// is still there.
+func reserve(p *Plan, in Input) int64 {
+	n := int64(Reserve)
+	packages := false
+	for _, i := range p.Instances {
+		if in.Units != nil && !slices.Contains(in.Units, i.Unit()) {
+			continue
+		}
+		packages = packages || i.Kind == "package"
+		n += in.Facts.Databases[i.Unit()]
+		if i.Kind == "postgres" {
+			n += serverReserve
+		}
+	}
+	for _, h := range in.Hops {
+		if packages {
+			n += unpacked * h.Bundle.Bytes
+		}
+	}
+	return n
 }
 
 // refuseShort refuses a plan that would fill a disk.

@@ -103,7 +103,6 @@ func (c *carrier) clear(ctx context.Context) error {
 // file go together.
 func (c *carrier) fill(ctx context.Context) error {
 	fsys := c.fs.Unsynced()
-	outdated := c.outdated()
 	for _, want := range c.want.Entries {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -116,7 +115,7 @@ func (c *carrier) fill(ctx context.Context) error {
 			if err := fsys.Mkdir(under(c.root, want.Path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 				return err
 			}
-		case outdated[want.Path]:
+		case c.outdated[want.Path]:
 			if err := c.move(ctx, want.Path); err != nil {
 				return err
 			}
@@ -127,16 +126,18 @@ func (c *carrier) fill(ctx context.Context) error {
 
 // outdated gives the paths of which the file itself, or another name of it, is
 // not as wanted.
-func (c *carrier) outdated() map[string]bool {
+func outdated(want, now files.Tree) map[string]bool {
 	groups := map[string]bool{}
-	for _, d := range files.Compare(c.want, c.now, files.Ignore{}) {
-		if e, ok := c.want.Find(d.Path); ok {
+	for _, d := range files.Compare(want, now, files.Ignore{}) {
+		if e, ok := want.Find(d.Path); ok {
 			groups[firstName(e)] = true
 		}
 	}
 	out := map[string]bool{}
-	for _, e := range c.want.Entries {
-		out[e.Path] = e.Type != files.Dir && groups[firstName(e)]
+	for _, e := range want.Entries {
+		if e.Type != files.Dir && groups[firstName(e)] {
+			out[e.Path] = true
+		}
 	}
 	return out
 }

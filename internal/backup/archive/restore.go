@@ -60,6 +60,9 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		done.Old, err = w.settle(ctx)
 		return done, err
 	}
+	if inPlace {
+		w.outdated = outdated(w.want, now)
+	}
 	if err := w.stage(ctx); err != nil {
 		return done, err
 	}
@@ -67,10 +70,11 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		err = w.exchange(len(now.Entries) > 0)
 		if inPlace = errors.Is(err, durable.ErrExchangeUnsupported); inPlace {
 			now, err = w.look(ctx, true)
+			w.outdated = outdated(w.want, now)
+			if err == nil {
+				err = w.fs.Rename(w.staging+ready, w.staging+carried)
+			}
 		}
-	}
-	if err == nil && inPlace {
-		err = w.fs.Rename(w.staging+ready, w.staging+carried)
 	}
 	if err == nil && inPlace {
 		err = w.carry(ctx, now)
@@ -97,6 +101,23 @@ type restoring struct {
 	want    files.Tree // of it, what is meant: without the directories above what was included
 	to      backup.Target
 	staging string
+	// outdated, unless nil, are the files that are carried over one by one: only
+	// these are staged. What is right already needs no room.
+	outdated map[string]bool
+}
+
+// staged describes what is unpacked.
+func (w *restoring) staged() files.Tree {
+	if w.outdated == nil {
+		return w.tree
+	}
+	var t files.Tree
+	for _, e := range w.tree.Entries {
+		if e.Type == files.Dir || w.outdated[e.Path] {
+			t.Entries = append(t.Entries, e)
+		}
+	}
+	return t
 }
 
 // look describes the target; there is nothing to describe where it is missing.
@@ -112,7 +133,8 @@ func (w *restoring) scan(ctx context.Context, path string) (files.Tree, error) {
 	return files.Scan(ctx, w.fs, path, files.Options{Exclude: w.part.Exclude, Hash: true})
 }
 
-// stage unpacks beside the target. The name says when it is whole.
+// stage unpacks beside the target. The name says when it is whole, or all that
+// is to be carried over.
 func (w *restoring) stage(ctx context.Context) error {
 	if err := w.aside(ctx); err != nil {
 		return err
@@ -123,13 +145,17 @@ func (w *restoring) stage(ctx context.Context) error {
 	if err := w.fs.MkdirAll(filepath.Dir(w.staging), 0o755); err != nil {
 		return err
 	}
+	tree, options := w.staged(), unlimited(w.tree)
+	if w.outdated != nil {
+		options.Skip = func(path string) bool { return !w.outdated[path] }
+	}
 	if v, err := w.fs.Free(filepath.Dir(w.staging)); err != nil {
 		return err
-	} else if need := w.tree.Bytes(); need > v.Free {
+	} else if need := tree.Bytes(); need > v.Free {
 		return &backup.SpaceError{Need: backup.Need{Volume: v.ID, Path: filepath.Dir(w.to.Path), Bytes: need, Free: v.Free}}
 	}
 	err := w.unpack(ctx, w.id, w.part, w.tree, func(r io.Reader) (files.Tree, error) {
-		return files.Unpack(ctx, w.fs, r, w.staging, unlimited(w.tree))
+		return files.Unpack(ctx, w.fs, r, w.staging, options)
 	})
 	if err != nil {
 		return errors.Join(err, w.discard(w.staging))
@@ -138,13 +164,16 @@ func (w *restoring) stage(ctx context.Context) error {
 	// attributes are read back.
 	got, err := files.Scan(ctx, w.fs, w.staging, files.Options{})
 	if err == nil {
-		err = differ(w.part.Name, w.tree, got)
+		err = differ(w.part.Name, tree, got)
 	}
 	if err == nil {
 		err = w.fs.SyncTree(w.staging)
 	}
 	if err != nil {
 		return errors.Join(err, w.discard(w.staging))
+	}
+	if w.outdated != nil {
+		return w.fs.Rename(w.staging, w.staging+carried)
 	}
 	return w.fs.Rename(w.staging, w.staging+ready)
 }

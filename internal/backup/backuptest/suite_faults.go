@@ -303,12 +303,18 @@ func testNoRoom(t *testing.T, make Maker) {
 	if p.Size() > sum {
 		t.Errorf("took %d, and %d were announced", p.Size(), sum)
 	}
+	old := s.scan(s.app)
 	s.write("conf", "changed")
 	now := s.scan(s.app)
 	if _, err := e.RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"}); !errors.Is(err, backup.ErrSpace) {
 		t.Errorf("restored without room: %v", err)
 	}
 	same(t, "refused", now, s.scan(s.app))
+	// in place only what differs is written
+	if _, err := e.RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x", InPlace: true}); err != nil {
+		t.Errorf("one small file, with little room: %v", err)
+	}
+	same(t, "put back in place", old, s.scan(s.app))
 }
 
 // testCancelled stops at moments spread over the work.
