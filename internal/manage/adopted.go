@@ -160,12 +160,19 @@ func (a *Adopted) recorded() []journal.Installed {
 }
 
 // shipped gives what the installed release shipped for a component, as the
-// bundle says, or else what adopt found.
-func (in *Installation) shipped(b *bundle.Bundle, version string) func(unit string) *files.Tree {
-	published, found := installedSums(b, version), in.baseline(version)
+// bundle of the next one says, as its own says that an earlier run has kept
+// (nil: none has), or else what adopt found.
+func (in *Installation) shipped(next *bundle.Bundle, version string, kept *Release) func(unit string) *files.Tree {
+	published, found := installedSums(next, version), in.baseline(version)
 	return func(unit string) *files.Tree {
-		if t := published(plan.ComponentOf(unit)); t != nil {
+		component := plan.ComponentOf(unit)
+		if t := published(component); t != nil {
 			return t
+		}
+		if kept != nil {
+			if t, err := kept.Bundle.Payload(component); err == nil {
+				return &t
+			}
 		}
 		return found(unit)
 	}

@@ -153,13 +153,12 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		p.Releases = append(p.Releases, r)
 	}
 	first := hops[0].release
-	if input.Installed, err = installed(first.Bundle, p.Installed); err != nil {
+	kept, err := in.kept(ctx, p.Installed)
+	if err != nil {
 		return err
 	}
-	if input.Installed == nil {
-		if input.Installed, err = in.adoptedProduct(p.Installed); err != nil {
-			return err
-		}
+	if input.Installed, err = in.productOf(first.Bundle, p.Installed, kept); err != nil {
+		return err
 	}
 	if input.Installed == nil {
 		input.Installed, input.Assumed = first.Product, true
@@ -174,7 +173,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		}
 	}
 	s.Units = sel.Units
-	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed)); err != nil {
+	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed, kept)); err != nil {
 		return err
 	}
 	if err := in.packageFacts(ctx, &facts, input.Hops, p.Releases, p.temp.Path); err != nil {

@@ -57,11 +57,15 @@ func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, before, err := in.documents(ctx, last)
+	kept, err := keptDigest(ctx, j, last.From, last)
 	if err != nil {
 		return nil, err
 	}
-	input, err := in.returnInput(ctx, j, last, now, before, params)
+	now, before, err := in.documents(ctx, last, kept)
+	if err != nil {
+		return nil, err
+	}
+	input, err := in.returnInput(ctx, last, kept, now, before, params)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +117,7 @@ func (in *Installation) returnParams(ctx context.Context, r *Run) (*plan.ReturnP
 
 // documents gives the product documents as of now and as of before the run,
 // from the run's own copies of the bundles.
-func (in *Installation) documents(ctx context.Context, r *Run) (now, before *manifest.Product, err error) {
+func (in *Installation) documents(ctx context.Context, r *Run, kept string) (now, before *manifest.Product, err error) {
 	hops := r.Plan.Hops
 	last := len(hops) - 1
 	for last > 0 && hops[last].To != r.Version {
@@ -133,7 +137,11 @@ func (in *Installation) documents(ctx context.Context, r *Run) (now, before *man
 	if err != nil {
 		return nil, nil, err
 	}
-	if before, err = installed(first.Bundle, r.From); err != nil {
+	was, err := in.keptRelease(ctx, kept)
+	if err != nil {
+		return nil, nil, err
+	}
+	if before, err = in.productOf(first.Bundle, r.From, was); err != nil {
 		return nil, nil, err
 	}
 	if before == nil {
@@ -142,7 +150,7 @@ func (in *Installation) documents(ctx context.Context, r *Run) (now, before *man
 	return target.Product, before, nil
 }
 
-func (in *Installation) returnInput(ctx context.Context, j *sqlite.Journal, r *Run, now, before *manifest.Product, params *plan.ReturnParams) (plan.Input, error) {
+func (in *Installation) returnInput(ctx context.Context, r *Run, kept string, now, before *manifest.Product, params *plan.ReturnParams) (plan.Input, error) {
 	// what was installed before is a release without a procedure of its own
 	rel := &manifest.Release{Product: now.ID, Version: r.From, Versions: map[string]string{}}
 	for _, i := range r.Plan.Instances {
@@ -151,7 +159,7 @@ func (in *Installation) returnInput(ctx context.Context, j *sqlite.Journal, r *R
 		}
 	}
 	input := plan.Input{Site: in.Doc, Units: r.Plan.Units, Installed: now, From: r.Version, Trigger: plan.TriggerBack, OnFailure: "origin",
-		Hops: []plan.HopInput{{Release: rel, Product: before, Return: params, Bundle: plan.Bundle{Digest: in.bundleOf(ctx, j, r)}}}}
+		Hops: []plan.HopInput{{Release: rel, Product: before, Return: params, Bundle: plan.Bundle{Digest: kept}}}}
 	s := in.surveyor()
 	facts, err := s.Basics(ctx, now, in.Doc)
 	if err != nil {
@@ -195,22 +203,4 @@ func ranBefore(p *plan.Plan, services map[string]bool) {
 			}
 		}
 	}
-}
-
-// bundleOf gives the bundle of what was installed before the run, when an
-// earlier run installed that.
-func (in *Installation) bundleOf(ctx context.Context, j *sqlite.Journal, r *Run) string {
-	rows, err := j.Runs(ctx)
-	if err != nil {
-		return ""
-	}
-	for _, row := range rows {
-		if row.ID == r.ID || row.Opened.After(r.Opened) || row.Result != run.ResultNew || row.Version != r.From {
-			continue
-		}
-		if p, err := j.Plan(ctx, row.Plan); err == nil {
-			return p.Hops[len(p.Hops)-1].Bundle
-		}
-	}
-	return ""
 }
