@@ -32,13 +32,17 @@ func (a *Archive) RestoreFiles(ctx context.Context, id, part string, to backup.T
 	return r, nil
 }
 
-func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target) (backup.Restored, error) {
-	var done backup.Restored
+func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target) (done backup.Restored, err error) {
 	_, part, tree, err := a.part(ctx, id, name)
 	if err != nil {
 		return done, err
 	}
 	w := &restoring{Archive: a, id: id, part: part, tree: tree, want: files.Scoped(tree, part.Include), to: to, staging: files.StagingName(to.Path, to.OpID)}
+	defer func() {
+		if err != nil { // the next try may be another step's, which would not find what is staged
+			err = errors.Join(err, w.sweep())
+		}
+	}()
 	now, err := w.look(ctx, false)
 	if err != nil {
 		return done, err
@@ -86,10 +90,11 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		if done.Old, err = w.settle(ctx); err != nil {
 			return done, err
 		}
-	} else if err := w.discard(w.staging + carried); err != nil {
+	} else if err = w.discard(w.staging + carried); err != nil {
 		return done, err
 	}
-	return done, w.prove(ctx, done.InPlace)
+	err = w.prove(ctx, done.InPlace)
+	return done, err
 }
 
 // restoring is one restore of one part.
@@ -158,7 +163,7 @@ func (w *restoring) stage(ctx context.Context) error {
 		return files.Unpack(ctx, w.fs, r, w.staging, options)
 	})
 	if err != nil {
-		return errors.Join(err, w.discard(w.staging))
+		return err
 	}
 	// The sums are those of what was written; owners, modes, times and
 	// attributes are read back.
@@ -166,11 +171,11 @@ func (w *restoring) stage(ctx context.Context) error {
 	if err == nil {
 		err = differ(w.part.Name, tree, got)
 	}
-	if err == nil {
+	if err == nil && w.outdated == nil { // what is carried over is synced where it comes to lie
 		err = w.fs.SyncTree(w.staging)
 	}
 	if err != nil {
-		return errors.Join(err, w.discard(w.staging))
+		return err
 	}
 	if w.outdated != nil {
 		return w.fs.Rename(w.staging, w.staging+carried)

@@ -34,23 +34,22 @@ var besides = regexp.MustCompile(`\.[a-z]+\.upkeep/[^ ]*\.json`)
 // books are what the books must say: every row of before, and of users, as each
 // migration changes it.
 func (s *Scenario) books(w *World, back bool) string {
-	schema := strings.TrimSpace(w.read("data/SCHEMA"))
-	want, tail := []string{"schema " + schema}, ""
-	for _, v := range []string{"2", "3"} {
-		if schema >= v {
-			tail += "." + v
-		}
-	}
-	rows := []string{"row a", "row b"}
+	schema := w.schema()
+	want := []string{"schema " + schema}
+	rows := []row{{"row a", "1"}, {"row b", "1"}}
 	if s.Fresh {
 		rows = nil
 	}
-	users := w.Wrote
-	if s.Return && back {
-		users = nil // what was done since the upgrade is discarded, as the plan says
+	if !s.Return || !back { // otherwise what was done since the upgrade is discarded, as the plan says
+		rows = append(rows, w.Wrote...)
 	}
-	for _, r := range slices.Concat(rows, users) {
-		want = append(want, r+tail)
+	for _, r := range rows {
+		for _, v := range []string{"2", "3"} {
+			if r.schema < v && v <= schema {
+				r.text += "." + v
+			}
+		}
+		want = append(want, r.text)
 	}
 	return strings.Join(want, "\n") + "\n"
 }

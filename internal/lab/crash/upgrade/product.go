@@ -11,8 +11,10 @@ import (
 	"crypto/sha256"
 	"embed"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,12 +42,13 @@ type Product struct {
 // versions are the releases.
 var versions = []string{"1.0", "2.0", "3.0"}
 
-// tree is what a version's component holds.
+// tree is what a version's component holds: text, "→" and where a symbolic link
+// leads, "=" and the file of the same folder that it is a second name of.
 func tree(component, version string) map[string]string {
 	if component == "conf" {
 		return map[string]string{"ledger.conf": "port = 1\nstyle = " + version + "\n", "lang.conf": "lang = en\nof = " + version + "\n"}
 	}
-	out := map[string]string{"VERSION": version + "\n", "lib/common.txt": "the same in all\n", "lib/sub/part.txt": "part of " + version + "\n", "only-" + version + ".txt": version + "\n"}
+	out := map[string]string{"lib/current": "→ sub/part.txt", "lib/same.txt": "= common.txt", "VERSION": version + "\n", "lib/common.txt": "the same in all\n", "lib/sub/part.txt": "part of " + version + "\n", "only-" + version + ".txt": version + "\n"}
 	for _, p := range []string{"store", "web", "cron", "migrate", "index", "set", "note"} {
 		out["bin/"+p] = p + " of " + version + "\n"
 	}
@@ -74,13 +77,9 @@ func Install(t testing.TB, dir string, fresh, gated bool) *Product {
 		p.Root, account, dir))
 	if !fresh {
 		for _, c := range []string{"app", "conf"} {
-			for name, text := range tree(c, "1.0") {
-				write(t, filepath.Join(p.Root, c, name), text)
-			}
+			writeAll(t, filepath.Join(p.Root, c), tree(c, "1.0"))
 		}
-		for name, text := range site() {
-			write(t, filepath.Join(p.Root, name), text)
-		}
+		writeAll(t, p.Root, site())
 	}
 	must(t, os.Mkdir(p.Releases, 0o755))
 	for _, v := range versions {
@@ -103,9 +102,7 @@ func (p *Product) build(t testing.TB, dir, version string, gated bool) {
 	}
 	write(t, filepath.Join(src, "upkeep.yaml"), text)
 	for _, c := range []string{"app", "conf"} {
-		for name, text := range tree(c, version) {
-			write(t, filepath.Join(src, "components", c, name), text)
-		}
+		writeAll(t, filepath.Join(src, "components", c), tree(c, version))
 	}
 	for _, v := range versions {
 		if v >= version {
@@ -115,6 +112,12 @@ func (p *Product) build(t testing.TB, dir, version string, gated bool) {
 		for _, c := range []string{"app", "conf"} {
 			var sums strings.Builder
 			for name, text := range tree(c, v) {
+				if strings.HasPrefix(text, "→") {
+					continue // sums are of files
+				}
+				if first, ok := strings.CutPrefix(text, "= "); ok {
+					text = tree(c, v)["lib/"+first]
+				}
 				fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256([]byte(text)), name)
 			}
 			write(t, filepath.Join(src, "from", v, c+".sums"), sums.String())
@@ -166,6 +169,11 @@ func (p *Product) carry(t testing.TB, w *World, id string) {
 		switch {
 		case i.IsDir():
 			must(t, os.MkdirAll(name, 0o700))
+		case i.IsLink():
+			to, err := w.Disk.Readlink(name)
+			must(t, err)
+			write(t, name, "→ "+to)
+			continue
 		case !strings.Contains(name, "journal"):
 			text, err := w.Disk.ReadFile(name)
 			must(t, err)
@@ -195,9 +203,27 @@ func (p *Product) carry(t testing.TB, w *World, id string) {
 	}
 }
 
+// writeAll writes files, those first to which links lead.
+func writeAll(t testing.TB, root string, all map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		write(t, filepath.Join(root, name), all[name])
+	}
+}
+
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	if to, ok := strings.CutPrefix(text, "→ "); ok {
+		_ = os.Remove(path) // of an earlier time
+		must(t, os.Symlink(to, path))
+		return
+	}
+	if first, ok := strings.CutPrefix(text, "= "); ok {
+		_ = os.Remove(path)
+		must(t, os.Link(filepath.Join(filepath.Dir(path), first), path))
+		return
+	}
 	mode := os.FileMode(0o644)
 	if strings.Contains(path, "/bin/") || strings.HasSuffix(path, ".sh") {
 		mode = 0o755

@@ -126,10 +126,10 @@ const userOps = 25
 
 // users are at work as long as they are let in.
 func (s *Scenario) users(w *World, n int) {
-	row := fmt.Sprintf("row of a user %d", len(w.Wrote))
+	text := fmt.Sprintf("row of a user %d", len(w.Wrote))
 	switch {
 	case n == userOps && len(w.Wrote) == 0 && !s.Fresh:
-		w.userWrites(row)
+		w.userWrites(text)
 	}
 }
 

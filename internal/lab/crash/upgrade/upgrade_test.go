@@ -14,30 +14,8 @@ import (
 	"upkeep/internal/lab"
 	"upkeep/internal/lab/crash/sites"
 	"upkeep/internal/lab/crash/tally"
-	"upkeep/internal/manage"
 	"upkeep/internal/plan"
-	"upkeep/internal/run"
 )
-
-func scenarios() []*Scenario {
-	url := manage.Answers{Given: map[string]string{"url": "http://new.example/"}}
-	return []*Scenario{
-		{Name: "install", Ends: run.ResultNew, Fresh: true, Req: manage.Request{To: "1.0"}},
-		{Name: "no install", Ends: run.ResultOld, Fresh: true, Fails: "1", Req: manage.Request{To: "1.0"}},
-		{Name: "forward", Ends: run.ResultNew, Req: manage.Request{Params: url}},
-		{Name: "back", Ends: run.ResultOld, Fails: "3", Req: manage.Request{Params: url}},
-		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay"}},
-		{Name: "gated", Ends: run.ResultNew, Gated: true, Req: manage.Request{To: "2.0"}},
-		{Name: "quiet", Ends: run.ResultOld, Fails: "quietly 2", Req: manage.Request{To: "2.0"}},
-		{Name: "return", Ends: run.ResultNew, Return: true},
-	}
-}
-
-// dead has a service that ends before it is verified. After a boot it runs
-// again, so that what it ends in is no matter of the crash.
-func dead() *Scenario {
-	return &Scenario{Name: "dead", Ends: run.ResultOld, Dies: "web", Req: manage.Request{To: "2.0"}}
-}
 
 // seed is UPKEEP_SEED, or the time; it is printed.
 func seed(t *testing.T) uint64 {
@@ -128,13 +106,7 @@ func TestMutants(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	all := append(scenarios(), dead())
-	reached := map[string]bool{}
-	for _, s := range all {
-		s.Prepare(t)
-		for _, op := range s.ops {
-			reached[op.Site] = true
-		}
-	}
+	reached := reach(t, all)
 	calls, err := sites.All()
 	must(t, err)
 	mutants := Transitions()

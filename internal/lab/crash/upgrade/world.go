@@ -24,7 +24,7 @@ type World struct {
 	Running map[string]int // service to its invocation
 	Starts  int            // invocations so far
 	Gate    bool           // the kernel keeps users out
-	Wrote   []string       // rows that users have written, and must find again
+	Wrote   []row          // what users have written, and must find again
 	Wrongs  []string       // promises that were broken on the way
 	Orphans []orphan       // programs of an engine that is dead, which go on
 	p       *Product
@@ -180,19 +180,26 @@ func (w *World) look(after string) {
 	}
 }
 
+// row is what a user has written, on data of a schema: later migrations change
+// it.
+type row struct{ text, schema string }
+
 // userWrites is a user who writes a row, where users are in.
-func (w *World) userWrites(row string) bool {
+func (w *World) userWrites(text string) bool {
 	if !w.open() {
 		return false
 	}
 	at := filepath.Join(w.p.Root, "data/books.txt")
-	if err := w.Disk.WriteFile(at, []byte(w.read("data/books.txt")+row+"\n"), 0o644); err != nil {
+	if err := w.Disk.WriteFile(at, []byte(w.read("data/books.txt")+text+"\n"), 0o644); err != nil {
 		w.wrong("a user cannot write: %v", err)
 		return false
 	}
-	w.Wrote = append(w.Wrote, row)
+	w.Wrote = append(w.Wrote, row{text, w.schema()})
 	return true
 }
+
+// schema is that of the data.
+func (w *World) schema() string { return strings.TrimSpace(w.read("data/SCHEMA")) }
 
 // Keep is what of a disk survives.
 type Keep struct {
