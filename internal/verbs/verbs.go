@@ -1,0 +1,98 @@
+// Package verbs gives the handler of every verb, wired to the parts of one
+// computer, real or simulated. It decides nothing, and imports the verbs.
+package verbs
+
+import (
+	"upkeep/internal/backup"
+	"upkeep/internal/backup/archive"
+	"upkeep/internal/durable"
+	"upkeep/internal/files"
+	"upkeep/internal/probe"
+	"upkeep/internal/step"
+	"upkeep/internal/step/access"
+	"upkeep/internal/step/back"
+	stepbackup "upkeep/internal/step/backup"
+	"upkeep/internal/step/check"
+	"upkeep/internal/step/cleanup"
+	"upkeep/internal/step/create"
+	"upkeep/internal/step/drain"
+	"upkeep/internal/step/hold"
+	"upkeep/internal/step/hooks"
+	"upkeep/internal/step/install"
+	"upkeep/internal/step/migrate"
+	"upkeep/internal/step/notify"
+	steppackages "upkeep/internal/step/packages"
+	"upkeep/internal/step/params"
+	"upkeep/internal/step/precopy"
+	"upkeep/internal/step/prove"
+	"upkeep/internal/step/reboot"
+	"upkeep/internal/step/record"
+	steprun "upkeep/internal/step/run"
+	"upkeep/internal/step/run/child"
+	stepservice "upkeep/internal/step/service"
+	"upkeep/internal/step/stage"
+	"upkeep/internal/step/tell"
+	"upkeep/internal/step/verify"
+)
+
+// Computer is what the verbs work with.
+type Computer struct {
+	FS        durable.FS
+	Commands  child.Commands
+	Probes    *probe.Evaluator
+	Gate      access.Gate
+	Databases stepbackup.Databases
+	Services  stepservice.Managers
+	Packages  steppackages.Managers
+	Boots     reboot.Computer
+	Bundles   string // folder in which runs keep their copies, by digest
+	Accounts  func(name string) (files.Ownership, error)
+	Root      bool // files can be given to other accounts
+}
+
+// Handlers gives the handlers by verb.
+func (c Computer) Handlers() map[string]step.Handler {
+	runner := child.Runner{Commands: c.Commands, FS: c.FS}
+	control := stepservice.Control{Managers: c.Services, Probes: c.Probes}
+	kept := bundles{c.FS, c.Bundles}
+	archives := map[string]*archive.Archive{}
+	engines := func(dir string) backup.Engine {
+		if archives[dir] == nil {
+			archives[dir] = archive.New(archive.Config{Dir: dir, FS: c.FS})
+		}
+		return archives[dir]
+	}
+	backups := stepbackup.New(c.FS, engines, c.Databases)
+	runs, scripts := steprun.New(runner, c.Probes), hooks.New(runner, c.Probes)
+	return map[string]step.Handler{
+		"access":   access.New(runner, c.Probes, c.Gate),
+		"back":     back.New(map[string]step.Handler{"run": runs, "hooks": scripts}),
+		"backup":   backups,
+		"check":    check.New(c.Probes),
+		"clean-up": cleanup.New(c.FS, points{engines}),
+		"create":   create.New(c.FS, c.Accounts, c.Root),
+		"drain":    drain.New(runner, c.Probes),
+		"fetch":    steppackages.NewFetch(runner, c.Packages, kept),
+		"guard":    steppackages.NewGuard(runner, c.Packages, "/"),
+		"hold":     hold.New(runner, control),
+		"hooks":    scripts,
+		"install":  install.New(c.FS),
+		"migrate":  migrate.New(runner, c.Probes, kept, migrate.Opener(c.Databases)),
+		"notify":   notify.New(runner, c.Probes),
+		"packages": steppackages.NewInstall(runner, c.Packages),
+		"params":   params.New(c.FS),
+		"precopy":  precopy.New(c.FS, engines, c.Databases),
+		"prove":    prove.New(c.Probes),
+		"reboot":   reboot.New(c.Boots),
+		"record":   record.New(runner, c.Probes),
+		"restart":  stepservice.NewRestart(control, runner.Records()),
+		"restore":  stepbackup.NewAnchor(backups),
+		"return":   stepbackup.NewReturn(backups),
+		"run":      runs,
+		"stage":    stage.New(c.FS, kept, c.Accounts, c.Root),
+		"start":    stepservice.NewStart(control),
+		"stop":     stepservice.NewStop(control),
+		"tell":     tell.New(c.Probes),
+		"verify":   verify.New(c.Probes),
+	}
+}
