@@ -23,7 +23,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell crash crash-all crash-hosts clean
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell crash crash-short crash-all crash-hosts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -43,11 +43,14 @@ vet:
 test: setup vet ## vet and test
 	$(GO) test ./...
 
-test-slow: setup ## the slow tests too, but for make crash: disks that are full, Miniflux, Unleash, whole machines
+test-slow: setup ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, whole machines
 	UPKEEP_SLOW=1 $(GO) test -p 1 -timeout 60m $$($(GO) list ./... | grep -v /lab/crash)
 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes
 	$(GO) run ./internal/lab/crash/cmd
+
+crash-short: setup ## a small sample of it, for every change; three minutes
+	UPKEEP_CRASH=short $(GO) run ./internal/lab/crash/cmd
 
 crash-all: setup ## the same at every operation, without limits; hours
 	UPKEEP_CRASH=all $(GO) run ./internal/lab/crash/cmd

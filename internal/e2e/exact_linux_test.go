@@ -11,7 +11,7 @@ import (
 
 	"upkeep/internal/lab"
 	"upkeep/internal/lab/crash/fault"
-	"upkeep/internal/lab/crash/process"
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
 	"upkeep/internal/run"
 )
@@ -51,7 +51,7 @@ func exactly(t *testing.T, s *upkeep, chance *rand.Rand, commits, others int, co
 	}
 	chance.Shuffle(len(bounds), func(i, j int) { bounds[i], bounds[j] = bounds[j], bounds[i] })
 	chance.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
-	if process.All() {
+	if scale.All() {
 		commits, others = len(bounds), 10*others
 	}
 	return append(bounds[:min(commits, len(bounds))], rest[:min(others, len(rest))]...)

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"upkeep/internal/lab/crash/process"
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/manage"
 	"upkeep/internal/run"
 )
@@ -62,7 +62,7 @@ func TestMinifluxKilledEverywhere(t *testing.T) {
 	m := miniflux(t)
 	chance := rand.New(rand.NewPCG(miniSeed(t), 0))
 	moments := append(m.moments(t, chance, false), m.moments(t, chance, true)...)
-	if !process.All() { // boundaries of steps are TestMinifluxKilledExactly's
+	if !scale.All() { // boundaries of steps are TestMinifluxKilledExactly's
 		chance.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
 		moments = moments[:len(moments)/3]
 	}

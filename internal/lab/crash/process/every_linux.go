@@ -2,12 +2,11 @@ package process
 
 import (
 	"math/rand/v2"
-	"os"
 	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
 )
 
@@ -16,6 +15,7 @@ import (
 type Choice struct {
 	Of    func(Point) bool // nil: all
 	OneIn int              // of those that Of does not take, one in so many by the seed; 0: none
+	Most  int              // of all these at most so many, by the seed; see scale
 	Twice int              // one recovery in so many is killed, too; 0: none
 }
 
@@ -27,12 +27,12 @@ func Every(t *testing.T, x Target, choice Choice) {
 	all, folded := u.Points()
 	var plans []Plan
 	for _, p := range all {
-		if All() || choice.Of == nil || choice.Of(p) || choice.OneIn > 0 && dice.IntN(choice.OneIn) == 0 {
+		if scale.All() || choice.Of == nil || choice.Of(p) || choice.OneIn > 0 && dice.IntN(choice.OneIn) == 0 {
 			plans = append(plans, choice.plan(p, dice))
 		}
 	}
 	chosen := len(plans)
-	plans = plans[:sample(plans, dice)]
+	plans = scale.Sample(plans, choice.Most, dice)
 	c := &Count{Ends: map[string]int{}}
 	each(t, plans, func(t *testing.T, p Plan) { Try(t, x, u, p, c) })
 	t.Logf("%s: %d operations, %d moments (%d more are the same state as the next one); %d chosen, %d tried: %v", x.Name, len(u.Ops), len(all), folded, chosen, len(plans), c)
@@ -54,17 +54,6 @@ func (c Choice) plan(p Point, dice *rand.Rand) Plan {
 		plan.Again = &Again{N: 1 + dice.IntN(max(1, p.Left)), When: []string{"before", "after"}[dice.IntN(2)]}
 	}
 	return plan
-}
-
-// sample keeps one in so many, by the seed, where UPKEEP_ONE_IN says so: for
-// whoever works on the harness.
-func sample[T any](all []T, dice *rand.Rand) int {
-	n, err := strconv.Atoi(os.Getenv("UPKEEP_ONE_IN"))
-	if err != nil || n <= 1 {
-		return len(all)
-	}
-	dice.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return (len(all) + n - 1) / n
 }
 
 // workers is how many sites are worked on at once: a run waits for services and

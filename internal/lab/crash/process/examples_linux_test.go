@@ -14,7 +14,7 @@ import (
 // of a run that nobody disturbed.
 func TestKilledHolds(t *testing.T) {
 	lab.Slow(t)
-	Every(t, itms("holds", 0, "7.5 SP1", func(s *sitetest.Site) { s.Bundle("7.5 SP1") }), Choice{Of: Point.Journal})
+	Every(t, itms("holds", 0, "7.5 SP1", func(s *sitetest.Site) { s.Bundle("7.5 SP1") }), Choice{Of: Point.Journal, Most: 24})
 }
 
 // The same on the way back of an upgrade that fails late.
@@ -25,7 +25,7 @@ func TestKilledHoldsBack(t *testing.T) {
 		s.Replace(filepath.Join(src, "components/itms/VERSION"), "7.5 SP1", "7.5 SP2")
 		s.Build(src, filepath.Join(s.Releases, "bad.tar.zst"))
 		s.Replace(s.Document, "params:", "limits: {verify: 1s}\nparams:")
-	}), Choice{Of: func(p Point) bool { return p.Back && p.Journal() }, OneIn: 40})
+	}), Choice{Of: func(p Point) bool { return p.Back && p.Journal() }, OneIn: 40, Most: 16})
 }
 
 func itms(name string, code int, to string, prepare func(*sitetest.Site)) Target {
@@ -52,5 +52,5 @@ func TestKilledHooks(t *testing.T) {
 		Prepare: func(s *sitetest.Site) []string {
 			s.Bundle("1.2.3")
 			return []string{"upgrade", "--yes", "--from", s.Releases}
-		}}, Choice{Of: Point.Journal})
+		}}, Choice{Of: Point.Journal, Most: 24})
 }

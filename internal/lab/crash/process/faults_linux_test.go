@@ -5,6 +5,7 @@ import (
 
 	"upkeep/internal/lab"
 	"upkeep/internal/lab/crash/fault"
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
 )
 
@@ -13,14 +14,14 @@ import (
 func TestFaultsForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	faults(t, r.target("faults forward", 0, "3.0", r.good), 90, func(*Undisturbed, fault.Traced) bool { return true })
+	faults(t, r.target("faults forward", 0, "3.0", r.good), 60, func(*Undisturbed, fault.Traced) bool { return true })
 }
 
 // The same on the way back.
 func TestFaultsBack(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	faults(t, r.target("faults back", 6, "1.0", r.bad), 60, backward)
+	faults(t, r.target("faults back", 6, "1.0", r.bad), 40, backward)
 }
 
 func faults(t *testing.T, x Target, many int, of func(*Undisturbed, fault.Traced) bool) {
@@ -36,12 +37,7 @@ func faults(t *testing.T, x Target, many int, of func(*Undisturbed, fault.Traced
 			may = append(may, Fails(o, dice))
 		}
 	}
-	dice.Shuffle(len(may), func(i, j int) { may[i], may[j] = may[j], may[i] })
-	if !All() {
-		may = may[:min(many, len(may))]
-	}
-	plans := append(must, may...)
-	plans = plans[:sample(plans, dice)]
+	plans := append(scale.Sample(must, many/2, dice), scale.Sample(may, many/2, dice)...)
 	c := &Count{Ends: map[string]int{}}
 	each(t, plans, func(t *testing.T, f Failing) { Fault(t, x, u, f, c) })
 	t.Logf("%s: %d operations, %d faults: %v", x.Name, len(u.Ops), len(plans), c)

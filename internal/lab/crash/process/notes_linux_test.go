@@ -8,13 +8,14 @@ import (
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab"
+	"upkeep/internal/lab/crash/scale"
 )
 
 // releases are the sample product's bundles, which are the same for all sites.
 type releases struct{ good, bad string }
 
 func built(t *testing.T) releases {
-	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Crashing: true, Slim: !All(), Stopped: true})
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Crashing: true, Slim: !scale.All(), Stopped: true})
 	s.Bundle("2.0")
 	src := s.Copy(s.Source("3.0"), "bad")
 	s.Replace(filepath.Join(src, "migrations/002-split-notes.sql"), "UPDATE schema_version", "UPDATE no_such_table")
@@ -29,7 +30,7 @@ func built(t *testing.T) releases {
 }
 
 func (r releases) target(name string, code int, to, from string, more ...string) Target {
-	return Target{Name: name, Example: "notes", Version: "1.0", Slim: !All(), Code: code, From: "1.0", To: to, Users: true,
+	return Target{Name: name, Example: "notes", Version: "1.0", Slim: !scale.All(), Code: code, From: "1.0", To: to, Users: true,
 		Prepare: func(*sitetest.Site) []string { return append([]string{"upgrade", "--yes", "--from", from}, more...) }}
 }
 
@@ -37,7 +38,7 @@ func (r releases) target(name string, code int, to, from string, more ...string)
 func TestKilledForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 40, Twice: 5})
+	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 40, Most: 60, Twice: 5})
 }
 
 // The way back of an upgrade whose second migration fails, over two hops to the
@@ -45,7 +46,7 @@ func TestKilledForward(t *testing.T) {
 func TestKilledBack(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("back", 6, "1.0", r.bad), Choice{Of: late, OneIn: 40, Twice: 5})
+	Every(t, r.target("back", 6, "1.0", r.bad), Choice{Of: late, OneIn: 40, Most: 45, Twice: 5})
 }
 
 // The same with --on-failure stay: the way back ends at the first version on the
@@ -53,7 +54,7 @@ func TestKilledBack(t *testing.T) {
 func TestKilledStay(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("stay", 9, "2.0", r.bad, "--on-failure", "stay"), Choice{Of: late, OneIn: 40, Twice: 5})
+	Every(t, r.target("stay", 9, "2.0", r.bad, "--on-failure", "stay"), Choice{Of: late, OneIn: 40, Most: 30, Twice: 5})
 }
 
 // The return of the next morning is a run of its own.
@@ -66,7 +67,7 @@ func TestKilledReturn(t *testing.T) {
 		s.Must(0, "upgrade", "--yes", "--from", r.good, "--to", "2.0")
 		return []string{"back", "--yes"}
 	}
-	Every(t, x, Choice{Of: telling, OneIn: 40, Twice: 5})
+	Every(t, x, Choice{Of: telling, OneIn: 40, Most: 30, Twice: 5})
 }
 
 // telling takes what is not one more file of a tree, and no half operation: of

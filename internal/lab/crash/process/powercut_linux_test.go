@@ -10,6 +10,7 @@ import (
 
 	"upkeep/internal/lab"
 	"upkeep/internal/lab/crash/fault"
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
 )
 
@@ -18,21 +19,21 @@ import (
 func TestPowerCutForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	powerCuts(t, "ext4", r.target("power cut forward", 0, "3.0", r.good), 64)
+	powerCuts(t, "ext4", r.target("power cut forward", 0, "3.0", r.good), 48)
 }
 
 // The same on the way back of a migration that fails.
 func TestPowerCutBack(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	powerCuts(t, "ext4", r.target("power cut back", 6, "1.0", r.bad), 44)
+	powerCuts(t, "ext4", r.target("power cut back", 6, "1.0", r.bad), 32)
 }
 
 // The same on XFS.
 func TestPowerCutXFS(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	powerCuts(t, "xfs", r.target("power cut on XFS", 0, "3.0", r.good), 24)
+	powerCuts(t, "xfs", r.target("power cut on XFS", 0, "3.0", r.good), 20)
 }
 
 // powerCuts copies the volume's image before chosen operations of the engine;
@@ -59,12 +60,7 @@ func powerCuts(t *testing.T, kind string, x Target, many int) {
 			may = append(may, o.N)
 		}
 	}
-	dice.Shuffle(len(may), func(i, j int) { may[i], may[j] = may[j], may[i] })
-	ats := append(must, may...)
-	if !All() {
-		ats = ats[:min(len(ats), max(many, len(must)+many/4))]
-	}
-	ats = ats[:sample(ats, dice)]
+	ats := append(scale.Sample(must, many/2, dice), scale.Sample(may, many/2, dice)...)
 	copies := filepath.Join(lab.Dir(t), "copies")
 	if err := os.Mkdir(copies, 0o755); err != nil {
 		t.Fatal(err)

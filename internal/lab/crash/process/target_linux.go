@@ -107,6 +107,3 @@ func Seed(t testing.TB) (*rand.Rand, int64) {
 	t.Logf("UPKEEP_SEED=%d", n)
 	return rand.New(rand.NewPCG(uint64(n), 1)), n
 }
-
-// All says that everything is wanted, however long it takes: UPKEEP_CRASH=all.
-func All() bool { return os.Getenv("UPKEEP_CRASH") == "all" }

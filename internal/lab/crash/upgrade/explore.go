@@ -156,9 +156,10 @@ func (s *Scenario) end(t *Tally, at string, w *World, cut bool) {
 	}
 }
 
-// Faults lets every operation fail once: the process goes on, or ends and is
-// started anew, and the run must end as any other.
-func (s *Scenario) Faults() Tally {
+// Faults lets operations fail, each once: the process goes on, or ends and is
+// started anew, and the run must end as any other. Most says how many at most,
+// by the seed.
+func (s *Scenario) Faults(most int, seed uint64) Tally {
 	kinds := []error{syscall.ENOSPC, syscall.EIO, syscall.EACCES, syscall.EBUSY}
 	work := make(chan int)
 	done := make(chan Tally)
@@ -200,8 +201,8 @@ func (s *Scenario) Faults() Tally {
 			done <- t
 		}()
 	}
-	for n := 1; n <= len(s.ops); n++ {
-		work <- n
+	for _, n := range rand.New(rand.NewPCG(seed, 7)).Perm(len(s.ops))[:most] {
+		work <- n + 1
 	}
 	close(work)
 	var t Tally

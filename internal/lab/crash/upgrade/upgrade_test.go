@@ -1,6 +1,7 @@
 package upgrade
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"upkeep/internal/lab"
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/sites"
 	"upkeep/internal/lab/crash/tally"
 	"upkeep/internal/plan"
@@ -42,19 +44,22 @@ func TestSomeCrashPoints(t *testing.T) {
 
 // TestCrashPoints crashes every scenario at every operation, in every way, and
 // a part of the recoveries once more. With UPKEEP_CRASH=all it takes twenty
-// times as many of those.
+// times as many of those, and with UPKEEP_CRASH=short few of all.
 func TestCrashPoints(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	n, share := seed(t), 0.0036
-	if os.Getenv("UPKEEP_CRASH") == "all" {
+	n, share, every := seed(t), 0.0036, 1
+	switch {
+	case scale.All():
 		share = 0.1
+	case scale.Short():
+		every = 16
 	}
 	var all Tally
 	for _, s := range scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			s.Prepare(t)
-			r := s.Explore(n, share, 1)
+			r := s.Explore(n, share, every)
 			report(t, r)
 			all.add(r)
 		})
@@ -62,7 +67,7 @@ func TestCrashPoints(t *testing.T) {
 	tally.Add(t, "crash file system", "crash points", all.Points)
 	tally.Add(t, "crash file system", "pairs", all.Pairs)
 	tally.Add(t, "crash file system", "between", len(all.Bad))
-	if all.Points < 1000 || all.Pairs < 20000 {
+	if !scale.Short() && (all.Points < 1000 || all.Pairs < 20000) {
 		t.Errorf("only %d crash points and %d pairs", all.Points, all.Pairs)
 	}
 }
@@ -83,11 +88,11 @@ func report(t *testing.T, r Tally) {
 func TestFaults(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	all := 0
+	n, all := seed(t), 0
 	for _, s := range scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			s.Prepare(t)
-			r := s.Faults()
+			r := s.Faults(scale.Part(len(s.ops), len(s.ops)), n)
 			t.Logf("%d faults: %d ended as without one, %d old; a person decided %d times", r.Faults, r.New, r.Old, r.Asked)
 			for i, b := range r.Bad {
 				if i < 20 {
@@ -120,6 +125,7 @@ func TestMutants(t *testing.T) {
 		}
 	}
 	n := seed(t)
+	mutants = scale.Sample(mutants, len(mutants), rand.New(rand.NewPCG(n, 5)))
 	how := make([]string, len(mutants))
 	next := make(chan int)
 	var wait sync.WaitGroup
