@@ -22,6 +22,8 @@ func TestInsideRestartAlways(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	m, s := manager(t, dir), service.Spec{ID: "always"}
 	must(t, m.Start(t.Context(), s))
+	must(t, m.Stop(t.Context(), s)) // nothing has made the state folder before
+	must(t, m.Start(t.Context(), s))
 	ctl(t, "start", "needs.service")
 	must(t, m.Inhibit(t.Context(), s, "run 7 is open"))
 	must(t, m.Stop(t.Context(), s))
@@ -47,8 +49,10 @@ func TestInsideRestartAlways(t *testing.T) {
 	if ctl(t, "is-active", "needs.service") != "active" {
 		t.Error("what stopped together with it was not started again")
 	}
-	if left, _ := filepath.Glob("/etc/systemd/system/*.d/*upkeep*"); len(left) > 0 {
-		t.Errorf("left: %v", left)
+	for _, pattern := range []string{"*.d/*upkeep*", "always.service.d", "needs.service.d"} {
+		if left, _ := filepath.Glob("/etc/systemd/system/" + pattern); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left in the state folder: %v", left)
@@ -78,7 +82,7 @@ func TestInsideForkedAway(t *testing.T) {
 	}
 	must(t, m.Start(t.Context(), s))
 	waitFor(t, "all run", func() bool { return all() == 3 })
-	must(t, systemd.HalfStop(t.Context(), m, s))
+	must(t, systemd.HalfStop(t.Context(), m.Manager, s))
 	if st := mustState(t, manager(t, dir), s); !st.Running || !strings.Contains(st.Detail, "processes of it run on") {
 		t.Errorf("half stopped: %+v", st)
 	}
@@ -259,6 +263,9 @@ func TestInsideStartType(t *testing.T) {
 		if st := mustState(t, m, s); !st.Running {
 			t.Error("what runs was touched")
 		}
+		if to == "disabled" { // as systemctl disable leaves it
+			must(t, os.Remove("/etc/systemd/system/basic.target.wants"))
+		}
 		for range 2 {
 			must(t, m.PutStartType(t.Context(), s, was))
 		}
@@ -267,6 +274,9 @@ func TestInsideStartType(t *testing.T) {
 		}
 	}
 	must(t, m.SetStartType(t.Context(), s, "disabled"))
+	for _, name := range []string{"multi-user.target.wants/typed.service", "alias-of-typed.service"} {
+		m.files.Named("/etc/systemd/system/" + name) // by systemd, which does not sync it
+	}
 	must(t, m.SetStartType(t.Context(), s, "enabled"))
 	if now, err := m.StartType(t.Context(), s); now.Mode != "enabled" || err != nil {
 		t.Errorf("enabled: %+v, %v", now, err)

@@ -1,6 +1,7 @@
 package systemd_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"upkeep/internal/durable"
 	"upkeep/internal/lab/host"
 	"upkeep/internal/scope/proc"
 	"upkeep/internal/service"
 	"upkeep/internal/service/servicetest"
 	"upkeep/internal/service/systemd"
+	"upkeep/internal/step/steptest"
 )
 
 // insideEnv says that this test binary runs in a host of the lab, where units
@@ -96,13 +97,53 @@ func script(t *testing.T, text string) string {
 	return at
 }
 
-func manager(t *testing.T, dir string) *systemd.Manager {
+func manager(t *testing.T, dir string) *watched {
 	t.Helper()
-	m, err := systemd.New(systemd.Options{FS: durable.OS(), Dir: dir, Installation: "shop", Settle: 100 * time.Millisecond})
+	w := steptest.Watch()
+	m, err := systemd.New(systemd.Options{FS: w.FS(), Dir: dir, Installation: "shop", Settle: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return &watched{m, t, w}
+}
+
+// watched fails the test when a call returns before what it wrote is durable.
+type watched struct {
+	*systemd.Manager
+	t     *testing.T
+	files steptest.Watched
+}
+
+func (w *watched) durable(what string, err error) error {
+	w.t.Helper()
+	if left := w.files.Dirty(); err == nil && len(left) > 0 {
+		w.t.Errorf("%s returned before these were durable: %q", what, left)
+	}
+	return err
+}
+
+func (w *watched) Start(ctx context.Context, s service.Spec) error {
+	return w.durable("Start", w.Manager.Start(ctx, s))
+}
+
+func (w *watched) Stop(ctx context.Context, s service.Spec) error {
+	return w.durable("Stop", w.Manager.Stop(ctx, s))
+}
+
+func (w *watched) Inhibit(ctx context.Context, s service.Spec, reason string) error {
+	return w.durable("Inhibit", w.Manager.Inhibit(ctx, s, reason))
+}
+
+func (w *watched) Allow(ctx context.Context, s service.Spec) error {
+	return w.durable("Allow", w.Manager.Allow(ctx, s))
+}
+
+func (w *watched) SetStartType(ctx context.Context, s service.Spec, mode string) error {
+	return w.durable("SetStartType", w.Manager.SetStartType(ctx, s, mode))
+}
+
+func (w *watched) PutStartType(ctx context.Context, s service.Spec, was service.StartType) error {
+	return w.durable("PutStartType", w.Manager.PutStartType(ctx, s, was))
 }
 
 func TestInsideContract(t *testing.T) {
@@ -120,7 +161,7 @@ func TestInsideContract(t *testing.T) {
 	})
 }
 
-func mustState(t *testing.T, m *systemd.Manager, s service.Spec) service.State {
+func mustState(t *testing.T, m service.Manager, s service.Spec) service.State {
 	t.Helper()
 	st, err := m.State(t.Context(), s)
 	if err != nil {

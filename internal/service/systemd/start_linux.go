@@ -24,6 +24,11 @@ func (m *Manager) Start(ctx context.Context, s service.Spec) error {
 		return &service.InhibitedError{Service: s.ID, Reason: reason}
 	}
 	u, err := m.find(ctx, s)
+	if err == nil && !u.known() { // it may have been installed without systemd being told
+		if err = m.bus.reload(ctx); err == nil {
+			u, err = m.find(ctx, s)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("cannot start %s: %w", s.ID, err)
 	}
@@ -83,25 +88,23 @@ func (m *Manager) start(ctx context.Context, s service.Spec, u unit) error {
 	return m.settled(ctx, s, now)
 }
 
-// settled watches a unit for a moment whose start says nothing: with
+// settled waits for a moment, and looks once more at a unit whose start says nothing: with
 // Type=simple it counts as started before its program even runs.
 func (m *Manager) settled(ctx context.Context, s service.Spec, was unit) error {
 	if was.Type != "simple" && was.Type != "exec" && was.Type != "idle" {
 		return nil
 	}
-	for end := time.Now().Add(m.o.Settle); time.Now().Before(end); {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("cannot start %s: %w", s.ID, context.Cause(ctx))
-		case <-time.After(m.o.Settle / 10):
-		}
-		now, err := m.bus.unit(ctx, was.Name)
-		if err != nil {
-			return err
-		}
-		if !now.running() || now.Invocation != was.Invocation {
-			return m.died(ctx, s, now)
-		}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("cannot start %s: %w", s.ID, context.Cause(ctx))
+	case <-time.After(m.o.Settle):
+	}
+	now, err := m.bus.unit(ctx, was.Name)
+	if err != nil {
+		return err
+	}
+	if !now.running() || now.Invocation != was.Invocation {
+		return m.died(ctx, s, now)
 	}
 	return nil
 }
@@ -130,6 +133,11 @@ func (m *Manager) startWith(ctx context.Context, s service.Spec) error {
 		}
 		if !u.known() || u.Load == "masked" || u.running() && !u.Job {
 			continue
+		}
+		if u.Reload {
+			if err := m.bus.reload(ctx); err != nil {
+				return err
+			}
 		}
 		result, err := m.bus.job(ctx, "start", n)
 		if err == nil && result != "" && result != "done" && result != "skipped" {

@@ -200,8 +200,10 @@ func (h *Guard) putUp(ctx context.Context, env step.Env, s plan.Step, g guarded)
 	return h.fs.WriteFile(h.path(policyFile), []byte(ours), 0o755)
 }
 
-// lift takes the masks away, lets systemd read the units anew, and gives the
-// site its policy back.
+// lift takes the masks away, and gives the site its policy back. Where there was
+// no mask, packages have told systemd what they changed, and who starts a unit
+// sees whether it has to be read anew: that takes long where units are many, and
+// users wait.
 func (h *Guard) lift(ctx context.Context, env step.Env, s plan.Step, g guarded) error {
 	for _, u := range g.Units {
 		at := h.path(filepath.Join(unitsDir, u))
@@ -214,8 +216,10 @@ func (h *Guard) lift(ctx context.Context, env step.Env, s plan.Step, g guarded) 
 			return err
 		}
 	}
-	if err := h.reload(ctx, env, s, g); err != nil {
-		return err
+	if len(g.Units) > 0 {
+		if err := h.reload(ctx, env, s, g); err != nil {
+			return err
+		}
 	}
 	if g.None {
 		return nil
