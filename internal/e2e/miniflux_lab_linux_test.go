@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -140,6 +141,7 @@ type upkeep struct {
 	user     *syscall.Credential // under whom commands run; nil: the test's own
 	env      []string            // further environment of the commands
 	limit    time.Duration       // how long any one command may take; 0: miniLimit
+	shows    *atomic.Int64       // pid of the command under way, for whoever wants to know
 }
 
 // site installs the old version with the lab's data; it goes with the test.
@@ -220,6 +222,9 @@ func (s *upkeep) answer(typed string, args ...string) result {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(typed), &out, &errs
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
+	}
+	if s.shows != nil {
+		s.shows.Store(int64(cmd.Process.Pid))
 	}
 	return s.wait(cmd, &out, &errs)
 }

@@ -31,7 +31,7 @@ func TestUnleashOutageFigure(t *testing.T) {
 		s := u.site(t)
 		script = append(script, s.outage(func() { s.plainly() }))
 		s = u.site(t)
-		most, stop := s.peak()
+		most, _, stop := s.peak()
 		upkeep = append(upkeep, s.outage(func() { s.must(0, s.upgrade()...) }))
 		stop()
 		if most() > 100e6 || most() == 0 {
