@@ -18,7 +18,10 @@ import (
 func TestInsideRestartAlways(t *testing.T) {
 	inside(t)
 	makeUnit(t, "always.service", "[Service]\nExecStart=/bin/sleep 7001\nRestart=always\nRestartSec=0\n")
-	makeUnit(t, "needs.service", "[Unit]\nRequires=always.service\nAfter=always.service\n[Service]\nExecStart=/bin/sleep 7002\n")
+	own := "/etc/systemd/system/always.service.d/own.conf" // the administrator's
+	must(t, os.Mkdir(filepath.Dir(own), 0o755))
+	must(t, os.WriteFile(own, []byte("[Service]\nEnvironment=OWN=1\n"), 0o644))
+	makeUnit(t, "needs.service", "[Unit]\nRequires=always.service\nPartOf=always.service\nAfter=always.service\n[Service]\nExecStart=/bin/sleep 7002\n")
 	dir := filepath.Join(t.TempDir(), "state")
 	m, s := manager(t, dir), service.Spec{ID: "always"}
 	must(t, m.Start(t.Context(), s))
@@ -49,10 +52,13 @@ func TestInsideRestartAlways(t *testing.T) {
 	if ctl(t, "is-active", "needs.service") != "active" {
 		t.Error("what stopped together with it was not started again")
 	}
-	for _, pattern := range []string{"*.d/*upkeep*", "always.service.d", "needs.service.d"} {
+	for _, pattern := range []string{"*.d/*upkeep*", "needs.service.d"} {
 		if left, _ := filepath.Glob("/etc/systemd/system/" + pattern); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
+	}
+	if _, err := os.Stat(own); err != nil {
+		t.Error(err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left in the state folder: %v", left)
@@ -241,8 +247,12 @@ func TestInsideStartType(t *testing.T) {
 	at := "/usr/local/lib/systemd/system/typed.service"
 	must(t, os.WriteFile(at, []byte("[Service]\nExecStart=/bin/sleep 7061\n[Install]\nWantedBy=multi-user.target\nAlias=alias-of-typed.service\n"), 0o644))
 	t.Cleanup(func() {
-		_ = exec.Command("systemctl", "disable", "--now", "typed.service").Run()
-		os.Remove(at)
+		_ = exec.Command("systemctl", "stop", "typed.service").Run()
+		links, _ := filepath.Glob("/etc/systemd/system/*.wants/typed.service")
+		for _, left := range append(links, at, "/etc/systemd/system/typed.service", "/etc/systemd/system/alias-of-typed.service") {
+			os.Remove(left)
+		}
+		_ = exec.Command("systemctl", "daemon-reload").Run()
 	})
 	ctl(t, "daemon-reload")
 	ctl(t, "enable", "typed.service")

@@ -22,15 +22,44 @@ import (
 
 func TestFetchContract(t *testing.T) {
 	lab.Slow(t)
+	fetching(t, false)
+}
+
+// TestFetchFarContract: what a package manager downloads is not synced by it.
+func TestFetchFarContract(t *testing.T) {
+	lab.Slow(t)
+	fetching(t, true)
+}
+
+func fetching(t *testing.T, far bool) {
+	const complete, partial = "packages/r1-h1-shop", "packages/.upkeep-r1-h1-shop"
+	half := func(t *testing.T, w *world) {
+		must(t, os.MkdirAll(filepath.Join(w.state, partial, "x"), 0o700))
+	}
 	steptest.Run(t, steptest.Subject[*world]{Moments: 4,
 		New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *world) {
 			w := newWorld(t)
+			if w.far = far; far {
+				w.killer, w.change[0].Source = k, "machine"
+			}
 			return NewFetch(w.runner(k.FS()), w.managers, w), w.step("h1.fetch.shop", "fetch", w.params()), w
 		},
 		Mixed: map[string]func(*testing.T, *world){
-			"half unpacked": func(t *testing.T, w *world) {
-				must(t, os.MkdirAll(filepath.Join(w.state, "packages", ".upkeep-r1-h1-shop", "x"), 0o700))
+			"half unpacked": half,
+			"half of it beside the whole": func(t *testing.T, w *world) {
+				k := w.killer // this is no moment of the verb
+				w.killer = nil
+				w.fetched()
+				w.killer = k
+				half(t, w)
 			},
+		},
+		Between: func(t *testing.T, w *world) {
+			// the restore point is made of this list
+			list, err := os.ReadFile(filepath.Join(w.state, complete, Footprint))
+			if err != nil || !strings.Contains(string(list), `"usr/share/shop/"`) {
+				t.Errorf("what the packages touch: %v\n%s", err, list)
+			}
 		},
 	})
 }

@@ -45,6 +45,7 @@ type world struct {
 	change []plan.PackageChange
 	killer *steptest.Killer // whose moments the commands are; nil: none
 	also   []string
+	far    bool // the packages are not in the bundle
 }
 
 func shop(version string) packagestest.Deb {
@@ -119,7 +120,42 @@ func (w *world) Run(ctx context.Context, c scope.Command) (scope.Result, error) 
 func (w *world) runner(fsys durable.FS) child.Runner { return child.Runner{Commands: w, FS: fsys} }
 
 func (w *world) managers(_ string, exec packages.Exec) (packages.Manager, error) {
-	return apt.New(apt.Config{Exec: exec, FS: durable.OS(), Root: w.root}), nil
+	m := apt.New(apt.Config{Exec: exec, FS: durable.OS(), Root: w.root})
+	if w.far {
+		return source{m, w}, nil
+	}
+	return m, nil
+}
+
+// source is a package manager whose packages come from far away: as apt-get, it
+// syncs nothing.
+type source struct {
+	packages.Manager
+	w *world
+}
+
+func (s source) Download(_ context.Context, dir string, _ []packages.Change) error {
+	all, err := filepath.Glob(filepath.Join(s.w.debs, "*.deb"))
+	if err != nil {
+		return err
+	}
+	for _, from := range all {
+		raw, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, filepath.Base(from))
+		write := func() error { return os.WriteFile(to, raw, 0o600) }
+		if s.w.killer == nil {
+			err = write()
+		} else if err = s.w.killer.Point("download", write); err == nil {
+			s.w.killer.Made(to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *world) step(id, verb string, params any) plan.Step {
@@ -129,7 +165,11 @@ func (w *world) step(id, verb string, params any) plan.Step {
 }
 
 func (w *world) params() plan.PackageParams {
-	return plan.PackageParams{Component: "shop", Manager: "apt", Staging: w.state + "/packages/${run.id}-h1-shop", Bundle: "d", Payload: "shop.tar.zst", Sums: "sums", Changes: w.change, Policy: "keep", Wait: time.Second}
+	p := plan.PackageParams{Component: "shop", Manager: "apt", Staging: w.state + "/packages/${run.id}-h1-shop", Bundle: "d", Payload: "shop.tar.zst", Sums: "sums", Changes: w.change, Policy: "keep", Wait: time.Second}
+	if w.far {
+		p.Bundle, p.Payload, p.Sums = "", "", ""
+	}
+	return p
 }
 
 func (w *world) env(d step.Direction) step.Env {

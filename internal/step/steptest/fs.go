@@ -40,7 +40,10 @@ func (f *deadlyFS) write(op, path string, effect func() error, unsynced func(led
 }
 
 func (f *deadlyFS) WriteFile(path string, data []byte, perm fs.FileMode) error {
-	return f.write("write", path, func() error { return f.raw.WriteFile(path, data, perm) }, func(l ledger) { l.content(path); l.name(path) })
+	return f.write("write", path, func() error {
+		f.k.changes(path)
+		return f.raw.WriteFile(path, data, perm)
+	}, func(l ledger) { l.content(path); l.name(path) })
 }
 
 func (f *deadlyFS) Create(path string, perm fs.FileMode) (durable.File, error) {
@@ -69,6 +72,9 @@ func (f *deadlyFS) MkdirAll(path string, perm fs.FileMode) error {
 
 func (f *deadlyFS) Rename(from, to string) error {
 	return f.write("rename", to, func() error {
+		if !f.synced {
+			f.k.order(func(o only, l ledger) { o.renamed(l, from, to) })
+		}
 		err := f.raw.Rename(from, to)
 		if err == nil {
 			f.k.note(func(l ledger) { l.moved(from, to) })
@@ -79,6 +85,7 @@ func (f *deadlyFS) Rename(from, to string) error {
 
 func (f *deadlyFS) Replace(from, to string) error {
 	return f.write("replace", to, func() error {
+		f.k.changes(to)
 		err := f.raw.Replace(from, to)
 		if err == nil {
 			f.k.note(func(l ledger) { l.gone(to); l.moved(from, to) })
@@ -100,8 +107,10 @@ func (f *deadlyFS) Remove(path string) error {
 }
 
 func (f *deadlyFS) RemoveAll(path string) error {
-	return f.k.moment("removeall "+filepath.Base(path), func() error { return f.gone(path, f.raw.RemoveAll(path)) },
-		func() error { return f.half(path) })
+	return f.k.moment("removeall "+filepath.Base(path), func() error {
+		f.k.changes(path)
+		return f.gone(path, f.raw.RemoveAll(path))
+	}, func() error { return f.half(path) })
 }
 
 // gone notes a removal. What had not even a durable name needs no sync.
@@ -148,7 +157,12 @@ func (f *deadlyFS) Symlink(target, link string) error {
 }
 
 func (f *deadlyFS) Link(from, to string) error {
-	return f.write("link", to, func() error { return f.raw.Link(from, to) }, func(l ledger) { l.name(to) })
+	return f.write("link", to, func() error {
+		if !f.synced {
+			f.k.order(func(o only, l ledger) { o.linked(l, from, to) })
+		}
+		return f.raw.Link(from, to)
+	}, func(l ledger) { l.name(to) })
 }
 
 func (f *deadlyFS) Mknod(path string, mode fs.FileMode, rdev uint64) error {

@@ -17,6 +17,7 @@ type Killer struct {
 	mu     sync.Mutex
 	log    []moment // what was done, in order
 	ledger ledger
+	only   only
 	armed  bool
 	manner manner
 	at     int // index in log
@@ -31,12 +32,13 @@ type moment struct {
 	torn bool // it can be made by half
 }
 
-func newKiller() *Killer { return &Killer{ledger: ledger{}} }
+func newKiller() *Killer { return &Killer{ledger: ledger{}, only: only{}} }
 
 // FS is the machine's file system, whose writes are moments. Syncs cost
 // nothing in it, but a write that is never synced is a failure of the suite.
+// MutantEnv may make it wrong.
 func (k *Killer) FS() durable.FS {
-	return &deadlyFS{FS: durable.OS(), raw: durable.OS().Unsynced(), k: k, synced: true}
+	return mutated(&deadlyFS{FS: durable.OS(), raw: durable.OS().Unsynced(), k: k, synced: true})
 }
 
 // Point is a moment of something that is not a file: stand-ins call it around
@@ -98,6 +100,7 @@ func (k *Killer) disarm() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.armed, k.dead = false, false
+	k.only = only{}
 	k.ledger = ledger{} // a new process syncs what it makes; what was there is the kernel's
 	return k.hit
 }
@@ -117,7 +120,7 @@ func (k *Killer) since(n int) []moment {
 func (k *Killer) dirty() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.DeleteFunc(k.ledger.list(), func(what string) bool {
+	return slices.DeleteFunc(append(k.ledger.list(), k.only.list()...), func(what string) bool {
 		return strings.Contains(what, "/upkeep-tmp_") // temporary folders: see package scratch
 	})
 }
@@ -126,4 +129,14 @@ func (k *Killer) note(f func(ledger)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	f(k.ledger)
+}
+
+func (k *Killer) order(f func(only, ledger)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f(k.only, k.ledger)
+}
+
+func (k *Killer) changes(path string) {
+	k.order(func(o only, l ledger) { o.changes(l, path) })
 }

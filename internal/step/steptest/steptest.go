@@ -3,7 +3,8 @@
 // read; Do and then Undo leave the world as it was; and a process that is
 // killed, refused or cancelled at any moment of Do or Undo is recovered forward
 // and back, as the engine would do it. It may be imported by tests only, and
-// imports the model, internal/step, internal/durable and internal/files.
+// imports the model, internal/step, internal/durable, internal/files and
+// internal/lab/tap.
 //
 // A verb's test says how its world is made:
 //

@@ -220,3 +220,72 @@ func TestLedger(t *testing.T) {
 		t.Error("what does not exist was synced")
 	}
 }
+
+// What a power cut could lose, though all is synced in the end.
+func TestOrder(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(synced, lazy durable.FS, at func(string) string) error
+		lost int
+	}{
+		{"a tree renamed without a sync, and taken apart", func(synced, lazy durable.FS, at func(string) string) error {
+			return errors.Join(lazy.Rename(at("tree"), at("gone")), synced.RemoveAll(at("gone")))
+		}, 1},
+		{"a tree renamed, and taken apart", func(synced, _ durable.FS, at func(string) string) error {
+			return errors.Join(synced.Rename(at("tree"), at("gone")), synced.RemoveAll(at("gone")))
+		}, 0},
+		{"a file kept by a link without a sync, and replaced", func(synced, lazy durable.FS, at func(string) string) error {
+			return errors.Join(lazy.Link(at("file"), at("kept")), synced.WriteFile(at("file"), nil, 0o600))
+		}, 1},
+		{"a fresh tree that failed", func(synced, lazy durable.FS, at func(string) string) error {
+			return errors.Join(lazy.Mkdir(at("new"), 0o700), lazy.Rename(at("new"), at("gone")), synced.RemoveAll(at("gone")))
+		}, 0},
+	} {
+		dir := t.TempDir()
+		at := func(name string) string { return filepath.Join(dir, name) }
+		if err := errors.Join(os.Mkdir(at("tree"), 0o700), os.WriteFile(at("file"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		w := Watch()
+		if err := tt.do(w.FS(), w.FS().Unsynced(), at); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.FS().SyncDir(dir); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Dirty(); len(got) != tt.lost {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}
+
+// A mutant is made where the call is.
+func TestMutant(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "x")
+	reached := filepath.Join(t.TempDir(), "reached")
+	write := func(mutant string) Watched {
+		t.Setenv(MutantEnv, mutant)
+		w := Watch()
+		if err := w.FS().WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	write("reach " + reached)
+	raw, err := os.ReadFile(reached)
+	site, ok := strings.CutSuffix(string(raw), " unsynced\n")
+	if err != nil || !ok {
+		t.Fatalf("reached: %q, %v", raw, err)
+	}
+	if w := write("unsynced " + site); len(w.Dirty()) != 2 {
+		t.Errorf("unsynced: %q", w.Dirty())
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	write("omit " + site)
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left out, and there: %v", err)
+	}
+}

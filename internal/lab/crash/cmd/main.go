@@ -26,6 +26,7 @@ var parts = [][]string{
 	{"./internal/lab/crashfs", "./internal/lab/tap/...", "./internal/lab/crash/upgrade"},
 	{"-run", "PowerCut", "./internal/durable"},
 	{"./internal/lab/crash/process"},
+	{"./internal/lab/crash/contract"},
 }
 
 func main() {

@@ -222,11 +222,8 @@ var explained = map[string]string{
 	"internal/service/inhibit.go:Inhibit MkdirAll":   "the folder is that of the services, which is there once one was started; the crash file system tries the file",
 	"internal/service/process/process.go:save":       "without its record a service is found by its pid file, its group and what it runs (adopt.go)",
 	"internal/service/process/start.go:Stop":         "the record of a process that is gone is not believed",
-	"internal/service/systemd/inhibit_linux.go":      "changes a real systemd: its tests run in a host of the lab, without mutants so far",
-	"internal/service/systemd/record_linux.go":       "changes a real systemd: its tests run in a host of the lab, without mutants so far",
-	"internal/service/systemd/starttype_linux.go":    "changes a real systemd: its tests run in a host of the lab, without mutants so far",
-	"internal/step/packages/fetch.go":                "needs apt and root: its contract suite kills it at every operation and keeps a ledger of syncs, without mutants so far",
-	"internal/step/packages/guard.go":                "needs apt and root: its contract suite kills it at every operation and keeps a ledger of syncs, without mutants so far",
+	"internal/service/systemd":                       "changes a real systemd: its mutants are tried in internal/lab/crash/contract",
+	"internal/step/packages":                         "needs apt and root: its mutants are tried in internal/lab/crash/contract",
 }
 
 // tried is a mutant with what came of it.
@@ -272,7 +269,7 @@ func TestMutants(t *testing.T) {
 			t.Fatal(err)
 		}
 		file, _, _ := strings.Cut(site, ":")
-		for _, key := range []string{name + " " + method, name, file} {
+		for _, key := range []string{name + " " + method, name, file, filepath.Dir(file)} {
 			if explained[key] != "" {
 				used[key] = true
 				return explained[key]
