@@ -66,6 +66,7 @@ func TestPackages(t *testing.T) {
 			return string(out), err == nil
 		},
 		reached: func(file string) string {
+			defer os.Remove(file)
 			text, _ := os.ReadFile(file) // there is none where nothing was reached
 			return string(text)
 		},

@@ -167,7 +167,7 @@ func glob(dir, pattern string) string {
 	return found[0]
 }
 
-// explained are calls (file:function method), functions, or whole files, whose mutants survive or which none of
+// explained are calls (file:function method), functions, whole files, or folders, whose mutants survive or which none of
 // the errands reaches, each with its reason.
 var explained = map[string]string{
 	"internal/demo/install.go":                       "the sample product of a show: its folder is thrown away",
