@@ -100,7 +100,7 @@ func TestMinifluxKilledExactly(t *testing.T) {
 		}
 		first := site(t)
 		hits, between := 0, 0
-		for _, at := range exactly(t, &first.upkeep, chance, 5, 2, code, first.upgrade()...) {
+		for _, at := range exactly(t, &first.upkeep, chance, 2, 1, code, first.upgrade()...) {
 			t.Run(fmt.Sprintf("%d/%v", code, at), func(t *testing.T) {
 				s := site(t)
 				before, v := s.fingerprint(), s.visitor()

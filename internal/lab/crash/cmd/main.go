@@ -1,7 +1,7 @@
 // Command cmd runs the crash harnesses and adds up what they have tried: make
 // crash. Its last line says how many crash points, pairs and images were tried,
 // how many mutants were caught, and how often a run ended between old and new.
-// It imports the standard library and package tally.
+// It imports the standard library and packages scale and tally.
 package main
 
 import (
@@ -17,16 +17,23 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
 )
 
+// part is one call of go test.
+type part struct {
+	args  []string
+	short bool // it is tried with every change, too; others are among the slow tests, or take too long
+}
+
 // parts are what is run, in order: the cheap ones first.
-var parts = [][]string{
-	{"-run", "^TestModel", "./internal/run/..."},
-	{"./internal/lab/crashfs", "./internal/lab/tap/...", "./internal/lab/crash/upgrade"},
-	{"-run", "PowerCut", "./internal/durable"},
-	{"./internal/lab/crash/process"},
-	{"./internal/lab/crash/contract"},
+var parts = []part{
+	{[]string{"-run", "^TestModel", "./internal/run/..."}, false},
+	{[]string{"./internal/lab/crashfs", "./internal/lab/tap/...", "./internal/lab/crash/upgrade"}, true},
+	{[]string{"-run", "PowerCut", "./internal/durable"}, false},
+	{[]string{"./internal/lab/crash/process"}, true},
+	{[]string{"./internal/lab/crash/contract"}, false},
 }
 
 func main() {
@@ -45,14 +52,17 @@ func run() error {
 	report := filepath.Join(dir, "report")
 	began, failed := time.Now(), false
 	for _, p := range parts {
+		if scale.Short() && !p.short {
+			continue
+		}
 		start := time.Now()
-		cmd := exec.Command("go", append([]string{"test", "-count=1", "-p=1", "-timeout=300m"}, p...)...)
+		cmd := exec.Command("go", append([]string{"test", "-count=1", "-p=1", "-timeout=300m"}, p.args...)...)
 		cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1", tally.Env+"="+report)
 		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 		if err := cmd.Run(); err != nil {
 			failed = true
 		}
-		fmt.Printf("crash: %s: %s\n", p[len(p)-1], time.Since(start).Round(time.Second))
+		fmt.Printf("crash: %s: %s\n", p.args[len(p.args)-1], time.Since(start).Round(time.Second))
 	}
 	sums, err := add(report)
 	if err != nil {
