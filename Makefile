@@ -51,7 +51,7 @@ test-slow: setup ## the slow tests too, but for those of make crash: disks that 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes
 	$(GO) run ./internal/lab/crash/cmd
 
-crash-short: setup ## a small sample of it, for every change; three minutes
+crash-short: setup ## a small sample of it: minutes
 	UPKEEP_CRASH=short $(GO) run ./internal/lab/crash/cmd
 
 crash-all: setup ## the same at every operation, without limits; hours

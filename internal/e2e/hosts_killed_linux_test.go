@@ -25,7 +25,7 @@ func TestNotesHostRebooted(t *testing.T) {
 // supervisor that starts again what is stopped, PostgreSQL.
 func TestXivoHostKilled(t *testing.T) {
 	host.Need(t)
-	hosttest.XiVO(t).Killed(t, hosttest.Count(t, 8))
+	hosttest.XiVO(t).Killed(t, hosttest.Count(t, 5))
 }
 
 // TestXivoHostFull fills the disk of a whole machine while packages are
