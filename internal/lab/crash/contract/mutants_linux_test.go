@@ -151,7 +151,7 @@ func (s suite) mutants(t *testing.T) {
 			t.Errorf("the table says why %s survives, and there is no such mutant", key)
 		}
 	}
-	n := seed(t)
+	n := scale.Seed(t)
 	// one in five: each try is seconds
 	all = scale.Sample(all, (len(all)+4)/5, rand.New(rand.NewPCG(n, 1)))
 	caught, explained := 0, 0
@@ -242,17 +242,4 @@ func cut(site string) (file string, line int) {
 	file, text, _ := strings.Cut(site, ":")
 	line, _ = strconv.Atoi(text)
 	return file, line
-}
-
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	n := uint64(time.Now().UnixNano() % 1_000_000_007)
-	if text := os.Getenv("UPKEEP_SEED"); text != "" {
-		var err error
-		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("UPKEEP_SEED: %v", err)
-		}
-	}
-	t.Logf("UPKEEP_SEED=%d", n)
-	return n
 }

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"testing"
+	"time"
 )
 
 // All says that everything is tried.
@@ -46,4 +48,19 @@ func Sample[T any](all []T, most int, dice *rand.Rand) []T {
 		}
 	}
 	return out
+}
+
+// Seed is what is left to chance: UPKEEP_SEED, or the time. It is logged, so
+// that a failure can be had again.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	n := uint64(time.Now().UnixNano() % 1_000_000_007)
+	if text := os.Getenv("UPKEEP_SEED"); text != "" {
+		var err error
+		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("UPKEEP_SEED: %v", err)
+		}
+	}
+	t.Logf("UPKEEP_SEED=%d", n)
+	return n
 }

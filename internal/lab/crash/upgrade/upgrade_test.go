@@ -2,15 +2,12 @@ package upgrade
 
 import (
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"upkeep/internal/lab"
 	"upkeep/internal/lab/crash/scale"
@@ -19,23 +16,9 @@ import (
 	"upkeep/internal/plan"
 )
 
-// seed is UPKEEP_SEED, or the time; it is printed.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	n := uint64(time.Now().UnixNano())
-	if text := os.Getenv("UPKEEP_SEED"); text != "" {
-		var err error
-		if n, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("UPKEEP_SEED: %v", err)
-		}
-	}
-	t.Logf("UPKEEP_SEED=%d", n)
-	return n
-}
-
 // TestSomeCrashPoints is what can be tried in a few seconds.
 func TestSomeCrashPoints(t *testing.T) {
-	n := seed(t)
+	n := scale.Seed(t)
 	for _, s := range scenarios()[:3] {
 		s.Prepare(t)
 		report(t, s.Explore(n, 0, 1+len(s.ops)/20))
@@ -48,7 +31,7 @@ func TestSomeCrashPoints(t *testing.T) {
 func TestCrashPoints(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	n, share, every := seed(t), 0.0036, 1
+	n, share, every := scale.Seed(t), 0.0036, 1
 	switch {
 	case scale.All():
 		share = 0.1
@@ -88,7 +71,7 @@ func report(t *testing.T, r Tally) {
 func TestFaults(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	n, all := seed(t), 0
+	n, all := scale.Seed(t), 0
 	for _, s := range scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			s.Prepare(t)
@@ -124,7 +107,7 @@ func TestMutants(t *testing.T) {
 			mutants = append(mutants, Lazy(c.Site, c.Method))
 		}
 	}
-	n := seed(t)
+	n := scale.Seed(t)
 	mutants = scale.Sample(mutants, len(mutants), rand.New(rand.NewPCG(n, 5)))
 	how := make([]string, len(mutants))
 	next := make(chan int)
