@@ -26,12 +26,12 @@ type Engine interface {
 	Kind() string
 
 	// Prepare makes the first pass while the product is up: all files are
-	// copied and read back. It may be left out; then Finish does its work.
+	// copied and read back, and databases where the request says Ahead. It may be left out; then Finish does its work.
 	// A new call for the same id starts over.
 	Prepare(ctx context.Context, r Request) error
 
 	// Finish makes the restore point: the files that have changed since Prepare,
-	// a dump of each database, everything new read back and compared, then the
+	// a dump of each database that changed since, everything new read back and compared, then the
 	// point is complete and durable. The request must be that of Prepare.
 	// Where a complete point of that id and run exists, it is returned as it is:
 	// a good restore point is never made anew.
@@ -88,6 +88,11 @@ type Request struct {
 	// it is read is stored as found instead of being an error. Such a point is
 	// marked as Consistency Live.
 	Live bool
+	// Ahead has Prepare dump the databases, too, where nobody seems to write.
+	// Finish takes such a dump where the database's mark has not moved since
+	// (database.Database.Mark): it is then what a dump would be, and no user waits
+	// for one. Otherwise it dumps anew.
+	Ahead bool
 	// Progress, when set, hears of content handled so far, in bytes, and the
 	// name of the part at hand. Calls come one at a time.
 	Progress func(done int64, part string)

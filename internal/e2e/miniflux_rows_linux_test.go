@@ -46,14 +46,15 @@ func TestMinifluxRows_S0_S1(t *testing.T) {
 
 	shown := unmarshal[screens.PlanDoc](t, s.must(0, "plan", "--from", s.bundle, "--format", "json").out)
 	t.Run("S0_27_exactly_the_plan_that_was_shown", func(t *testing.T) {
-		s.edit("admin: "+s.Admin, "admin: somebody-else")
+		elsewhere := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+		s.edit(s.URL, elsewhere)
 		still := folder(t, s.Root)
 		moved := s.must(1, "upgrade", "--yes", "--from", s.bundle, "--plan", shown.Digest)
-		has(t, moved.err, shown.Digest[:12], "admin", "somebody-else")
+		has(t, moved.err, shown.Digest[:12], "url", elsewhere)
 		if diff := cmp.Diff(still, folder(t, s.Root)); diff != "" {
 			t.Errorf("a plan that has moved has written (-before +after):\n%s", diff)
 		}
-		s.edit("admin: somebody-else", "admin: "+s.Admin)
+		s.edit(elsewhere, s.URL)
 	})
 
 	yes := s.answer("y\n", "upgrade", "--from", s.bundle, "--plan", shown.Digest)

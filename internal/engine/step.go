@@ -229,7 +229,8 @@ func (e *Engine) outcome(ctx context.Context, s plan.Step, dir run.Direction, be
 		began = asked // what a person takes begins when she is asked
 	}
 	if err == nil && obs.State != want {
-		err = fmt.Errorf("it ended without an error, but its effect is not there: %s (%s)", obs.Evidence, obs.State)
+		err = &step.UserError{Msg: fmt.Sprintf("it ended without an error, but its effect is not there: %s (%s)", obs.Evidence, obs.State),
+			Now: "look into the run's log for what it did"}
 	}
 	end := run.Ended{OK: err == nil, Observed: string(obs.State), Evidence: obs.Evidence, Took: time.Since(began).Round(time.Microsecond),
 		Unclear: dir == run.Undo && obs.State == step.Foreign}

@@ -34,7 +34,7 @@ const (
 	SiteApp         = "app"                // what an upgrade replaces
 	SiteConf        = "miniflux.conf"      // the product's settings, with the database's address
 	SiteDatabaseURL = "database-url"       // the database's address, for the one who backs it up
-	SitePassword    = "admin-password"     // of the product's administrator
+	SiteAPIKey      = "api-key"            // for the product's API, what its settings page makes
 	SitePIDFile     = "miniflux.pid"       // written by Start
 	SiteLog         = "miniflux.log"       // of the service that Start started
 	adminName       = "admin"              // must not be changed once the database is filled
@@ -43,6 +43,7 @@ const (
 	siteReady       = 15 * time.Second     // from start to the first good answer, at most
 	siteGone        = 10 * time.Second     // from SIGTERM to the end, at most
 	adminPassword   = "lab-admin-password" // long enough for the product's own rule
+	apiKey          = "lab-api-key-0001"   // in the database, so the same for all copies of one
 )
 
 // InstallMiniflux installs a release from nothing: files, settings, database
@@ -94,7 +95,11 @@ func installMiniflux(ctx context.Context, pg *PG, r *MinifluxRelease, db string)
 	if out, err := s.command("-migrate").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("cannot set the database of Miniflux %s up: %w\n%s", r.Version, err, out)
 	}
-	return s, s.start(ctx, "CREATE_ADMIN=1", "ADMIN_USERNAME="+s.Admin, "ADMIN_PASSWORD="+s.Password)
+	if err := s.start(ctx, "CREATE_ADMIN=1", "ADMIN_USERNAME="+s.Admin, "ADMIN_PASSWORD="+s.Password); err != nil {
+		return s, err
+	}
+	_, err = pg.Psql(ctx, s.DB, fmt.Sprintf("INSERT INTO api_keys (user_id, token, description) SELECT id, '%s', 'upgrades' FROM users WHERE username = '%s'", apiKey, s.Admin))
+	return s, err
 }
 
 func (s *MinifluxSite) lay(ctx context.Context, r *MinifluxRelease) error {
@@ -110,7 +115,7 @@ func (s *MinifluxSite) lay(ctx context.Context, r *MinifluxRelease) error {
 	if err := s.Account.Own(s.Path(SiteConf)); err != nil {
 		return err
 	}
-	for name, secret := range map[string]string{SiteDatabaseURL: s.PG.DSN(s.DB), SitePassword: s.Password} {
+	for name, secret := range map[string]string{SiteDatabaseURL: s.PG.DSN(s.DB), SiteAPIKey: apiKey} {
 		if err := os.WriteFile(s.Path(name), []byte(secret+"\n"), 0o600); err != nil {
 			return fmt.Errorf("cannot write a secret for the site: %w", err)
 		}

@@ -65,7 +65,7 @@ func TestSiteDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"root: " + s.Root, s.URL, "account: someone", s.Path(SiteDatabaseURL), s.Path(SitePassword), s.Path("upkeep")} {
+	for _, want := range []string{"root: " + s.Root, s.URL, "account: someone", s.Path(SiteDatabaseURL), s.Path(SiteAPIKey), s.Path("upkeep")} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the document lacks %s:\n%s", want, text)
 		}

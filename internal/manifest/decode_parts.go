@@ -39,7 +39,8 @@ func (d decoder) hookSet(n *document.Node) HookSet {
 	m.Required("dir", "name", "phase")
 	h := HookSet{Pos: n.Pos, By: m.OneOf("by", "vendor", "site"), Dir: d.text(m, "dir"), Name: d.text(m, "name"),
 		Phase: HookPhase(d.Decoder, m.Get("phase")), As: m.String("as"), Env: m.StringMap("env"),
-		OnFailure: m.OneOf("on-failure", "back", "warn"), Within: m.Duration("within"), Undo: d.undo(m.Get("undo"))}
+		OnFailure: m.OneOf("on-failure", "back", "warn"), Within: m.Duration("within"), Undo: d.undo(m.Get("undo")),
+		Repeatable: m.Bool("repeatable")}
 	m.Done()
 	return h
 }

@@ -210,6 +210,8 @@ type HookSet struct {
 	OnFailure string            `json:"on-failure,omitempty"` // back (default), warn
 	Within    time.Duration     `json:"within,omitempty"`
 	Undo      *Undo             `json:"undo,omitempty"`
+	// Repeatable: a script that was interrupted may be run again.
+	Repeatable bool `json:"repeatable,omitempty"`
 }
 
 // Group is a group of features.

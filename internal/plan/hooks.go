@@ -26,7 +26,7 @@ func (b *builder) hooks(ph manifest.Phase) {
 func (b *builder) hookSets() []manifest.HookSet {
 	sets := slices.Clone(b.res.Product.Hooks)
 	for _, h := range b.in.Site.Hooks {
-		sets = append(sets, manifest.HookSet{By: "site", Dir: h.Dir, Name: h.Name, Phase: h.Phase, As: h.As})
+		sets = append(sets, manifest.HookSet{By: "site", Dir: h.Dir, Name: h.Name, Phase: h.Phase, As: h.As, Repeatable: h.Repeatable})
 	}
 	return sets
 }
@@ -195,7 +195,7 @@ func (b *builder) hookStep(ph manifest.Phase, set manifest.HookSet, by, dir, com
 	if as == "" && b.in.Facts.Root {
 		b.refuse("the hooks in %s have no account: say as: ACCOUNT; root must be written", dir)
 	}
-	st := Step{ID: id, Verb: "hooks", Phase: string(ph), As: as, Class: Reversible, Title: title, Writes: b.copied, Undo: "restore",
+	st := Step{ID: id, Verb: "hooks", Phase: string(ph), As: as, Class: Reversible, Title: title, Writes: b.copied, Undo: "restore", Redo: set.Repeatable,
 		Deadline: time.Duration(len(files)) * p.Within, Tolerated: set.OnFailure == "warn"}
 	if set.Undo != nil {
 		st.Undo = set.Undo.How

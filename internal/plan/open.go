@@ -66,9 +66,15 @@ func (b *builder) stage() {
 	if b.in.First {
 		return
 	}
-	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil && len(bp.Files) > 0 {
-		b.add(Step{ID: "precopy", Verb: "precopy", Phase: "stage", Class: Reversible,
-			Title: "copy the files for the restore point, first pass"}, bp)
+	if bp := b.backupParams("origin", b.in.From, b.first()); bp != nil && len(bp.parts()) > 0 {
+		var what []string
+		if len(bp.Files) > 0 {
+			what = append(what, "copy the files for the restore point, first pass")
+		}
+		if bp.Ahead = len(bp.Databases) > 0; bp.Ahead {
+			what = append(what, "dump the databases that nobody writes to")
+		}
+		b.add(Step{ID: "precopy", Verb: "precopy", Phase: "stage", Class: Reversible, Title: strings.Join(what, "; ")}, bp)
 	}
 }
 

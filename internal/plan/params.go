@@ -1,6 +1,9 @@
 package plan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The parameters of the verbs, as they stand in Step.Params. They are
 // complete: a handler needs no document beside them.
@@ -198,6 +201,7 @@ type BackupParams struct {
 	Databases []Database   `json:"databases,omitempty"`
 	Covers    []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
 	Prove     bool         `json:"prove,omitempty"`  // the way back compares everything, touched or not
+	Ahead     bool         `json:"ahead,omitempty"`  // the first pass dumps databases that nobody writes to
 }
 
 // ReturnParams: an earlier run is taken back by the restore point that it
@@ -279,6 +283,13 @@ type VersionCheck struct {
 	Instance  string `json:"instance,omitempty"`
 	Probe     Probe  `json:"probe"`
 	Want      string `json:"want"`
+}
+
+// Still says that the version lies in files or data, or is the word of a
+// program that need not run for it: unlike that of a running product it does
+// not come and go, so that one reading is enough.
+func (v VersionCheck) Still() bool {
+	return slices.Contains([]string{"file", "command", "sql", "package"}, v.Probe.Source)
 }
 
 // CleanUpParams: what the run leaves behind is removed, by retention.

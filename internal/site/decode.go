@@ -217,7 +217,7 @@ func (d decoder) hooks(m *document.MapDecoder, in *Installation) {
 		h := d.Map(n, "a hook folder")
 		h.Required("dir", "name", "phase")
 		in.Hooks = append(in.Hooks, Hook{Pos: n.Pos, Dir: d.text(h, "dir"), Name: d.text(h, "name"),
-			Phase: manifest.HookPhase(d.Decoder, h.Get("phase")), As: d.text(h, "as")})
+			Phase: manifest.HookPhase(d.Decoder, h.Get("phase")), As: d.text(h, "as"), Repeatable: h.Bool("repeatable")})
 		h.Done()
 	}
 }

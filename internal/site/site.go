@@ -85,6 +85,8 @@ type Hook struct {
 	Name  string       `json:"name"`
 	Phase string       `json:"phase"`
 	As    string       `json:"as,omitempty"`
+	// Repeatable: a script that was interrupted may be run again.
+	Repeatable bool `json:"repeatable,omitempty"`
 }
 
 // Window is an allowed time for runs.

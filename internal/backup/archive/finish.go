@@ -47,6 +47,9 @@ func (a *Archive) finish(ctx context.Context, r backup.Request) (_ backup.Point,
 	if err := a.tidy(r.ID, f); err != nil {
 		return backup.Point{}, err
 	}
+	if f, err = a.current(ctx, r, f); err != nil {
+		return backup.Point{}, err
+	}
 	defer func() {
 		if err != nil {
 			// Give the room back, keep the first pass for another try.
@@ -108,7 +111,12 @@ func (a *Archive) parts(ctx context.Context, r backup.Request, dir string, f *fi
 		})
 	}
 	for i, d := range r.Databases {
-		start(len(r.Files)+i, func() (backup.Part, error) { return a.dump(ctx, dir, d.Name, d, f, tell(d.Name)) })
+		start(len(r.Files)+i, func() (backup.Part, error) {
+			if part, ok := f.Dumps[d.Name]; ok {
+				return a.take(dir, part)
+			}
+			return a.dump(ctx, dir, d.Name, d, f, tell(d.Name))
+		})
 	}
 	for i, p := range r.Files {
 		start(i, func() (backup.Part, error) { return a.files(ctx, dir, p, f, r.Live, tell(p.Name)) })
@@ -170,7 +178,7 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 // dump makes a part of a database, in files of that name, and reads it back.
 func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabasePart, f *first, tell func(int64)) (backup.Part, error) {
 	part := backup.Part{Name: d.Name, Kind: d.DB.Kind()}
-	s, err := a.create(ctx, dir, name+".dump.zst", backup.Dump, tell)
+	s, err := a.create(ctx, dir, dumpFile(name), backup.Dump, tell)
 	if err != nil {
 		return part, err
 	}

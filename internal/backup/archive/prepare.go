@@ -27,6 +27,8 @@ type first struct {
 	Globals map[string]backup.Stored
 	LeftOut map[string]string // why there are no globals of a database
 	Sizes   map[string]int64  // of databases
+	// Dumps are the parts of databases that nobody wrote to: see ahead.
+	Dumps map[string]backup.Part
 }
 
 // firstPart is one tree as it went into the base archive, with the marks by
@@ -44,7 +46,7 @@ func (f firstPart) covers(p backup.FilePart) bool {
 	return f.Path == p.Path && slices.Equal(f.Exclude, p.Exclude) && slices.Equal(f.Include, p.Include)
 }
 
-// names of the files in the folder being made that Finish builds upon.
+// names of the files in the folder being made that Finish cannot do without.
 func (f *first) names() []string {
 	names := []string{prepared}
 	for _, p := range f.Parts {
@@ -64,7 +66,7 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	if done, err := a.done(ctx, r); done || err != nil {
 		return err
 	}
-	f := &first{Parts: map[string]firstPart{}, Globals: map[string]backup.Stored{}, LeftOut: map[string]string{}, Sizes: map[string]int64{}}
+	f := &first{Parts: map[string]firstPart{}, Globals: map[string]backup.Stored{}, LeftOut: map[string]string{}, Sizes: map[string]int64{}, Dumps: map[string]backup.Part{}}
 	needs, err := a.space(ctx, r, f)
 	if err != nil {
 		return err
@@ -81,6 +83,12 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	if err := a.begin(r.ID); err != nil {
 		return err
 	}
+	var before map[string]string
+	if r.Ahead {
+		if before, err = marks(ctx, r); err != nil {
+			return err
+		}
+	}
 	tell := teller(r)
 	for _, p := range r.Files {
 		t, err := files.Scan(ctx, a.fs, p.FirstPath(), files.Options{Exclude: p.Exclude, Include: p.Include, Settle: true})
@@ -95,6 +103,11 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	}
 	for _, d := range r.Databases {
 		if err := a.globals(ctx, dir, d, f); err != nil {
+			return err
+		}
+	}
+	if r.Ahead {
+		if err := a.ahead(ctx, dir, r, before, f, tell); err != nil {
 			return err
 		}
 	}
@@ -222,6 +235,9 @@ func (a *Archive) tidy(id string, f *first) error {
 		return err
 	}
 	keep := f.names()
+	for _, part := range f.Dumps {
+		keep = append(keep, dumpFile(aheadOf(part.Name)))
+	}
 	for _, e := range entries {
 		if !slices.Contains(keep, e.Name) {
 			if err := a.fs.RemoveAll(a.path(id+partial, e.Name)); err != nil {

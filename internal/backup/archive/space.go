@@ -53,6 +53,9 @@ func (a *Archive) space(ctx context.Context, r backup.Request, f *first) ([]back
 		total += archived(t)
 	}
 	for _, d := range r.Databases {
+		if _, stored := f.Dumps[d.Name]; stored {
+			continue
+		}
 		size, known := f.Sizes[d.Name]
 		if !known {
 			info, err := d.DB.Inspect(ctx)

@@ -25,6 +25,8 @@ func Run(t *testing.T, make Maker) {
 	for name, test := range map[string]func(*testing.T, Maker){
 		"Exact":         testExact,
 		"TwoPasses":     testTwoPasses,
+		"Ahead":         testAhead,
+		"AheadKilled":   testAheadKilled,
 		"Excluded":      testExcluded,
 		"Included":      testIncluded,
 		"SingleFile":    testSingleFile,

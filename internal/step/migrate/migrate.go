@@ -76,13 +76,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, m step.Memo
 	case p.Run != nil:
 		return h.effect.Do(ctx, env, s, command(p))
 	}
-	if err := h.apply(ctx, env, s, p); err != nil {
-		return err
-	}
-	if p.Version == nil {
-		return nil
-	}
-	return h.effect.Settle(ctx, env, s, []plan.Probe{*p.Version})
+	return h.apply(ctx, env, s, p) // Observe reads the version
 }
 
 // Undo implements step.Handler. The restore point brings the data back; what

@@ -1,6 +1,6 @@
 // Package precopy is the verb that makes the first pass of the restore point
-// over the files, while the product is up, so that the outage holds only what
-// has changed since.
+// over files and databases, while the product is up, so that the outage holds
+// only what has changed since.
 //
 // It imports the model, internal/step, internal/step/backup, internal/durable
 // and internal/backup.
@@ -89,6 +89,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 		return err
 	}
 	defer closeAll()
+	r.Ahead = p.Ahead
 	if err := h.fs.WriteFile(note(env, m), []byte(begun), 0o600); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 // Package prove is the verb `prove`: it records, while the old version still
-// runs, which versions it reads and which services run. On the way back, before
-// users are let in, the same must be read again.
+// runs, which services run and which versions are read; those that lie still
+// were read for the plan, and users, who are kept out by now, do not wait for
+// them. On the way back, before users are let in, the same must be read again.
 //
 // It may import the model, internal/step, internal/probe and
 // internal/step/verify.
@@ -51,27 +52,37 @@ func (r read) String() string {
 type question struct {
 	name  string
 	probe plan.Probe
+	known string // what the plan was made from, where it lies still
 }
 
 func questions(p *plan.VerifyParams) []question {
 	var out []question
 	for _, v := range p.Versions {
-		out = append(out, question{"version of " + verify.Name(v), v.Probe})
+		q := question{name: "version of " + verify.Name(v), probe: v.Probe}
+		if v.Still() {
+			q.known = v.Want
+		}
+		out = append(out, q)
 	}
 	for _, s := range p.Services {
-		out = append(out, question{"service " + s.ID, verify.Running(s)})
+		out = append(out, question{name: "service " + s.ID, probe: verify.Running(s)})
 	}
 	return out
 }
 
-// readAll reads everything side by side.
-func (h *Handler) readAll(ctx context.Context, env step.Env, p *plan.VerifyParams) ([]read, error) {
+// readAll reads everything side by side; known says that what the plan has read
+// already need not be read again.
+func (h *Handler) readAll(ctx context.Context, env step.Env, p *plan.VerifyParams, known bool) ([]read, error) {
 	reader, list := h.probes.For(env.OpID), questions(p)
 	out, errs := make([]read, len(list)), make([]error, len(list))
 	var wg sync.WaitGroup
 	for i, q := range list {
+		out[i].Name = q.name
+		if known && q.known != "" {
+			out[i].Value, out[i].Present = q.known, true
+			continue
+		}
 		wg.Go(func() {
-			out[i].Name = q.name
 			v, err := reader.Read(ctx, q.probe)
 			switch {
 			case err != nil && probe.Permanent(err):
@@ -98,7 +109,7 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 		return nil, err
 	}
 	m := memo{}
-	if m.Read, err = h.readAll(ctx, env, p); err != nil {
+	if m.Read, err = h.readAll(ctx, env, p, true); err != nil {
 		return nil, err
 	}
 	for _, r := range m.Read {
@@ -133,7 +144,7 @@ func (h *Handler) differs(ctx context.Context, env step.Env, s plan.Step, p *pla
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return nil, fmt.Errorf("cannot read the memo of %s: %w", s.ID, err)
 	}
-	now, err := h.readAll(ctx, env, p)
+	now, err := h.readAll(ctx, env, p, false)
 	if err != nil {
 		return nil, err
 	}

@@ -29,8 +29,8 @@ func subject(t *testing.T, running services) (*prove.Handler, plan.Step, folder)
 	p := plan.VerifyParams{Consecutive: 3, Every: 2 * time.Millisecond,
 		Versions: []plan.VersionCheck{
 			{Component: "app", Probe: plan.Probe{Source: "file", Args: []string{w.Path("app")}}, Want: "1.0"},
-			{Component: "closed", // it does not answer: no commands can be run in this test
-				Probe: plan.Probe{Source: "command", Args: []string{"/bin/true"}}, Want: "1.0"},
+			{Component: "closed", // it does not answer
+				Probe: plan.Probe{Source: "http", Args: []string{"http://127.0.0.1:1/"}}, Want: "1.0"},
 		},
 		Services: []plan.Service{{ID: "web"}, {ID: "idle"}}}
 	return prove.New(probe.New(probe.Deps{Services: running})), childtest.Step(t, plan.Step{Verb: "prove"}, p), w
@@ -101,5 +101,21 @@ func TestWaitsForTheReturn(t *testing.T) {
 	time.AfterFunc(40*time.Millisecond, func() { _ = os.WriteFile(w.Path("app"), []byte("1.0"), 0o644) })
 	if err := h.Undo(t.Context(), env, s, m); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestThePlanKnows: the version of files was read for the plan; users, who are
+// kept out by now, do not wait for it to be read again.
+func TestThePlanKnows(t *testing.T) {
+	h, s, w := subject(t, services{"web": true})
+	w.Write(t, "app", "0.9")
+	env, _ := childtest.Env(t, s, step.Forward)
+	m, err := h.Prepare(t.Context(), env, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Direction = step.Back
+	if obs, err := h.Observe(t.Context(), env, s, m); err != nil || !strings.Contains(obs.Evidence, "version of app read 1.0 before and reads 0.9 now") {
+		t.Errorf("Observe gives %+v, %v", obs, err)
 	}
 }

@@ -11,6 +11,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"upkeep/internal/plan"
 	"upkeep/internal/probe"
@@ -105,10 +106,7 @@ func (e Effect) Do(ctx context.Context, env step.Env, s plan.Step, c Spec) error
 	if err := e.Records().Forget(env, s, step.Back, ""); err != nil {
 		return err
 	}
-	if err := e.Recorded(ctx, env, s, "", c.call()); err != nil {
-		return err
-	}
-	return e.Settle(ctx, env, s, c.Verify)
+	return e.Recorded(ctx, env, s, "", c.call()) // Observe waits for its effect
 }
 
 // Undo runs the command that takes the step back, unless the step was never
@@ -150,7 +148,11 @@ func (e Effect) Observe(ctx context.Context, env step.Env, s plan.Step, c Spec) 
 	case rec.Failed():
 		return unsure(s, rec.Why), nil
 	case len(c.Verify) > 0:
-		why, err := e.verify(ctx, env, c.Verify)
+		patience := time.Duration(0)
+		if rec.OK() {
+			patience = settling
+		}
+		why, err := e.settled(ctx, env, c.Verify, patience)
 		switch {
 		case err != nil:
 			return step.Observation{State: step.Unknown, Evidence: err.Error()}, nil

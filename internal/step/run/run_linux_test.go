@@ -135,9 +135,26 @@ func TestExitZeroWithoutTheEffectHasFailed(t *testing.T) {
 	p := childtest.Sh("exit 0")
 	p.Verify = []plan.Probe{childtest.FileReads(filepath.Join(t.TempDir(), "version"), "2.0")}
 	h, s, env, _ := start(t, plan.Step{}, p)
-	err := h.Do(t.Context(), env, s, nil)
-	if err == nil || !strings.Contains(err.Error(), "its effect is not there: it reads none, wanted is 2.0") {
-		t.Errorf("Do gives %v", err)
+	if err := h.Do(t.Context(), env, s, nil); err != nil {
+		t.Error(err)
+	}
+	if obs, err := h.Observe(t.Context(), env, s, nil); err != nil || obs.State == step.New || !strings.Contains(obs.Evidence, "it reads none, wanted is 2.0") {
+		t.Errorf("Observe gives %+v, %v", obs, err)
+	}
+}
+
+// TestAnEffectMayShowLate: a command that has ended well gets a moment.
+func TestAnEffectMayShowLate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "version")
+	p := childtest.Sh("exit 0")
+	p.Verify = []plan.Probe{childtest.FileReads(file, "2.0")}
+	h, s, env, _ := start(t, plan.Step{}, p)
+	if err := h.Do(t.Context(), env, s, nil); err != nil {
+		t.Error(err)
+	}
+	time.AfterFunc(100*time.Millisecond, func() { _ = os.WriteFile(file, []byte("2.0"), 0o644) })
+	if obs, err := h.Observe(t.Context(), env, s, nil); err != nil || obs.State != step.New {
+		t.Errorf("Observe gives %+v, %v", obs, err)
 	}
 }
 

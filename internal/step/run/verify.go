@@ -11,31 +11,34 @@ import (
 // settling is how long an effect may take to show after its command has ended.
 const settling = time.Second
 
-// Settle gives the effect a moment to show. Whether it is there is then said
-// by Observe.
+// Settle gives the effect of a command that takes a step back a moment to show.
 func (e Effect) Settle(ctx context.Context, env step.Env, s plan.Step, verify []plan.Probe) error {
-	if len(verify) == 0 {
+	why, err := e.settled(ctx, env, verify, settling)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		why = err.Error()
+	case why == "":
 		return nil
 	}
-	why := ""
-	for end := time.Now().Add(settling); ; {
-		var err error
-		if why, err = e.verify(ctx, env, verify); err == nil && why == "" {
-			return nil
-		}
-		if err != nil {
-			why = err.Error()
+	return &step.UserError{Msg: "cannot " + s.Title + ": it ended without an error, but its effect is not there: " + why,
+		Now: "look into the run's log for what it did"}
+}
+
+// settled is verify again and again, until all holds or patience has passed.
+func (e Effect) settled(ctx context.Context, env step.Env, verify []plan.Probe, patience time.Duration) (why string, err error) {
+	for end := time.Now().Add(patience); ; {
+		why, err = e.verify(ctx, env, verify)
+		if err == nil && why == "" || !time.Now().Before(end) {
+			return why, err
 		}
 		pause := time.NewTimer(50 * time.Millisecond)
 		select {
 		case <-ctx.Done():
 			pause.Stop()
-			return context.Cause(ctx)
+			return why, context.Cause(ctx)
 		case <-pause.C:
-		}
-		if time.Now().After(end) {
-			return &step.UserError{Msg: "cannot " + s.Title + ": it ended without an error, but its effect is not there: " + why,
-				Now: "look into the run's log for what it did"}
 		}
 	}
 }

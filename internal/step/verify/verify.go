@@ -1,6 +1,7 @@
 // Package verify is the verb `verify`: the new version is proven by reading it
 // back. All versions, services and probes must hold at the same time, several
 // times in a row within the step's deadline, so that one blip is no verdict.
+// What lies still (plan.VersionCheck.Still) is read once in a row.
 //
 // It may import the model, internal/step, internal/probe and
 // internal/step/run/child.
@@ -44,13 +45,18 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	reader := h.probes.For(env.OpID)
 	list := readings(p)
 	var hope patience
+	var still still
 	var one sync.Mutex       // rounds overlap
 	runs := map[int]string{} // which invocation of a service was seen
 	state := make([]string, len(list))
 	err = Steady(ctx, env, p.Consecutive, p.Every, func(ctx context.Context) ([]string, error) {
 		var unread atomic.Bool
 		wrong, err := together(ctx, len(list), func(ctx context.Context, i int) (string, error) {
-			text, read, seen, err := list[i].check(ctx, reader)
+			ask := func() (string, bool, string, error) { return list[i].check(ctx, reader) }
+			if list[i].still {
+				ask = still.once(i, ask)
+			}
+			text, read, seen, err := ask()
 			if text != "" && !read {
 				unread.Store(true)
 			}
@@ -73,6 +79,9 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 			}
 			return text, err
 		})
+		if len(wrong) > 0 || err != nil {
+			still.again()
+		}
 		one.Lock()
 		defer one.Unlock()
 		if err == nil && hope.over(wrong, !unread.Load(), time.Now()) {
@@ -113,20 +122,58 @@ func Unchanged(env step.Env) step.Observation {
 type reading struct {
 	name  string
 	probe plan.Probe
+	still bool // asked once for all rounds in a row
 }
 
 func readings(p *plan.VerifyParams) []reading {
 	var out []reading
 	for _, v := range p.Versions {
-		out = append(out, reading{"version of " + Name(v), Wanted(v)})
+		out = append(out, reading{"version of " + Name(v), Wanted(v), v.Still()})
 	}
 	for _, s := range p.Services {
-		out = append(out, reading{"service " + s.ID, Running(s)})
+		out = append(out, reading{"service " + s.ID, Running(s), false})
 	}
 	for _, q := range p.Probes {
-		out = append(out, reading{strings.TrimSpace(q.Source + " " + strings.Join(q.Args, " ")), q})
+		out = append(out, reading{strings.TrimSpace(q.Source + " " + strings.Join(q.Args, " ")), q, false})
 	}
 	return out
+}
+
+// still keeps the answers of what lies still for the rounds of one row, so that
+// users do not wait for the same reading twice. Its zero value has none.
+type still struct {
+	mu      sync.Mutex
+	answers map[int]answerer
+}
+
+type answerer func() (wrong string, read bool, seen string, err error)
+
+// once gives ask, or what an earlier round of the row asked.
+func (s *still) once(i int, ask answerer) answerer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.answers[i]; ok {
+		return f
+	}
+	if s.answers == nil {
+		s.answers = map[int]answerer{}
+	}
+	var did sync.Once
+	var wrong, seen string
+	var read bool
+	var err error
+	s.answers[i] = func() (string, bool, string, error) {
+		did.Do(func() { wrong, read, seen, err = ask() })
+		return wrong, read, seen, err
+	}
+	return s.answers[i]
+}
+
+// again begins a new row: all is asked anew.
+func (s *still) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.answers)
 }
 
 // Name names an instance.

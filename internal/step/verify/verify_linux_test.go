@@ -134,3 +134,32 @@ func TestCancelledIsNoFailure(t *testing.T) {
 		t.Errorf("Do gives %v", err)
 	}
 }
+
+// TestWhatLiesStillIsReadOnceInARow: and anew when a row was broken.
+func TestWhatLiesStillIsReadOnceInARow(t *testing.T) {
+	for _, c := range []struct {
+		name, probe string
+		want        int
+	}{
+		{"all good", "echo good", 1},
+		{"a blip", "echo x >> ROUNDS; test $(wc -l < ROUNDS) = 3 && echo bad || echo good", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := world(t, "2.0", "2.0")
+			sh := func(text string) plan.Probe {
+				return plan.Probe{Source: "command", Env: []string{"PATH=/usr/bin:/bin"}, Args: []string{"/bin/sh", "-c", strings.ReplaceAll(text, "ROUNDS", w.Path("rounds"))}}
+			}
+			p := plan.VerifyParams{Consecutive: 3, Every: 5 * time.Millisecond, Probes: []plan.Probe{sh(c.probe)},
+				Versions: []plan.VersionCheck{{Component: "app", Want: "2.0", Probe: sh("echo x >> " + w.Path("asked") + "; echo 2.0")}}}
+			p.Probes[0].Expect = []string{"good"}
+			s := childtest.Step(t, plan.Step{Verb: "verify"}, p)
+			env, _ := childtest.Env(t, s, step.Forward)
+			if err := handler(t, nil).Do(t.Context(), env, s, nil); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := os.ReadFile(w.Path("asked")); err != nil || len(b)/2 != c.want {
+				t.Errorf("the version was read %d times (%v), want %d", len(b)/2, err, c.want)
+			}
+		})
+	}
+}
