@@ -28,6 +28,12 @@ func TestXivoHostKilled(t *testing.T) {
 	hosttest.XiVO(t).Killed(t, hosttest.Count(t, 5))
 }
 
+// TestXivoHostRebooted has somebody reboot XiVO's machine in the middle.
+func TestXivoHostRebooted(t *testing.T) {
+	host.Need(t)
+	hosttest.XiVO(t).Rebooted(t, hosttest.Count(t, 2))
+}
+
 // TestXivoHostFull fills the disk of a whole machine while packages are
 // installed.
 func TestXivoHostFull(t *testing.T) {
