@@ -46,7 +46,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 	count := &counter{w: w}
 	dumped := make(chan error, 1)
 	go func() {
-		err := pgDump(ctx, tools, l.env, snapshot, count)
+		err := pgDump(ctx, tools, l.env, snapshot, db.patience, count)
 		if err != nil {
 			stop(err)
 		}
@@ -78,9 +78,11 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 }
 
 // pgDump writes the archive to w. Whatever fails gives an error: an exit
-// status, a write, a cut.
-func pgDump(ctx context.Context, tools kit, env []string, snapshot string, w io.Writer) error {
-	c := program(ctx, tools.path("pg_dump"), env, "--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=30s", "--snapshot="+snapshot)
+// status, a write, a cut. A table that is locked is waited for as long as
+// patience is.
+func pgDump(ctx context.Context, tools kit, env []string, snapshot string, patience time.Duration, w io.Writer) error {
+	c := program(ctx, tools.path("pg_dump"), env, "--format=custom", "--compress=0", "--no-password",
+		fmt.Sprintf("--lock-wait-timeout=%dms", patience.Milliseconds()), "--snapshot="+snapshot)
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("pg_dump: %w", err)

@@ -82,6 +82,7 @@ func fromTool(stderr string) error {
 		{"password authentication failed", database.ErrAuth},
 		{"permission denied", database.ErrPermission},
 		{"must be owner of", database.ErrPermission},
+		{"Query was: LOCK TABLE", database.ErrInUse}, // pg_dump waits with a statement timeout
 		{"Connection refused", database.ErrUnreachable},
 		{"server closed the connection", database.ErrUnreachable},
 		{"terminating connection", database.ErrUnreachable},

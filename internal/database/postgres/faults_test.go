@@ -166,6 +166,27 @@ func TestInUse(t *testing.T) {
 	databasetest.Same(t, "refused", want, databasetest.Fingerprint(t, sub.DB))
 }
 
+// TestDumpOfALockedTable: what holds a table for long is named, not waited for
+// without end.
+func TestDumpOfALockedTable(t *testing.T) {
+	s := start(t)
+	name := s.fresh(t)
+	s.Psql(t, name, "CREATE TABLE users (x int)")
+	l, err := s.open(name).connect(t.Context(), "hold a lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.close)
+	if _, err := l.PgConn().Exec(t.Context(), "BEGIN; LOCK users").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	impatient := s.open(name)
+	impatient.patience = 300 * time.Millisecond
+	if _, err := impatient.Dump(t.Context(), io.Discard); !errors.Is(err, database.ErrInUse) {
+		t.Errorf("Dump gives %v; want ErrInUse", err)
+	}
+}
+
 // tools makes a folder with the real programs, one of them replaced by a
 // script that finds the real one in $REAL.
 func tools(t *testing.T, s *server, program, script string) string {

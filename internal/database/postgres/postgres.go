@@ -35,7 +35,7 @@ type Config struct {
 type DB struct {
 	config   Config
 	tools    toolbox
-	patience time.Duration // how long a restore waits for a lock
+	patience time.Duration // how long a dump or a restore waits for a lock
 }
 
 var _ database.Database = (*DB)(nil)
