@@ -11,10 +11,10 @@ import (
 // those of every probe. "header." stands for every key that begins so.
 func SourceKeys() map[string][]string {
 	return map[string][]string{
-		"access": nil, "age": nil, "ask": nil, "command": {"format"}, "drift": nil, "exists": nil, "feed": nil, "file": {"format"},
+		"access": nil, "age": nil, "ask": nil, "clock": nil, "command": {"format"}, "dns": nil, "drift": nil, "exists": nil, "feed": nil, "file": {"format"},
 		"free": nil, "http": {"format", "method", "body", "status", "user", "password", "secret-header", "redirects", "header."},
-		"inventory": nil, "lock": nil, "log": nil, "newest": {"name"}, "open-files": nil, "package": nil, "pending-restart": nil,
-		"port": nil, "process": {"name"}, "registry": nil, "service": nil, "sql": {"in"}, "sum": nil, "tcp": nil, "tls": nil,
+		"inodes": nil, "inventory": nil, "lock": nil, "log": nil, "memory": nil, "newest": {"name"}, "open-files": nil, "os": nil, "package": nil, "pending-restart": nil,
+		"port": nil, "process": {"name"}, "registry": nil, "service": nil, "sql": {"in"}, "sum": nil, "tcp": nil, "tls": {"ca", "name"},
 		"writable": nil,
 	}
 }

@@ -46,6 +46,13 @@ func table() map[string]source {
 		"port":            {read: readPort, min: 1, max: 1},
 		"tcp":             {read: readPort, min: 1, max: 1},
 		"sql":             {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
+		"open-files":      {read: readOpenFiles, min: 1, max: 1},
+		"tls":             {read: readTLS, min: 1, max: 1, params: []string{"ca", "name"}},
+		"os":              {read: readOS, min: 1, max: 1, check: oneOf("id", "version", "kernel", "arch")},
+		"memory":          {read: readMemory, min: 1, max: 1, check: oneOf("total", "available", "swap")},
+		"inodes":          {read: readInodes, min: 1, max: 1},
+		"dns":             {read: readDNS, min: 1, max: 1},
+		"clock":           {read: readClock, min: 1, max: 1, expect: "in-step", check: oneOf("computer")},
 		"ask":             {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
 		"pending-restart": {read: readRestart, min: 1, max: 1, expect: "none", check: checkRestart},
 		"service":         {read: readService, max: 1, expect: "running", check: checkService},
@@ -55,7 +62,7 @@ func table() map[string]source {
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"access", "drift", "feed", "inventory", "log", "open-files", "registry", "tls"}
+	return []string{"access", "drift", "feed", "inventory", "log", "registry"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -95,7 +95,7 @@ func TestUnknownSources(t *testing.T) {
 			t.Errorf("%s validates: %v", source, err)
 		}
 	}
-	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": use one of age, ask, command,`}.check(t, e)
+	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": use one of age, ask, clock, command,`}.check(t, e)
 	for _, source := range Sources() {
 		if err := Validate(plan.Probe{Source: source, Params: map[string]string{"unknown": "x"}, Args: []string{"x"}}); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s takes an unknown key: %v", source, err)

@@ -33,3 +33,6 @@ func Running(ID) bool { return false }
 
 // Began is unsupported here.
 func Began(Proc) (time.Time, error) { return time.Time{}, ErrUnsupported }
+
+// Using is unsupported here.
+func Using(string) ([]Use, int, error) { return nil, 0, ErrUnsupported }

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package probe
+
+func clockInStep() (bool, error) { return false, errLinuxOnly }
