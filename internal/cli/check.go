@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
+	"upkeep/internal/cli/report"
 	"upkeep/internal/cli/show"
 )
 
 func (a *App) check() *cobra.Command {
 	w := &wish{}
-	cmd := &cobra.Command{Use: "check", Short: "Check whether the product is ready for an upgrade; change nothing", Args: args(0, 0, "no argument"),
+	cmd := &cobra.Command{Use: "check", Annotations: map[string]string{moreFormats: "html junit"}, Short: "Check whether the product is ready for an upgrade; change nothing", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
 			if err != nil {
@@ -25,12 +28,19 @@ func (a *App) check() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.format == "json" {
-				if err := a.json(r); err != nil {
-					return err
-				}
-			} else {
+			kept := report.Report{Installation: in.Doc.ID, At: time.Now(), Readiness: r}
+			switch a.format {
+			case "json":
+				err = a.json(r)
+			case "html":
+				err = report.HTML(a.Out, kept)
+			case "junit":
+				err = report.JUnit(a.Out, kept)
+			default:
 				a.print(show.Readiness(r, a.command(), quote(w.req.From), a.width()))
+			}
+			if err != nil {
+				return err
 			}
 			switch {
 			case r.Blocked():

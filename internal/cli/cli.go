@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/user"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/colorprofile"
@@ -142,6 +143,10 @@ func (a *App) json(v any) error {
 	return e.Encode(v)
 }
 
+// moreFormats is the annotation of a command that knows more formats than text
+// and JSON, with their names.
+const moreFormats = "formats"
+
 // open opens the installation that the command is about.
 func (a *App) open() (*manage.Installation, error) {
 	path, err := manage.Locate(a.installation, manage.Folders())
@@ -190,15 +195,19 @@ the middle, the product ends on the new version, verified, or exactly as it was,
 data included.`,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if a.format != "text" && a.format != "json" {
-				return usage{fmt.Errorf("--format is text or json, not %q", a.format)}
+			formats := []string{"text", "json"}
+			if more := cmd.Annotations[moreFormats]; more != "" {
+				formats = append(formats, strings.Fields(more)...)
+			}
+			if !slices.Contains(formats, a.format) {
+				return usage{fmt.Errorf("--format is %s, not %q", strings.Join(formats, " or "), a.format)}
 			}
 			return nil
 		},
 	}
 	group(root)
 	root.PersistentFlags().StringVar(&a.installation, "installation", a.Getenv("UPKEEP_INSTALLATION"), "`NAME` or document of the installation")
-	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json")
+	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json; of check also html or junit")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
 	})
