@@ -82,7 +82,9 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			if w, ok := req.Waivers[c.ID]; ok && c.Waivable {
 				f.Waived = w
 			} else if w, ok := in.Doc.Waivers[c.ID]; ok && c.Waivable {
-				f.Waived = w.By + ": " + w.Why
+				if f.Waived = w.String(); !w.Counts(p.Input.Facts.Today) {
+					f.Waived, f.Evidence = "", f.Evidence+"; the waiver by "+w.By+" ended on "+w.Until
+				}
 			}
 			add(f)
 			if next := p.Input.Facts.Checks[plan.AnnouncedKey(h.Release.Version, c.ID)]; res.OK && !next.OK {

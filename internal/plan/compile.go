@@ -256,11 +256,11 @@ func (b *builder) header() {
 	}
 	p.Waivers = map[string]string{}
 	for id, w := range in.Site.Waivers {
-		if w.Until != "" && in.Facts.Today > w.Until {
+		if !w.Counts(in.Facts.Today) {
 			b.note("the waiver of %s by %s ended on %s", id, w.By, w.Until)
 			continue
 		}
-		p.Waivers[id] = w.By + ": " + w.Why
+		p.Waivers[id] = w.String()
 	}
 	known := []string{"backup"}
 	for _, h := range in.Hops {

@@ -78,6 +78,18 @@ type Waiver struct {
 	Until string       `json:"until,omitempty"` // ISO date
 }
 
+// Counts says whether it still counts on a day (ISO date).
+func (w Waiver) Counts(today string) bool { return w.Until == "" || today <= w.Until }
+
+// String says who waived, why, and until when.
+func (w Waiver) String() string {
+	text := w.By + ": " + w.Why
+	if w.Until != "" {
+		text += " (until " + w.Until + ")"
+	}
+	return text
+}
+
 // Hook is a site hook folder beyond what the product declares.
 type Hook struct {
 	Pos   document.Pos `json:"-"`
