@@ -78,7 +78,7 @@ func TestWaiverEnds(t *testing.T) {
 	in := inputAt(t, with(here, `waivers: {php: {by: ann, why: never mind, until: "2026-05-01"}}`), shop, rel)
 	in.Facts.Checks[plan.CheckKey("2.0", "php")] = plan.CheckResult{Evidence: "php is 7.4"}
 	in.Facts.Today = "2026-05-01"
-	if p := compile(t, in); p.Waivers["php"] != "ann: never mind" {
+	if p := compile(t, in); p.Waivers["php"] != "ann: never mind (until 2026-05-01)" {
 		t.Errorf("the waivers are %v", p.Waivers)
 	}
 	in.Facts.Today = "2026-05-02"
