@@ -110,6 +110,10 @@ func TestMemoryFigure(t *testing.T) {
 		INSERT INTO ballast SELECT i, string_agg(gen_random_bytes(1024), '') FROM generate_series(1, %d) i, generate_series(1, 1024) GROUP BY i`, rows)); err != nil {
 		t.Fatal(err)
 	}
+	// The server would see to so many new rows by itself, at some moment of the run.
+	if _, err := s.PG.Psql(ctx, s.DB, "VACUUM ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
 	for i := range files {
 		data := make([]byte, 10<<20)
 		_, _ = rand.Read(data) // never fails (crypto/rand)
