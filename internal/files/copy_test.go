@@ -13,13 +13,14 @@ import (
 	"testing"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/lab/tap/watch"
 )
 
 func TestCopyTreeIsExact(t *testing.T) {
 	from := oddTree(t, t.TempDir())
 	to := t.TempDir() + "/copy"
 	want := scan(t, from)
-	if _, err := CopyTree(t.Context(), durable.OS(), from, to, Options{}); err != nil {
+	if _, err := copied(t, from, to); err != nil {
 		t.Fatal(err)
 	}
 	diffTrees(t, want, scan(t, to), Ignore{})
@@ -32,7 +33,7 @@ func TestCopyTreeIsExact(t *testing.T) {
 
 func TestCopySingleFile(t *testing.T) {
 	dir := plant(t, t.TempDir(), map[string]string{"f": "x"})
-	_, err := CopyTree(t.Context(), durable.OS(), dir+"/f", dir+"/g", Options{})
+	_, err := copied(t, dir+"/f", dir+"/g")
 	must(t, err)
 	diffTrees(t, scan(t, dir+"/f"), scan(t, dir+"/g"), Ignore{})
 }
@@ -45,7 +46,7 @@ func TestCopyTreeUnderDefaultACL(t *testing.T) {
 	} else {
 		must(t, err)
 	}
-	_, err := CopyTree(t.Context(), durable.OS(), from, parent+"/copy", Options{})
+	_, err := copied(t, from, parent+"/copy")
 	must(t, err)
 	diffTrees(t, scan(t, from), scan(t, parent+"/copy"), Ignore{})
 }
@@ -95,7 +96,7 @@ func TestFailedCopyLeavesNothing(t *testing.T) {
 	from := plant(t, t.TempDir(), map[string]string{"a": "1", "d/b": "2", "l": "-> a"})
 	for n := 1; ; n++ {
 		dir, left := t.TempDir(), n
-		_, err := CopyTree(t.Context(), failing{durable.OS(), &left}, from, dir+"/copy", Options{})
+		_, err := CopyTree(t.Context(), watch.New().Over(failing{durable.OS(), &left}), from, dir+"/copy", Options{})
 		if err == nil {
 			if n < 5 {
 				t.Errorf("only %d calls", n)
@@ -110,7 +111,7 @@ func TestFailedCopyLeavesNothing(t *testing.T) {
 		}
 	}
 	to := plant(t, t.TempDir(), map[string]string{"precious": "x"})
-	if _, err := CopyTree(t.Context(), durable.OS(), from, to, Options{}); err == nil || !strings.Contains(err.Error(), "exists already") {
+	if _, err := copied(t, from, to); err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("copy onto a tree: %v", err)
 	}
 	if _, err := os.Stat(to + "/precious"); err != nil {
@@ -145,7 +146,7 @@ func TestCopyAndPackNoticeAWriter(t *testing.T) {
 	var b bytes.Buffer
 	packed, err := Pack(t.Context(), writing{durable.OS()}, &b, from, tree, PackOptions{Live: true})
 	must(t, err)
-	got, err := Unpack(t.Context(), durable.OS(), &b, t.TempDir()+"/u", UnpackOptions{Exact: true})
+	got, err := Unpack(t.Context(), watch.New().FS(), &b, t.TempDir()+"/u", UnpackOptions{Exact: true})
 	must(t, err)
 	diffTrees(t, packed, got, Ignore{})
 	if e, _ := packed.Find("log"); e.Stamp.Settled {
@@ -167,7 +168,7 @@ func TestPackUnpackExact(t *testing.T) {
 	}
 	want.Entries = left
 	diffTrees(t, want, packed, Ignore{})
-	back, err := Unpack(t.Context(), durable.OS(), bytes.NewReader(b.Bytes()), to, UnpackOptions{Exact: true})
+	back, err := Unpack(t.Context(), watch.New().FS(), bytes.NewReader(b.Bytes()), to, UnpackOptions{Exact: true})
 	must(t, err)
 	diffTrees(t, want, back, Ignore{})
 	diffTrees(t, want, scan(t, to), Ignore{})

@@ -19,6 +19,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/lab/tap/watch"
 )
 
 func must(t testing.TB, err error) {
@@ -97,6 +98,31 @@ func oddTree(t testing.TB, root string) string {
 		must(t, fsys.Chtimes(join(root, p), at))
 	}
 	return root
+}
+
+// copied and staged are CopyTree and Stage, on a file system that package watch
+// looks at: when they say that all is done, it must be durable.
+func copied(t testing.TB, from, to string) (Tree, error) {
+	t.Helper()
+	d := watch.New()
+	tree, err := CopyTree(t.Context(), d.FS(), from, to, Options{})
+	lasting(t, d, err)
+	return tree, err
+}
+
+func staged(t testing.TB, payload io.Reader, dest string, o StageOptions) (Tree, error) {
+	t.Helper()
+	d := watch.New()
+	tree, err := Stage(t.Context(), d.FS(), payload, dest, o)
+	lasting(t, d, err)
+	return tree, err
+}
+
+func lasting(t testing.TB, d *watch.Disk, err error) {
+	t.Helper()
+	if dirty := d.Dirty(); err == nil && len(dirty) > 0 {
+		t.Errorf("it is done before these are durable: %q", dirty)
+	}
 }
 
 func diffTrees(t testing.TB, want, got Tree, ignore Ignore) {

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/lab/tap/watch"
 )
 
 func payload(t testing.TB, root string) ([]byte, Tree) {
@@ -42,7 +43,7 @@ func TestStage(t *testing.T) {
 	// What an interrupted run left is wiped; the same call works again and again.
 	plant(t, dest, map[string]string{"leftover": "x"})
 	for range 2 {
-		got, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), dest, StageOptions{Want: &want})
+		got, err := staged(t, bytes.NewReader(data), dest, StageOptions{Want: &want})
 		must(t, err)
 		diffTrees(t, got, scan(t, dest), Ignore{})
 		diffTrees(t, want, got, Ignore{MTime: false, Owner: true, Mode: true})
@@ -50,11 +51,11 @@ func TestStage(t *testing.T) {
 	if e, _ := scan(t, dest).Find("bin/app"); e.Mode != 0o755 {
 		t.Errorf("setuid was not dropped: %o", e.Mode)
 	}
-	got, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), dest, StageOptions{Want: &want, Setuid: true})
+	got, err := staged(t, bytes.NewReader(data), dest, StageOptions{Want: &want, Setuid: true})
 	must(t, err)
 	diffTrees(t, want, got, Ignore{Owner: true})
 	if os.Getuid() == 0 {
-		got, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), dest, StageOptions{Setuid: true, Owner: &Ownership{33, 34}})
+		got, err := staged(t, bytes.NewReader(data), dest, StageOptions{Setuid: true, Owner: &Ownership{33, 34}})
 		must(t, err)
 		diffTrees(t, got, scan(t, dest), Ignore{})
 		for _, e := range got.Entries {
@@ -114,7 +115,7 @@ func TestStageRefusesAndLeavesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			base := t.TempDir()
 			must(t, os.Mkdir(base+"/inner", 0o755))
-			_, err := Stage(t.Context(), durable.OS(), bytes.NewReader(compress(t, tarball(t, c.headers...))), base+"/inner/.upkeep-x", StageOptions{Limits: Limits{Bytes: 1000, Entries: 8}})
+			_, err := staged(t, bytes.NewReader(compress(t, tarball(t, c.headers...))), base+"/inner/.upkeep-x", StageOptions{Limits: Limits{Bytes: 1000, Entries: 8}})
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "cannot stage "+base) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
@@ -133,7 +134,7 @@ func TestStageAcceptsOrdinaryTars(t *testing.T) {
 		tar.Header{Name: "./a/b/c"}, tar.Header{Name: "./a/", Typeflag: tar.TypeDir, Mode: 0o711},
 		tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "a/b/../b/c"}, tar.Header{Name: "self", Typeflag: tar.TypeSymlink, Linkname: "."},
 		tar.Header{Name: "dangling", Typeflag: tar.TypeSymlink, Linkname: "not/there"})
-	tree, err := Stage(t.Context(), durable.OS(), bytes.NewReader(compress(t, data)), t.TempDir()+"/.upkeep-x", StageOptions{})
+	tree, err := staged(t, bytes.NewReader(compress(t, data)), t.TempDir()+"/.upkeep-x", StageOptions{})
 	must(t, err)
 	for p, mode := range map[string]uint32{".": 0o750, "a": 0o711, "a/b": 0o755, "a/b/c": 0o644} {
 		if e, ok := tree.Find(p); !ok || e.Mode != mode {
@@ -153,7 +154,7 @@ func TestStageChecksSums(t *testing.T) {
 		base, sums := t.TempDir(), want.Sums()
 		edit(sums)
 		bad := sums.Tree()
-		_, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), base+"/.upkeep-x", StageOptions{Want: &bad})
+		_, err := staged(t, bytes.NewReader(data), base+"/.upkeep-x", StageOptions{Want: &bad})
 		var se *SumError
 		if !errors.As(err, &se) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, want %q", err, name)
@@ -164,7 +165,7 @@ func TestStageChecksSums(t *testing.T) {
 	}
 	// A manifest announces sizes: more is refused before it is written.
 	small := Tree{Entries: []Entry{{Path: "a", Type: File, Size: 1, SHA256: want.Sums()["a"]}}}
-	if _, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), t.TempDir()+"/.upkeep-x", StageOptions{Want: &small}); !errors.Is(err, ErrTooBig) {
+	if _, err := staged(t, bytes.NewReader(data), t.TempDir()+"/.upkeep-x", StageOptions{Want: &small}); !errors.Is(err, ErrTooBig) {
 		t.Error(err)
 	}
 	many := Sums{}
@@ -184,7 +185,7 @@ func TestStageDamaged(t *testing.T) {
 		flipped := bytes.Clone(data)
 		flipped[n] ^= 0x10
 		for name, bad := range map[string][]byte{"cut": data[:n], "flipped": flipped} {
-			tree, err := Stage(t.Context(), durable.OS(), bytes.NewReader(bad), base+"/.upkeep-x", StageOptions{Want: &want})
+			tree, err := staged(t, bytes.NewReader(bad), base+"/.upkeep-x", StageOptions{Want: &want})
 			if err == nil { // a bit without meaning: then what came out must be right all the same
 				if name == "cut" || len(Compare(want, tree, Ignore{Owner: true})) > 0 {
 					t.Errorf("%s at %d of %d was accepted", name, n, len(data))
@@ -195,11 +196,11 @@ func TestStageDamaged(t *testing.T) {
 			must(t, os.RemoveAll(base+"/.upkeep-x"))
 		}
 	}
-	if _, err := Stage(t.Context(), durable.OS(), strings.NewReader("not zstd"), t.TempDir()+"/x", StageOptions{}); err == nil {
+	if _, err := staged(t, strings.NewReader("not zstd"), t.TempDir()+"/x", StageOptions{}); err == nil {
 		t.Error("rubbish was accepted")
 	}
 	trailing := compress(t, append(tarball(t, tar.Header{Name: "a"}), bytes.Repeat([]byte{0}, 3<<20)...))
-	if _, err := Stage(t.Context(), durable.OS(), bytes.NewReader(trailing), t.TempDir()+"/x", StageOptions{}); !errors.Is(err, ErrUnsafe) {
+	if _, err := staged(t, bytes.NewReader(trailing), t.TempDir()+"/x", StageOptions{}); !errors.Is(err, ErrUnsafe) {
 		t.Errorf("3 MiB after the end: %v", err)
 	}
 }
@@ -207,11 +208,11 @@ func TestStageDamaged(t *testing.T) {
 func TestStageNeverWipesAProduct(t *testing.T) {
 	data, _ := payload(t, plant(t, t.TempDir(), map[string]string{"a": "1"}))
 	app := plant(t, t.TempDir()+"/app", map[string]string{"precious": "x"})
-	if _, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), app, StageOptions{}); err == nil || !strings.Contains(err.Error(), "no staging directory") {
+	if _, err := staged(t, bytes.NewReader(data), app, StageOptions{}); err == nil || !strings.Contains(err.Error(), "no staging directory") {
 		t.Error(err)
 	}
 	held := plant(t, filepath.Join(filepath.Dir(app), ".upkeep-app-1"), map[string]string{marker: "", "uploads/x": "x"})
-	if _, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), held, StageOptions{}); !errors.Is(err, ErrCarry) {
+	if _, err := staged(t, bytes.NewReader(data), held, StageOptions{}); !errors.Is(err, ErrCarry) {
 		t.Error(err)
 	}
 	for _, p := range []string{app + "/precious", held + "/uploads/x"} {
@@ -225,7 +226,7 @@ func TestStageFaults(t *testing.T) {
 	data, _ := payload(t, plant(t, t.TempDir(), map[string]string{"a": "1", "d/b": "2", "l": "-> a"}))
 	for n := 1; ; n++ {
 		base, left := t.TempDir(), n
-		_, err := Stage(t.Context(), failing{durable.OS(), &left}, bytes.NewReader(data), base+"/.upkeep-x", StageOptions{})
+		_, err := Stage(t.Context(), watch.New().Over(failing{durable.OS(), &left}), bytes.NewReader(data), base+"/.upkeep-x", StageOptions{})
 		if err == nil {
 			if n < 6 {
 				t.Errorf("only %d calls", n)
@@ -251,7 +252,7 @@ func TestStageOnAFullDisk(t *testing.T) {
 		t.Skipf("cannot mount here: %v", err)
 	}
 	defer unmount(dir)
-	_, err := Stage(t.Context(), durable.OS(), bytes.NewReader(data), dir+"/.upkeep-x", StageOptions{})
+	_, err := staged(t, bytes.NewReader(data), dir+"/.upkeep-x", StageOptions{})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "big: no space left") {
 		t.Error(err)
 	}
@@ -300,7 +301,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		base := t.TempDir()
 		must(t, os.Mkdir(base+"/in", 0o700))
-		tree, err := Unpack(t.Context(), durable.OS(), bytes.NewReader(data), base+"/in/dest", UnpackOptions{Limits: Limits{Bytes: 1 << 20, Entries: 100}})
+		tree, err := Unpack(t.Context(), watch.New().FS(), bytes.NewReader(data), base+"/in/dest", UnpackOptions{Limits: Limits{Bytes: 1 << 20, Entries: 100}})
 		if list, _ := os.ReadDir(base); len(list) != 1 {
 			t.Fatalf("it wrote outside: %v", list)
 		}

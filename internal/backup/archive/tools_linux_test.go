@@ -16,6 +16,7 @@ import (
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/lab"
+	"upkeep/internal/lab/tap/watch"
 )
 
 // byHand is the way that docs/reference/restore-point.md describes. The test
@@ -89,9 +90,16 @@ func plainly(t *testing.T, app, points, to string) {
 	}
 }
 
-// TestMounts restores in place around a mount, and below it.
+// TestMounts restores in place around a mount, and below it, where an interrupted
+// try has left something: all of the tree, and some of it.
 func TestMounts(t *testing.T) {
 	lab.Root(t)
+	for name, include := range map[string][]string{"all": nil, "some": {"data/file", "program"}} {
+		t.Run(name, func(t *testing.T) { aroundMount(t, include) })
+	}
+}
+
+func aroundMount(t *testing.T, include []string) {
 	top := t.TempDir()
 	app := filepath.Join(top, "app")
 	data := filepath.Join(app, "data")
@@ -99,31 +107,41 @@ func TestMounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	mountSmall(t, data, "4m")
-	write := func(content string) {
+	write := func(path, content string) {
 		t.Helper()
-		for _, name := range []string{"data/file", "program"} {
-			if err := os.WriteFile(filepath.Join(app, name), []byte(content), 0o644); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
-	write("old")
+	file, program := filepath.Join(data, "file"), filepath.Join(app, "program")
+	write(file, "old")
+	write(program, "old")
 	want, err := files.Scan(t.Context(), durable.OS(), app, files.Options{Hash: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := New(Config{Dir: filepath.Join(top, "points"), FS: durable.OS()})
-	r := backup.Request{ID: "p", Files: []backup.FilePart{{Name: "app", Path: app}}}
+	disk := watch.New()
+	e := New(Config{Dir: filepath.Join(top, "points"), FS: disk.FS()})
+	r := backup.Request{ID: "p", Files: []backup.FilePart{{Name: "app", Path: app, Include: include}}}
 	if _, err := e.Finish(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	write("new")
+	write(file, "new")
+	write(program, "new")
+	write(files.StagingName(file, "x"), "half")
 	done, err := e.RestoreFiles(t.Context(), "p", "app", backup.Target{Path: app, OpID: "x"})
 	if err != nil || !done.InPlace {
 		t.Fatalf("restored %+v, %v; want in place", done, err)
 	}
+	if dirty := disk.Dirty(); len(dirty) > 0 {
+		t.Errorf("restored before these were durable: %q", dirty)
+	}
 	got, err := files.Scan(t.Context(), durable.OS(), app, files.Options{Hash: true})
-	if list := files.Compare(want, got, files.Ignore{}); err != nil || len(list) > 0 {
+	ignore := files.Ignore{}
+	if include != nil {
+		ignore = files.Fingerprint() // folders above what was included get other times
+	}
+	if list := files.Compare(want, got, ignore); err != nil || len(list) > 0 {
 		t.Errorf("%v, %v", list, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
+	"upkeep/internal/lab/tap/watch"
 )
 
 // Maker makes an engine whose restore points are in dir, on a file system that
@@ -36,7 +37,10 @@ func Run(t *testing.T, make Maker) {
 		"Lying":         testLying,
 		"Killed":        testKilled,
 		"RestoreKilled": testRestoreKilled,
+		"ChangedAgain":  testChangedAgain,
 		"NoExchange":    testNoExchange,
+		"Closed":        testClosed,
+		"Globals":       testGlobals,
 		"FullDisk":      testFullDisk,
 		"NoRoom":        testNoRoom,
 		"Cancelled":     testCancelled,
@@ -57,11 +61,13 @@ type stage struct {
 	dir  string // of restore points
 	app  string // tree
 	data string // database file
+	disk *watch.Disk
 }
 
 func newStage(t *testing.T, make Maker) *stage {
 	top := t.TempDir()
-	s := &stage{t: t, make: make, dir: filepath.Join(top, "points"), app: filepath.Join(top, "srv", "app"), data: filepath.Join(top, "srv", "data.db")}
+	s := &stage{t: t, make: make, dir: filepath.Join(top, "points"), app: filepath.Join(top, "srv", "app"), data: filepath.Join(top, "srv", "data.db"),
+		disk: watch.New("restore-point.json")}
 	if err := os.MkdirAll(s.app, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +115,14 @@ func (s *stage) sql(text string) {
 	}
 }
 
-func (s *stage) engine() backup.Engine { return s.make(s.t, s.dir, durable.OS()) }
+// engine is what a new process has.
+func (s *stage) engine() backup.Engine { return s.on(durable.OS()) }
+
+// on makes an engine on a file system that may fail. When it says that something
+// is done, that must be durable.
+func (s *stage) on(fsys durable.FS) backup.Engine {
+	return lasting{s.make(s.t, s.dir, s.disk.Over(fsys)), s}
+}
 
 func (s *stage) request(id string) backup.Request {
 	r := backup.Request{ID: id, About: backup.About{Product: "app", Version: "1.0", Run: "run-" + id}, Files: []backup.FilePart{{Name: "app", Path: s.app}}}

@@ -159,7 +159,7 @@ func testAheadKilled(t *testing.T, make Maker) {
 		for point := 0; ; point++ {
 			s.dir = filepath.Join(t.TempDir(), "points")
 			mortal := DieAfter(durable.OS(), point)
-			e := s.make(t, s.dir, mortal)
+			e := s.on(mortal)
 			err := e.Prepare(t.Context(), request())
 			if written {
 				mark++

@@ -117,7 +117,7 @@ func testAmendKilled(t *testing.T, make Maker) {
 	for calls := 0; ; calls++ {
 		s.must(errors.Join(os.RemoveAll(s.dir), os.CopyFS(s.dir, os.DirFS(whole))))
 		dying := DieAfter(durable.OS(), calls)
-		_, err := s.make(t, s.dir, dying).Amend(t.Context(), s.request("p"), "app", "database")
+		_, err := s.on(dying).Amend(t.Context(), s.request("p"), "app", "database")
 		if err == nil && !dying.Dead() {
 			break
 		}

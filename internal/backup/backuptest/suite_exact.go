@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"upkeep/internal/backup"
+	"upkeep/internal/durable"
 	"upkeep/internal/files"
 )
 
@@ -26,11 +27,23 @@ func (s *stage) ruin() {
 		func() error { return os.RemoveAll(filepath.Join(s.app, "etc")) },
 		func() error { return os.WriteFile(filepath.Join(s.app, "etc"), []byte("a file now"), 0o600) },
 		func() error { return os.Chmod(filepath.Join(s.app, "bin"), 0o700) },
+		func() error { return s.attributes("var", "bin") },
 	} {
 		if err := change(); err != nil {
 			s.t.Fatal(err)
 		}
 	}
+}
+
+// attributes takes one from a folder, and gives one to another, where the file
+// system has kept any.
+func (s *stage) attributes(from, to string) error {
+	fsys := durable.OS()
+	have, err := fsys.Xattrs(filepath.Join(s.app, from))
+	if _, ok := have["user.empty"]; err != nil || !ok {
+		return err
+	}
+	return errors.Join(fsys.RemoveXattr(filepath.Join(s.app, from), "user.empty"), fsys.SetXattr(filepath.Join(s.app, to), "user.added", []byte("new")))
 }
 
 // testExact keeps everything on the exactness list, through both ways of

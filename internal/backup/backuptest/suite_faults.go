@@ -110,7 +110,7 @@ func testKilled(t *testing.T, make Maker) {
 	for point := 0; ; point++ {
 		s.dir = filepath.Join(t.TempDir(), "points")
 		mortal := DieAfter(durable.OS(), point)
-		e := s.make(t, s.dir, mortal)
+		e := s.on(mortal)
 		s.write("conf", "before")
 		err := e.Prepare(t.Context(), s.request("p"))
 		s.write("conf", "between")
@@ -184,7 +184,7 @@ func testRestoreKilled(t *testing.T, make Maker) {
 			keep := filepath.Join(t.TempDir(), "old")
 			to := backup.Target{Path: s.app, OpID: "run/step/undo", InPlace: inPlace, KeepOld: keep}
 			mortal := DieAfter(durable.OS(), point)
-			_, err := s.make(t, s.dir, mortal).RestoreFiles(t.Context(), "p", "app", to)
+			_, err := s.on(mortal).RestoreFiles(t.Context(), "p", "app", to)
 			if err == nil {
 				same(t, "restored", want, s.scan(s.app))
 				clean(t, filepath.Dir(s.app))
@@ -227,13 +227,15 @@ type rigid struct{ durable.FS }
 
 func (rigid) Exchange(string, string) error { return durable.ErrExchangeUnsupported }
 
+func (r rigid) Unsynced() durable.FS { return rigid{r.FS.Unsynced()} }
+
 func testNoExchange(t *testing.T, make Maker) {
 	s := newStage(t, make)
 	Exact(t, s.app)
 	want := s.scan(s.app)
 	s.point(s.engine(), s.request("p"), false)
 	s.ruin()
-	done, err := s.make(t, s.dir, rigid{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
+	done, err := s.on(rigid{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
 	if err != nil || !done.InPlace {
 		t.Fatalf("restored %v, in place %v", err, done.InPlace)
 	}
@@ -248,7 +250,7 @@ func testFullDisk(t *testing.T, make Maker) {
 	for point := 0; ; point += 2 {
 		s.dir = filepath.Join(t.TempDir(), "points")
 		full := FullAfter(durable.OS(), point)
-		e := s.make(t, s.dir, full)
+		e := s.on(full)
 		err := e.Prepare(t.Context(), s.request("p"))
 		if err == nil {
 			_, err = e.Finish(t.Context(), s.request("p"))
@@ -281,7 +283,7 @@ func (v smallVolume) Free(path string) (durable.VolumeInfo, error) {
 func testNoRoom(t *testing.T, make Maker) {
 	s := newStage(t, make)
 	s.small()
-	e := s.make(t, s.dir, smallVolume{durable.OS(), 4000})
+	e := s.on(smallVolume{durable.OS(), 4000})
 	_, finishErr := e.Finish(t.Context(), s.request("p"))
 	for _, err := range []error{e.Prepare(t.Context(), s.request("p")), finishErr} {
 		var short *backup.SpaceError

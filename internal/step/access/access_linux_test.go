@@ -26,6 +26,14 @@ func marker(w folder) plan.AccessParams {
 	return plan.AccessParams{Mode: "maintenance", Marker: w.Path(".maintenance")}
 }
 
+// owned is the same of a product that runs as another account; only root can
+// give the marker to it.
+func owned(w folder) plan.AccessParams {
+	p := marker(w)
+	p.Owner = "nobody"
+	return p
+}
+
 // shown is the same with a probe that a write is refused.
 func shown(w folder) plan.AccessParams {
 	p := marker(w)
@@ -62,6 +70,7 @@ func TestEntering(t *testing.T) {
 			"half written": func(t *testing.T, w folder) { w.Write(t, ".upkeep-tmp-0011223344556677", "Mainten") },
 		}},
 		{"marker, a write must be refused", shown, write(), "", nil},
+		{"marker of an account", owned, write(), "", nil},
 		{"marker on before", marker, write(".maintenance"), step.New, nil},
 		{"page", page, write(), "", nil},
 		{"page, parked", page, write("app_offline.bak"), "", nil},

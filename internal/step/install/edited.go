@@ -184,10 +184,8 @@ func makeDir(fsys durable.FS, like, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := fsys.Mkdir(dir, i.Mode.Perm()); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
+	// one that an interrupted try has made may lack its owner
+	if err := fsys.Mkdir(dir, i.Mode.Perm()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return fsys.Chown(dir, i.UID, i.GID)

@@ -62,6 +62,9 @@ func lived(t testing.TB) *world {
 	steptest.Plant(t, w.staging(), map[string]string{"uploads/.keep": "", "conf/site.ini": "sample", "etc/hosts.conf": "new", "etc/more.conf": "new",
 		"etc/more.conf.upkeep-old": "the vendor has a sense of humour"})
 	must(t, os.Chmod(filepath.Join(w.at(), "own"), 0o750))
+	if os.Getuid() == 0 {
+		must(t, errors.Join(os.Chown(filepath.Join(w.at(), "own"), 12, 34), os.Lchown(filepath.Join(w.at(), "own-link"), 12, 34)))
+	}
 	w.params.Keep = []string{"uploads", "conf/*.ini", "themes/own", "missing"}
 	w.params.Edited = map[string]string{"etc/hosts.conf": "keep-aside", "etc/more.conf": "keep-aside", "own/note.txt": "keep-aside", "own-link": "keep-aside",
 		"left.txt": "discard", "uploads/dog.jpg": "keep-aside", "vanished": "keep-aside"}
@@ -166,7 +169,7 @@ func TestWhatIsTheSitesIsInTheNewTree(t *testing.T) {
 	for name, make := range map[string]func(testing.TB) *world{"exchanged": lived, "linked": linked} {
 		t.Run(name, func(t *testing.T) {
 			w := make(t)
-			h := New(durable.OS())
+			h := New(steptest.Watch().FS())
 			w.do(t, h)
 			for path, want := range map[string]string{"bin/app": "2.0", "uploads/2024/cat.jpg": "cat", "uploads/dog.jpg": "dog", "conf/site.ini": "mine", "themes/own/style.css": "own",
 				"etc/hosts.conf": "new", "etc/hosts.conf.upkeep-old": "edited", "etc/more.conf.upkeep-old": "the vendor has a sense of humour", "etc/more.conf.upkeep-old.1": "edited, too",
@@ -180,6 +183,11 @@ func TestWhatIsTheSitesIsInTheNewTree(t *testing.T) {
 			}
 			if i, err := os.Stat(filepath.Join(w.at(), "own")); err != nil || i.Mode().Perm() != 0o750 {
 				t.Errorf("own/ has mode %v, %v; want the site's 0750", i.Mode(), err)
+			}
+			for _, path := range []string{"own", "own-link"} {
+				if i, err := durable.OS().Lstat(filepath.Join(w.at(), path)); err != nil || os.Getuid() == 0 && (i.UID != 12 || i.GID != 34) {
+					t.Errorf("%s belongs to %d:%d, %v; want the site's account", path, i.UID, i.GID, err)
+				}
 			}
 		})
 	}
@@ -344,6 +352,41 @@ func TestCopiesGoOnThroughHops(t *testing.T) {
 	for path, want := range map[string]string{"bin/app": "3.0", "etc/hosts.conf": "newer", "etc/hosts.conf.upkeep-old": "edited",
 		"own/note.txt": "the vendor's", "own/note.txt.upkeep-old": "added", "uploads/dog.jpg": "dog"} {
 		reads(t, filepath.Join(w.at(), path), want)
+	}
+}
+
+// The crash point was between the making of a folder and the giving to its owner.
+func TestAFolderOfAnInterruptedTryGetsItsOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root: a folder is given to another account")
+	}
+	w := lived(t)
+	h := New(durable.OS())
+	m, err := h.Prepare(t.Context(), w.env(step.Forward), w.step())
+	must(t, err)
+	must(t, os.Mkdir(w.staging()+"/own", 0o750))
+	must(t, h.Do(t.Context(), w.env(step.Forward), w.step(), m))
+	if i, err := durable.OS().Lstat(w.at() + "/own"); err != nil || i.UID != 12 || i.GID != 34 {
+		t.Errorf("own/ belongs to %d:%d, %v; want 12:34", i.UID, i.GID, err)
+	}
+}
+
+// Many copies are made durable with the whole volume, before they come to light.
+func TestManyCopiesAreDurable(t *testing.T) {
+	w, all := plain(t), map[string]string{}
+	w.params.Edited = map[string]string{}
+	for n := range 40 {
+		name := fmt.Sprintf("own/%d", n)
+		all[name], w.params.Edited[name] = "mine", "keep-aside"
+	}
+	steptest.Plant(t, w.at(), all)
+	watched := steptest.Watch()
+	w.do(t, New(watched.FS()))
+	if dirty := watched.Dirty(); len(dirty) > 0 {
+		t.Errorf("Do returned before these were durable: %q", dirty)
+	}
+	for name := range all {
+		reads(t, filepath.Join(w.at(), name), "mine")
 	}
 }
 

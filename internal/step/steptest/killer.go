@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/lab/tap"
 )
 
 // Killer knows the moments of a handler: each call that writes to a file
@@ -36,9 +37,9 @@ func newKiller() *Killer { return &Killer{ledger: ledger{}, only: only{}} }
 
 // FS is the machine's file system, whose writes are moments. Syncs cost
 // nothing in it, but a write that is never synced is a failure of the suite.
-// MutantEnv may make it wrong.
+// tap.MutantEnv may make it wrong.
 func (k *Killer) FS() durable.FS {
-	return mutated(&deadlyFS{FS: durable.OS(), raw: durable.OS().Unsynced(), k: k, synced: true})
+	return tap.Mutated(&deadlyFS{FS: durable.OS(), raw: durable.OS().Unsynced(), k: k, synced: true})
 }
 
 // Point is a moment of something that is not a file: stand-ins call it around

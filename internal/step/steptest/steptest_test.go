@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"upkeep/internal/durable"
+	"upkeep/internal/lab/tap"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
 )
@@ -265,7 +266,7 @@ func TestMutant(t *testing.T) {
 	file := filepath.Join(dir, "x")
 	reached := filepath.Join(t.TempDir(), "reached")
 	write := func(mutant string) Watched {
-		t.Setenv(MutantEnv, mutant)
+		t.Setenv(tap.MutantEnv, mutant)
 		w := Watch()
 		if err := w.FS().WriteFile(file, nil, 0o600); err != nil {
 			t.Fatal(err)

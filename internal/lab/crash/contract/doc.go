@@ -1,5 +1,9 @@
-// Package contract tries mutants on contract suites: calls of package durable
-// that only need the machine's package manager, or a real systemd, are left out,
-// and made without their syncs, where no run of the other crash harnesses comes
-// to them. It has tests only.
+// Package contract tries mutants on contract suites and on the tests of single
+// packages: calls of package durable to which no run of the other crash harnesses
+// comes are left out, and made without their syncs. They need the machine's
+// package manager, or a real systemd; or they are made only in situations that no
+// whole upgrade there has: an extended attribute of a folder, a device, a mount
+// inside a tree, what an interrupted try has left. That a sync is missing is
+// noticed by a ledger: that of internal/step/steptest, or of internal/lab/tap/watch.
+// It has tests only.
 package contract
