@@ -46,7 +46,7 @@ test: setup vet ## vet and test
 	$(GO) test ./...
 
 test-slow: setup ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, whole machines
-	UPKEEP_SLOW=1 $(GO) test -timeout 60m $$($(GO) list ./... | grep -v /lab/crash)
+	UPKEEP_SLOW=1 $(GO) test -timeout 80m $$($(GO) list ./... | grep -v /lab/crash)
 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes
 	$(GO) run ./internal/lab/crash/cmd
