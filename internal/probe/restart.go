@@ -24,7 +24,7 @@ const rebootRequired = "/run/reboot-required"
 // none otherwise.
 func readRestart(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	if runtime.GOOS != "linux" {
-		return Value{}, unreadable(q.arg, errors.New("this is known only of Linux so far"))
+		return Value{}, unreadable(q.arg, errLinuxOnly)
 	}
 	if q.arg == "libraries" {
 		return replaced(ctx)

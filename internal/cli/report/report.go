@@ -2,7 +2,7 @@
 // to hand on: one page of HTML that needs nothing beside it, and the XML that
 // continuous integration servers read (JUnit).
 //
-// It may import internal/manage and the standard library.
+// It may import internal/manage and internal/cli/show.
 package report
 
 import (
@@ -13,8 +13,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
+	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
 )
 
@@ -51,7 +51,7 @@ func (r Report) sections() []section {
 		}
 		f.Evidence = text(f)
 		for _, s := range []*string{&f.ID, &f.Evidence, &f.Effect, &f.Fix, &f.Reference, &f.Release, &f.Waived} {
-			*s = visible(*s)
+			*s = show.Clean(*s)
 		}
 		all[i].Findings = append(all[i].Findings, f)
 	}
@@ -92,7 +92,7 @@ func HTML(w io.Writer, r Report) error {
 		return fmt.Errorf("cannot read the template of the report: %w", err)
 	}
 	class, verdict := r.verdict()
-	if err := t.Execute(w, map[string]any{"Installation": visible(r.Installation), "From": visible(r.Installed), "To": visible(r.To), "Class": class, "Verdict": verdict,
+	if err := t.Execute(w, map[string]any{"Installation": show.Clean(r.Installation), "From": show.Clean(r.Installed), "To": show.Clean(r.To), "Class": class, "Verdict": verdict,
 		"At": r.At.UTC().Format("2006-01-02 15:04 UTC"), "ISO": r.At.UTC().Format(time.RFC3339), "Sections": r.sections()}); err != nil {
 		return fmt.Errorf("cannot write the report: %w", err)
 	}
@@ -133,13 +133,13 @@ type (
 func JUnit(w io.Writer, r Report) error {
 	s := suite{Name: fmt.Sprintf("readiness of %s for %s", r.Installation, r.To), At: r.At.UTC().Format("2006-01-02T15:04:05")}
 	for _, f := range r.Findings {
-		c := testCase{Name: visible(f.ID), Class: visible(strings.Trim(r.Installation+"."+f.Release, "."))}
-		m := &message{Short: visible(text(f)), Type: f.Level, Text: visible(more(f))}
+		c := testCase{Name: show.Clean(f.ID), Class: show.Clean(strings.Trim(r.Installation+"."+f.Release, "."))}
+		m := &message{Short: show.Clean(text(f)), Type: f.Level, Text: more(f)}
 		switch {
 		case f.OK:
 			c.Out = m.Short
 		case f.Waived != "":
-			m.Short = visible("waived by " + f.Waived)
+			m.Short = show.Clean("waived by " + f.Waived)
 			c.Skipped, s.Skipped = m, s.Skipped+1
 		case f.Error != "":
 			c.Error, s.Errors = m, s.Errors+1
@@ -167,19 +167,8 @@ func more(f manage.Finding) string {
 	var lines []string
 	for _, l := range []struct{ before, text string }{{"otherwise: ", f.Effect}, {"to mend it: ", f.Fix}, {"see ", f.Reference}} {
 		if l.text != "" {
-			lines = append(lines, l.before+l.text)
+			lines = append(lines, show.Clean(l.before+l.text))
 		}
 	}
 	return strings.Join(lines, "\n")
-}
-
-// visible takes control characters out, which XML cannot hold, a terminal would
-// obey, and which can turn around the order in which a text is read.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			return -1
-		}
-		return r
-	}, s)
 }

@@ -309,7 +309,7 @@ func TestClone(t *testing.T) {
 	p, err := c.v.must("/a/w", false)
 	must(t, err)
 	cw := &file{v: c.v, n: p.node, at: 3}
-	_, err = cw.Write([]byte("XXX"))
+	_, err = cw.Write([]byte("abc"))
 	must(t, err)
 	must(t, c.RemoveAll("/b"))
 	must(t, c.SyncTree("/"))
