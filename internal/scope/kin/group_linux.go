@@ -162,6 +162,13 @@ func (g Group) End(ctx context.Context, grace time.Duration) (int, error) {
 		for _, p := range m {
 			seen[p.ID] = p
 		}
+		// One that is just ending has lost its environment, by which it was
+		// found, and still runs: what was a member once is waited for.
+		for id, p := range seen {
+			if !slices.ContainsFunc(m, func(q proc.Proc) bool { return q.ID == id }) && proc.Running(id) {
+				m = append(m, p)
+			}
+		}
 		return m, err
 	}
 	m, err := look()

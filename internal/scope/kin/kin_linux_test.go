@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,7 +19,66 @@ import (
 	"upkeep/internal/scope/proctest"
 )
 
-func TestMain(m *testing.M) { os.Exit(proctest.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv("UPKEEP_TEST_LARGE") != "" {
+		large()
+	}
+	os.Exit(proctest.Main(m))
+}
+
+// large is a process of several threads whose memory takes the kernel a while to free.
+func large() {
+	b := make([]byte, 128<<20)
+	for i := 0; i < len(b); i += 4096 {
+		b[i] = 1
+	}
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(b)
+}
+
+// A process that is being torn down has lost its environment, by which it was
+// found, while it still holds its files and ports: End waits for its end.
+func TestEndWaitsForTheDying(t *testing.T) {
+	const marker = "UPKEEP_TEST_LARGE=1"
+	for name, args := range map[string][]string{"one thread": {"tail", "-c", "128M"}, "threads": {"/proc/self/exe"}} {
+		t.Run(name, func(t *testing.T) {
+			c := exec.Command(args[0], args[1:]...)
+			c.Env, c.SysProcAttr = []string{marker}, &syscall.SysProcAttr{Setsid: true}
+			in, err := c.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := c.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if name == "threads" {
+				_, err = bufio.NewReader(out).ReadString('\n')
+			} else {
+				_, err = in.Write(make([]byte, 128<<20))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := proc.Read(c.Process.Pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := (Group{Marker: marker}).End(t.Context(), 0)
+			if err != nil || n != 1 {
+				t.Errorf("ended %d, %v", n, err)
+			}
+			if tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.PID)); proc.Running(p.ID) || len(tasks) > 1 {
+				t.Errorf("it runs after its end, with %d threads", len(tasks))
+			}
+			_ = c.Wait()
+		})
+	}
+}
 
 // shell starts a session leader that stays, with jobs in process groups of their own.
 func shell(t *testing.T, script string) (leader proc.Proc, printed []int) {

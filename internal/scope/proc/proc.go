@@ -36,14 +36,19 @@ type Proc struct {
 	Session int    `json:"session"`
 	State   byte   `json:"-"` // R, S, D, T, Z …
 	Name    string `json:"name"`
+	Threads int    `json:"-"` // that have not ended; 1 in a process that only waits to be collected
 	Kernel  bool   `json:"-"` // a thread of the kernel
 }
 
 // kernelThread is PF_KTHREAD of linux/sched.h, the same since Linux 2.6.
 const kernelThread = 0x00200000
 
-// Dead tells whether the process has ended and only waits to be collected.
-func (p Proc) Dead() bool { return p.State == 'Z' || p.State == 'X' || p.State == 'x' }
+// Dead tells whether the process has ended and only waits to be collected. Its
+// first thread may end before others, which still hold its files and ports:
+// that is not dead.
+func (p Proc) Dead() bool {
+	return p.Threads <= 1 && (p.State == 'Z' || p.State == 'X' || p.State == 'x')
+}
 
 // String shows pid and name.
 func (p Proc) String() string { return fmt.Sprintf("%d (%s)", p.PID, p.Name) }
@@ -66,8 +71,11 @@ func ParseStat(b []byte) (Proc, error) {
 		return Proc{}, fmt.Errorf("cannot read process state of %d: %d fields after the name, want at least 20", p.PID, len(f))
 	}
 	p.State = f[0][0]
-	for i, dst := range []*int{&p.PPID, &p.PGID, &p.Session} {
-		if *dst, err = strconv.Atoi(string(f[1+i])); err != nil {
+	for i, dst := range [...]*int{1: &p.PPID, 2: &p.PGID, 3: &p.Session, 17: &p.Threads} {
+		if dst == nil {
+			continue
+		}
+		if *dst, err = strconv.Atoi(string(f[i])); err != nil {
 			return Proc{}, fmt.Errorf("cannot read process state of %d: %w", p.PID, err)
 		}
 	}

@@ -17,6 +17,7 @@ func TestParseStat(t *testing.T) {
 		{name: "plain", in: "12 (sh) S 1 12 12 0 -1 0 0 0 0 0 0 0 0 0 0 0 0 0 777 0", want: Proc{ID: ID{12, 777}, PPID: 1, PGID: 12, Session: 12, State: 'S', Name: "sh"}},
 		{name: "brackets in the name", in: "12 (a) R (b)) Z 9 8 7 0 -1 0 0 0 0 0 0 0 0 0 0 0 0 0 5", want: Proc{ID: ID{12, 5}, PPID: 9, PGID: 8, Session: 7, State: 'Z', Name: "a) R (b)"}},
 		{name: "kernel thread", in: "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 0 0 0 0 2", want: Proc{ID: ID{2, 2}, State: 'S', Name: "kthreadd", Kernel: true}},
+		{name: "first thread gone", in: "12 (sh) Z 1 12 12 0 -1 0 0 0 0 0 0 0 0 0 0 0 3 0 777 0", want: Proc{ID: ID{12, 777}, PPID: 1, PGID: 12, Session: 12, State: 'Z', Name: "sh", Threads: 3}},
 		{name: "empty", in: "", bad: true},
 		{name: "no name", in: "12 sh S 1", bad: true},
 		{name: "cut", in: "12 (sh) S 1 12 12", bad: true},
