@@ -13,12 +13,13 @@ import (
 	"upkeep/internal/lab/crash/fault"
 	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
+	"upkeep/internal/lab/tap"
 	"upkeep/internal/run"
 )
 
 // exact is an operation of the engine before or after which it kills itself.
 type exact struct {
-	fault.Traced
+	tap.Traced
 	when string
 }
 

@@ -62,7 +62,16 @@ func (w *restoring) carry(ctx context.Context, now files.Tree) error {
 	if err := c.dress(ctx); err != nil {
 		return err
 	}
-	return w.fs.SyncTree(root)
+	mounts, err := w.fs.Mounts(root)
+	if err != nil {
+		return err
+	}
+	for _, volume := range append(mounts, root) { // each is synced for itself
+		if err := w.fs.SyncTree(volume); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type carrier struct {

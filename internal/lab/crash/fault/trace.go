@@ -12,17 +12,6 @@ import (
 	"upkeep/internal/lab/tap"
 )
 
-// Traced is an operation that a process has asked for.
-type Traced struct {
-	PID     int
-	Process string // the command word
-	N       int    // the operation's number in its process
-	tap.Op
-}
-
-// Point names the operation.
-func (o Traced) Point() string { return fmt.Sprintf("%s %d: %s", o.Process, o.N, o.Op) }
-
 // word is the command word of this process.
 func word() string {
 	for _, a := range os.Args[1:] {
@@ -67,7 +56,7 @@ func (f *Faults) idle(n int, op tap.Op, do func() error) func() error {
 }
 
 // Effective reads a trace, and leaves out what the file of Idle names.
-func Effective(trace, idle string) ([]Traced, error) {
+func Effective(trace, idle string) ([]tap.Traced, error) {
 	all, err := Read(trace)
 	if err != nil {
 		return nil, err
@@ -80,24 +69,24 @@ func Effective(trace, idle string) ([]Traced, error) {
 	for line := range strings.Lines(string(text)) {
 		out[strings.TrimSpace(line)] = true
 	}
-	return slices.DeleteFunc(all, func(o Traced) bool { return out[fmt.Sprintf("%d %d", o.PID, o.N)] }), nil
+	return slices.DeleteFunc(all, func(o tap.Traced) bool { return out[fmt.Sprintf("%d %d", o.PID, o.N)] }), nil
 }
 
 // Read reads the trace that processes have written, in the order in which the
 // operations were asked for. That an operation has a half is told by a Torn
 // that does nothing.
-func Read(path string) ([]Traced, error) {
+func Read(path string) ([]tap.Traced, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var out []Traced
+	var out []tap.Traced
 	for line := range strings.Lines(string(text)) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(f) != 9 {
 			return nil, fmt.Errorf("%s: a line of the trace cannot be read: %q", path, line)
 		}
-		o := Traced{Process: f[1], Op: tap.Op{Kind: f[3], Name: f[4], Site: f[7]}}
+		o := tap.Traced{Process: f[1], Op: tap.Op{Kind: f[3], Name: f[4], Site: f[7]}}
 		for _, number := range []struct {
 			to   *int
 			text string

@@ -12,11 +12,12 @@ import (
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab/crash/fault"
+	"upkeep/internal/lab/tap"
 )
 
 // Failing is an operation that fails.
 type Failing struct {
-	fault.Traced
+	tap.Traced
 	Errno string
 	Stays bool // so do all that follow, until somebody mends it
 }
@@ -31,7 +32,7 @@ func (f Failing) String() string {
 
 // Fails chooses how an operation fails: as a disk, a quota, a right or a file in
 // use would have it fail.
-func Fails(o fault.Traced, dice *rand.Rand) Failing {
+func Fails(o tap.Traced, dice *rand.Rand) Failing {
 	with := []string{"ENOSPC", "EIO"}
 	switch o.Name {
 	case "Sync", "SyncFile", "SyncDir", "SyncTree":

@@ -4,9 +4,9 @@ import (
 	"testing"
 
 	"upkeep/internal/lab"
-	"upkeep/internal/lab/crash/fault"
 	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
+	"upkeep/internal/lab/tap"
 )
 
 // Every commit of the journal fails once, or from there on, and so do other
@@ -14,7 +14,7 @@ import (
 func TestFaultsForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	faults(t, r.target("faults forward", 0, "3.0", r.good), 60, func(*Undisturbed, fault.Traced) bool { return true })
+	faults(t, r.target("faults forward", 0, "3.0", r.good), 60, func(*Undisturbed, tap.Traced) bool { return true })
 }
 
 // The same on the way back.
@@ -24,7 +24,7 @@ func TestFaultsBack(t *testing.T) {
 	faults(t, r.target("faults back", 6, "1.0", r.bad), 40, backward)
 }
 
-func faults(t *testing.T, x Target, many int, of func(*Undisturbed, fault.Traced) bool) {
+func faults(t *testing.T, x Target, many int, of func(*Undisturbed, tap.Traced) bool) {
 	dice, seed := Seed(t)
 	u := Trace(t, x)
 	var must, may []Failing

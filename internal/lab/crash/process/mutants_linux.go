@@ -23,6 +23,7 @@ import (
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab/crash/fault"
+	"upkeep/internal/lab/tap"
 )
 
 // Mutant is the binary with one call of package durable wrong in it: left out
@@ -155,18 +156,18 @@ func idOf(w *World) string {
 // tracedErrand is an errand with what an undisturbed one did and came to.
 type tracedErrand struct {
 	Errand
-	ops  []fault.Traced
+	ops  []tap.Traced
 	came Came
 }
 
 // reaches says whether a call of the site changes something in the errand.
 func (e tracedErrand) reaches(site string) bool {
-	return slices.ContainsFunc(e.ops, func(o fault.Traced) bool { return o.Site == site })
+	return slices.ContainsFunc(e.ops, func(o tap.Traced) bool { return o.Site == site })
 }
 
 // lazy says whether the site makes a call that syncs, in the errand.
 func (e tracedErrand) lazy(site string) bool {
-	return slices.ContainsFunc(e.ops, func(o fault.Traced) bool {
+	return slices.ContainsFunc(e.ops, func(o tap.Traced) bool {
 		return o.Site == site && !o.Unsynced && !strings.HasPrefix(o.Name, "Sync") && o.Name != "Create"
 	})
 }
@@ -187,7 +188,7 @@ func (e Errand) trace(t testing.TB) tracedErrand {
 // unsynced says what a mutant whose syncs are left out leaves undurable when the
 // journal speaks of it. It is read off the trace: what is written is the same.
 func (e tracedErrand) unsynced(m Mutant) string {
-	if m.Do == fault.Omit && !slices.ContainsFunc(e.ops, func(o fault.Traced) bool { return o.Site == m.Site && strings.HasPrefix(o.Name, "Sync") }) {
+	if m.Do == fault.Omit && !slices.ContainsFunc(e.ops, func(o tap.Traced) bool { return o.Site == m.Site && strings.HasPrefix(o.Name, "Sync") }) {
 		return "" // something else happens than was traced
 	}
 	omit, lazy := "", ""
@@ -196,8 +197,8 @@ func (e tracedErrand) unsynced(m Mutant) string {
 	} else {
 		omit = m.Site
 	}
-	before := fault.Dirty(e.ops, "", "")
-	for _, d := range fault.Dirty(e.ops, omit, lazy) {
+	before := tap.Dirty(e.ops, "", "")
+	for _, d := range tap.Dirty(e.ops, omit, lazy) {
 		if !slices.Contains(before, d) {
 			return "not durable: " + d
 		}
@@ -221,7 +222,7 @@ func (e tracedErrand) killed(t testing.TB, m Mutant, dice *rand.Rand, n int) str
 		return ""
 	}
 	u := &Undisturbed{Ops: e.ops, Seen: e.came.Seen}
-	at := slices.IndexFunc(e.ops, func(o fault.Traced) bool { return o.Site == m.Site })
+	at := slices.IndexFunc(e.ops, func(o tap.Traced) bool { return o.Site == m.Site })
 	for i := range n {
 		o := e.ops[at]
 		p := Plan{Point: Point{Traced: o, When: "after"}}

@@ -9,11 +9,12 @@ import (
 	"testing"
 
 	"upkeep/internal/lab/crash/fault"
+	"upkeep/internal/lab/tap"
 )
 
 // Point is a moment at which a process is killed.
 type Point struct {
-	fault.Traced
+	tap.Traced
 	When string // before, after, torn
 	Step string // the step that is under way, with its direction; empty: none
 	Back bool   // the decision to go back is in the journal, or is about to be
@@ -29,7 +30,7 @@ func (p Point) Said() string {
 
 // Undisturbed carries the target out with nobody killing anything.
 type Undisturbed struct {
-	Ops   []fault.Traced
+	Ops   []tap.Traced
 	Seen  Seen
 	steps []string // of each operation
 }
@@ -117,8 +118,8 @@ func (u *Undisturbed) same(i int) bool {
 	return u.steps[i] != "" && u.steps[i] == u.steps[i+1] && filesOnly.MatchString(u.steps[i])
 }
 
-func both(a, b fault.Traced, sites ...string) bool {
-	in := func(o fault.Traced) bool {
+func both(a, b tap.Traced, sites ...string) bool {
+	in := func(o tap.Traced) bool {
 		for _, s := range sites {
 			if strings.HasPrefix(o.Site, s) {
 				return true

@@ -12,6 +12,7 @@ import (
 	"upkeep/internal/lab/crash/fault"
 	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crash/tally"
+	"upkeep/internal/lab/tap"
 )
 
 // The power is cut while an upgrade over two hops runs: journal, product and
@@ -111,12 +112,12 @@ func powerCuts(t *testing.T, kind string, x Target, many int) {
 }
 
 func journalAt(u *Undisturbed, n int) bool {
-	return slices.ContainsFunc(u.Ops, func(o fault.Traced) bool { return o.Process == "engine" && o.N == n && o.Kind == "journal" })
+	return slices.ContainsFunc(u.Ops, func(o tap.Traced) bool { return o.Process == "engine" && o.N == n && o.Kind == "journal" })
 }
 
 // backward says whether the operation comes after the decision to go back.
-func backward(u *Undisturbed, o fault.Traced) bool {
-	return slices.ContainsFunc(u.Ops, func(d fault.Traced) bool { return d.Process == "engine" && d.Path == "Decision" && d.N <= o.N })
+func backward(u *Undisturbed, o tap.Traced) bool {
+	return slices.ContainsFunc(u.Ops, func(d tap.Traced) bool { return d.Process == "engine" && d.Path == "Decision" && d.N <= o.N })
 }
 
 // afterPowerCut recovers what a power cut has left, by the ordinary command. A

@@ -2,8 +2,7 @@
 // everything durable: it knows what was written through it and not synced, and
 // tap.MutantEnv may make it wrong. It is for tests of packages that
 // internal/step/steptest needs itself, or that are no verbs. It imports
-// internal/durable, internal/lab/tap and internal/lab/crash/fault, whose ledger
-// it keeps.
+// internal/durable and internal/lab/tap, whose ledger it keeps.
 package watch
 
 import (
@@ -16,7 +15,6 @@ import (
 	"sync"
 
 	"upkeep/internal/durable"
-	"upkeep/internal/lab/crash/fault"
 	"upkeep/internal/lab/tap"
 )
 
@@ -24,7 +22,7 @@ import (
 type Disk struct {
 	records []string
 	mu      sync.Mutex
-	ops     []fault.Traced
+	ops     []tap.Traced
 	moved   []string // trees with a new name that was not synced: a power cut may take it back
 }
 
@@ -42,7 +40,7 @@ func (d *Disk) Over(inner durable.FS) durable.FS { return tap.Mutated(tap.FS(inn
 func (d *Disk) Dirty() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	dirty := fault.Dirty(d.ops, "", "")
+	dirty := tap.Dirty(d.ops, "", "")
 	d.ops, d.moved = nil, nil
 	return dirty
 }
@@ -58,7 +56,7 @@ func (d *Disk) note(op tap.Op, do func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if op.Name == "WriteFile" && slices.Contains(d.records, filepath.Base(op.Path)) || slices.ContainsFunc(d.moved, func(tree string) bool { return d.takesApart(op, tree) }) {
-		d.ops = append(d.ops, fault.Traced{Op: tap.Op{Kind: "journal"}}) // everything must be durable now
+		d.ops = append(d.ops, tap.Traced{Op: tap.Op{Kind: "journal"}}) // everything must be durable now
 	}
 	if op.Unsynced && (op.Name == "Rename" || op.Name == "Exchange") && !d.unnamed(op.Path) { // else it cannot come back
 		d.moved = append(d.moved, op.Other)
@@ -66,8 +64,12 @@ func (d *Disk) note(op tap.Op, do func() error) error {
 			d.moved = append(d.moved, op.Path)
 		}
 	}
-	d.ops = append(d.ops, fault.Traced{Op: op})
-	return nil
+	made := tap.Traced{Op: op}
+	if op.Name == "SyncTree" {
+		made.Mounts, err = durable.OS().Mounts("/")
+	}
+	d.ops = append(d.ops, made)
+	return err
 }
 
 // takesApart says that an operation changes a tree whose new name is not durable:
@@ -86,5 +88,5 @@ func (d *Disk) takesApart(op tap.Op, tree string) bool {
 
 // unnamed says whether the name of path is not durable.
 func (d *Disk) unnamed(path string) bool {
-	return slices.ContainsFunc(fault.Dirty(d.ops, "", ""), func(what string) bool { return strings.HasPrefix(what, "name of "+path+" (") })
+	return slices.ContainsFunc(tap.Dirty(d.ops, "", ""), func(what string) bool { return strings.HasPrefix(what, "name of "+path+" (") })
 }

@@ -1,11 +1,36 @@
-package fault
+package tap
 
 import (
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 )
+
+// Traced is an operation that a process has asked for.
+type Traced struct {
+	PID     int
+	Process string // the command word
+	N       int    // the operation's number in its process
+	Op
+	// Mounts are the points at which volumes were mounted then, for a SyncTree,
+	// which makes durable what lies on its own volume; nil: there is one volume.
+	Mounts []string
+}
+
+// Point names the operation.
+func (o Traced) Point() string { return fmt.Sprintf("%s %d: %s", o.Process, o.N, o.Op) }
+
+// volume is the mount point of the volume that holds p.
+func (o Traced) volume(p string) (at string) {
+	for _, m := range o.Mounts {
+		if below(p, strings.TrimSuffix(m, "/")) && len(m) > len(at) {
+			at = m
+		}
+	}
+	return at
+}
 
 // ledger knows what was written and not synced: "content of P" or "name of P",
 // and at which site.
@@ -50,7 +75,10 @@ func (l ledger) note(o Traced, synced bool) {
 	}
 	switch o.Name {
 	case "SyncTree": // a syncfs: everything on the volume
-		clear(l)
+		maps.DeleteFunc(l, func(what, _ string) bool {
+			_, at, _ := strings.Cut(what, " of ")
+			return o.volume(at) == o.volume(o.Path)
+		})
 		return
 	case "SyncFile", "Sync":
 		delete(l, "content of "+o.Path)
