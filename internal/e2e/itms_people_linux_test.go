@@ -46,7 +46,7 @@ const answered = "console-tasks=yes"
 func TestItmsPeople_S4(t *testing.T) {
 	lab.Slow(t)
 	s := byHand(t)
-	s.Write("trace/ns.log", "WARN disk is slow\nERROR 17\n", 0o644)
+	s.Write("trace/ns.log", "2026-01-09 08:00:00 INFO started, no error\n2026-01-09 08:00:01 WARN disk is slow\n2026-01-09 08:00:02 ERROR 17\n", 0o644)
 	open := flat(s.Must(3, "upgrade", "--yes", "--from", s.Releases).Out)
 	t.Run("S4_31_jobs_are_changed_before_the_run", func(t *testing.T) {
 		wants(t, open, `rapideploy: Change the jobs with Create Image by RapiDeploy to Ghost It needs the rights of: administrator\..*upkeep done rapideploy --from`)
@@ -55,7 +55,7 @@ func TestItmsPeople_S4(t *testing.T) {
 		s.Must(0, "done", "rapideploy", "--from", s.Releases)
 		wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `✓ rapideploy: .*said so on`)
 	})
-	t.Run("S4_35_S4_36_findings_one_by_one_with_a_note_standin", func(t *testing.T) {
+	t.Run("S4_35_S4_36_findings_one_by_one_with_a_note", func(t *testing.T) {
 		wants(t, open, `log\.1, found: WARN disk is slow See HOWTO9999.*log\.2, found: ERROR 17`)
 		wants(t, s.Must(1, "done", "log.1", "--from", s.Releases).Err, `say with --note what came of it`)
 		s.Must(0, "done", "log.1", "--from", s.Releases, "--note", "a new disk is ordered")

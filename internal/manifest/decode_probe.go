@@ -13,7 +13,7 @@ func SourceKeys() map[string][]string {
 	return map[string][]string{
 		"access": nil, "age": nil, "ask": nil, "clock": nil, "command": {"format"}, "dns": nil, "drift": nil, "exists": nil, "feed": nil, "file": {"format"},
 		"free": nil, "http": {"format", "method", "body", "status", "user", "password", "secret-header", "redirects", "header."},
-		"inodes": nil, "inventory": nil, "lock": nil, "log": nil, "memory": nil, "newest": {"name"}, "open-files": nil, "os": nil, "package": nil, "pending-restart": nil,
+		"inodes": nil, "inventory": nil, "lock": nil, "log": {"level", "since"}, "memory": nil, "newest": {"name"}, "open-files": nil, "os": nil, "package": nil, "pending-restart": nil,
 		"port": nil, "process": {"name"}, "registry": nil, "service": nil, "sql": {"in"}, "sum": nil, "tcp": nil, "tls": {"ca", "name"},
 		"writable": nil,
 	}

@@ -49,6 +49,7 @@ func table() map[string]source {
 		"open-files":      {read: readOpenFiles, min: 1, max: 1},
 		"tls":             {read: readTLS, min: 1, max: 1, params: []string{"ca", "name"}},
 		"os":              {read: readOS, min: 1, max: 1, check: oneOf("id", "version", "kernel", "arch")},
+		"log":             {read: readLog, min: 1, max: 1, params: []string{"level", "since"}, expect: "none", check: checkLog},
 		"memory":          {read: readMemory, min: 1, max: 1, check: oneOf("total", "available", "swap")},
 		"inodes":          {read: readInodes, min: 1, max: 1},
 		"dns":             {read: readDNS, min: 1, max: 1},
@@ -62,7 +63,7 @@ func table() map[string]source {
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"access", "drift", "feed", "inventory", "log", "registry"}
+	return []string{"access", "drift", "feed", "inventory", "registry"}
 }
 
 // Sources lists the sources that this version reads, sorted.
