@@ -36,14 +36,42 @@ func (e *Evaluator) List(ctx context.Context, p plan.Probe) ([]string, error) {
 // Check reads the value and compares it with what the probe expects. The
 // verdict is filled also when there is an error; it is then never OK.
 func (e *Evaluator) Check(ctx context.Context, p plan.Probe) (Verdict, error) {
+	r, err := e.Look(ctx, p)
+	return r.Verdict, err
+}
+
+// Reading is a value that was read once, and can be compared with more than
+// what its probe expects.
+type Reading struct {
+	Value   Value
+	Verdict Verdict // against what the probe expects
+	query   query
+}
+
+// Look is Check that keeps what was read.
+func (e *Evaluator) Look(ctx context.Context, p plan.Probe) (Reading, error) {
 	s, q, err := prepare(e.sources, p, e.deps.Timeout)
 	if err != nil {
-		return Verdict{Got: "unknown", Want: strings.Join(p.Expect, " or "), Evidence: err.Error()}, err
+		return Reading{Verdict: Verdict{Got: "unknown", Want: strings.Join(p.Expect, " or "), Evidence: err.Error()}}, err
 	}
 	v, err := e.read(ctx, s, q)
 	if err != nil {
-		return Verdict{Got: "unknown", Want: q.want.String(), Evidence: err.Error()}, err
+		return Reading{Verdict: Verdict{Got: "unknown", Want: q.want.String(), Evidence: err.Error()}}, err
 	}
+	return Reading{Value: v, Verdict: q.judge(v), query: q}, nil
+}
+
+// Against compares the value with another expectation, as if the probe had it.
+func (r Reading) Against(expect ...string) (Verdict, error) {
+	q := r.query
+	q.Expect = expect
+	if err := q.readExpect(""); err != nil {
+		return Verdict{Got: r.Verdict.Got, Evidence: err.Error()}, named(err, q.Probe)
+	}
+	return q.judge(r.Value), nil
+}
+
+func (q query) judge(v Value) Verdict {
 	ok, why := q.want.Match(v.Text, v.Present)
 	verdict := Verdict{OK: ok, Got: "none", Want: q.want.String(), Evidence: v.Evidence}
 	if v.Present {
@@ -52,7 +80,7 @@ func (e *Evaluator) Check(ctx context.Context, p plan.Probe) (Verdict, error) {
 	if why != "" {
 		verdict.Evidence += ": " + why
 	}
-	return verdict, nil
+	return verdict
 }
 
 // read bounds a source by its time limit. A read that the kernel does not give

@@ -6,6 +6,7 @@ import (
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
+	"upkeep/internal/probe"
 )
 
 // proofs reads what must prove the tasks that people do before the run.
@@ -24,7 +25,7 @@ func (s *Surveyor) proofs(ctx context.Context, r *plan.Resolver, rel *manifest.R
 }
 
 func (s *Surveyor) unproven(ctx context.Context, r *plan.Resolver, v manifest.Probe) string {
-	res := s.check(ctx, r, manifest.Check{Probe: v})
+	res, _ := s.check(ctx, r, manifest.Check{Probe: v})
 	switch {
 	case res.Error != "":
 		return res.Error
@@ -34,17 +35,8 @@ func (s *Surveyor) unproven(ctx context.Context, r *plan.Resolver, v manifest.Pr
 	return ""
 }
 
-// found gives what a check has found, line by line: its whole value, which a
-// verdict cuts where it is long.
-func (s *Surveyor) found(ctx context.Context, r *plan.Resolver, c manifest.Check) []string {
-	pr, err := r.Probe(c.Probe)
-	if err != nil {
-		return nil
-	}
-	v, err := s.Probes.Read(ctx, *pr)
-	if err != nil {
-		return nil // the check's own result says so
-	}
+// findings are the lines of a value, each to be acknowledged for itself.
+func findings(v probe.Value) []string {
 	var out []string
 	for _, l := range strings.Split(v.Text, "\n") {
 		if l = strings.TrimSpace(l); l != "" {

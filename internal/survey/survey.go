@@ -370,12 +370,7 @@ func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.R
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			res := s.check(ctx, r, c)
-			next := res
-			if c.Announce != "" && res.OK {
-				c.Probe.Expect = manifest.Expect{AnyOf: []string{c.Announce}}
-				next = s.check(ctx, r, c)
-			}
+			res, next := s.check(ctx, r, c)
 			mu.Lock()
 			f.Checks[plan.CheckKey(rel.Version, c.ID)] = res
 			f.Checks[plan.AnnouncedKey(rel.Version, c.ID)] = next
@@ -386,40 +381,58 @@ func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.R
 }
 
 // check evaluates a check; one that speaks of ${this.…} for every unit that the
-// plan is about: it holds when it holds for all of them.
-func (s *Surveyor) check(ctx context.Context, r *plan.Resolver, c manifest.Check) plan.CheckResult {
+// plan is about: it holds when it holds for all of them. next is how it stands
+// with what the next release wants.
+func (s *Surveyor) check(ctx context.Context, r *plan.Resolver, c manifest.Check) (res, next plan.CheckResult) {
 	units := r.Each(c.Probe)
 	if len(units) == 0 {
 		return s.checkOne(ctx, r, c)
 	}
-	res := plan.CheckResult{OK: true}
+	res, next = plan.CheckResult{OK: true}, plan.CheckResult{OK: true}
 	for _, id := range units {
 		if s.Units != nil && !slices.Contains(s.Units, id) {
 			continue
 		}
-		res = s.checkOne(ctx, r.Unit(id), c)
-		if !res.OK {
-			if len(units) > 1 {
-				res.Evidence = id + ": " + res.Evidence
-			}
-			break
+		one, later := s.checkOne(ctx, r.Unit(id), c)
+		if len(units) > 1 {
+			one.Evidence, later.Evidence = id+": "+one.Evidence, id+": "+later.Evidence
+		}
+		if next.OK {
+			next = later
+		}
+		if res = one; !res.OK {
+			return res, res
 		}
 	}
-	return res
+	return res, next
 }
 
-func (s *Surveyor) checkOne(ctx context.Context, r *plan.Resolver, c manifest.Check) plan.CheckResult {
+// checkOne reads the value once, whatever it is compared with.
+func (s *Surveyor) checkOne(ctx context.Context, r *plan.Resolver, c manifest.Check) (res, next plan.CheckResult) {
 	pr, err := r.Probe(c.Probe)
 	if err != nil {
-		return plan.CheckResult{Error: err.Error()}
+		res.Error = err.Error()
+		return res, res
 	}
-	v, err := s.Probes.Check(ctx, *pr)
+	reading, err := s.Probes.Look(ctx, *pr)
+	res = result(reading.Verdict, err)
+	if c.Acknowledge != "" && !res.OK {
+		res.Findings = findings(reading.Value)
+	}
+	if c.Announce == "" || !res.OK {
+		return res, res
+	}
+	c.Probe.Expect = manifest.Expect{AnyOf: []string{c.Announce}}
+	if pr, err = r.Probe(c.Probe); err != nil {
+		return res, plan.CheckResult{Error: err.Error()}
+	}
+	return res, result(reading.Against(pr.Expect...))
+}
+
+func result(v probe.Verdict, err error) plan.CheckResult {
 	res := plan.CheckResult{OK: v.OK, Got: v.Got, Want: v.Want, Evidence: v.Evidence}
 	if err != nil {
 		res.OK, res.Error = false, err.Error()
-	}
-	if c.Acknowledge != "" && !res.OK {
-		res.Findings = s.found(ctx, r, c)
 	}
 	return res
 }

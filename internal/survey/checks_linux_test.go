@@ -1,0 +1,121 @@
+package survey
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/user"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+	"upkeep/internal/probe"
+	"upkeep/internal/scope"
+	"upkeep/internal/site"
+)
+
+func surveyor(t testing.TB) (*Surveyor, *plan.Resolver) {
+	t.Helper()
+	runner, err := scope.New(scope.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Surveyor{FS: durable.OS(), Probes: probe.New(probe.Deps{Commands: runner}), Gate: func() error { return nil }, Boot: func() string { return "" }, Account: "root", Root: true}
+	r, err := s.Resolver(&manifest.Product{ID: "p"}, &site.Installation{}, s.blank())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, r
+}
+
+func check(id, source string, args ...string) manifest.Check {
+	c := manifest.Check{ID: id, Probe: manifest.Probe{Source: source, Args: args}}
+	if me, err := user.Current(); err == nil && source == "command" {
+		c.Probe.As = me.Username
+	}
+	return c
+}
+
+// A value is read once, whatever it is compared with and however it is shown.
+func TestAValueIsReadOnce(t *testing.T) {
+	s, r := surveyor(t)
+	count := filepath.Join(t.TempDir(), "count")
+	c := check("php", "command", "/bin/sh", "-c", "echo x >>"+count+"; echo 8.1")
+	c.Probe.Expect, c.Announce, c.Acknowledge = manifest.Expect{AnyOf: []string{">= 8.0"}}, ">= 8.2", "each"
+	res, next := s.check(t.Context(), r, c)
+	if !res.OK || next.OK || next.Got != "8.1" || next.Want != ">= 8.2" {
+		t.Errorf("%+v, with the next release %+v", res, next)
+	}
+	c.Probe.Expect = manifest.Expect{AnyOf: []string{">= 9"}}
+	if res, next = s.check(t.Context(), r, c); res.OK || next.OK || len(res.Findings) != 1 {
+		t.Errorf("%+v, with the next release %+v", res, next)
+	}
+	if b, _ := os.ReadFile(count); string(b) != "x\nx\n" {
+		t.Errorf("read %q for two checks", b)
+	}
+}
+
+// A check that hangs, one that floods and one that cannot be read hide no other.
+func TestBadChecksHideNoOther(t *testing.T) {
+	s, r := surveyor(t)
+	hang := check("hangs", "command", "/bin/sleep", "60")
+	hang.Probe.Params = map[string]string{"timeout": "100ms"}
+	rel := &manifest.Release{Version: "2", Checks: []manifest.Check{
+		hang,
+		check("floods", "command", "/bin/sh", "-c", "head -c 5000000 /dev/zero"),
+		check("missing", "command", "/no/such/program"),
+		check("unreadable", "file", "/"),
+		check("fine", "exists", "/"),
+	}}
+	f := s.blank()
+	s.checks(t.Context(), r, rel, &f)
+	for _, c := range rel.Checks {
+		got := f.Checks[plan.CheckKey("2", c.ID)]
+		if got.OK != (c.ID == "fine") || !got.OK && got.Error == "" {
+			t.Errorf("%s: %+v", c.ID, got)
+		}
+	}
+}
+
+// BenchmarkChecks reads 200 mixed checks, of which the slowest takes 300 ms.
+func BenchmarkChecks(b *testing.B) {
+	s, r := surveyor(b)
+	dir := b.TempDir()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }))
+	defer web.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	rel := &manifest.Release{Version: "2", Checks: []manifest.Check{check("slow", "command", "/bin/sleep", "0.3")}}
+	for i := len(rel.Checks); i < 200; i++ {
+		id, path := fmt.Sprint("c", i), filepath.Join(dir, fmt.Sprint(i))
+		if err := os.WriteFile(path, []byte("value"), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		rel.Checks = append(rel.Checks, [...]manifest.Check{
+			check(id, "file", path), check(id, "exists", path), check(id, "free", dir), check(id, "sum", path), check(id, "log", path),
+			check(id, "http", web.URL), check(id, "port", l.Addr().String()), check(id, "memory", "available"), check(id, "process", "none"), check(id, "command", "/bin/true"),
+		}[i%10])
+	}
+	for b.Loop() {
+		begin := time.Now()
+		f := s.blank()
+		s.checks(b.Context(), r, rel, &f)
+		for _, res := range f.Checks {
+			if res.Error != "" {
+				b.Fatal(res)
+			}
+		}
+		if len(f.Checks) != 400 { // as it stands now, and with the next release
+			b.Fatalf("%d results", len(f.Checks))
+		}
+		b.ReportMetric(float64(time.Since(begin).Milliseconds()), "ms/200checks")
+	}
+}
