@@ -1,48 +1,56 @@
 package cli
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"upkeep/internal/cli/report"
 	"upkeep/internal/cli/show"
+	"upkeep/internal/manage"
 )
 
 func (a *App) check() *cobra.Command {
 	w := &wish{}
+	var every interval
+	var name string
 	cmd := &cobra.Command{Use: "check", Annotations: map[string]string{moreFormats: "html junit"}, Short: "Check whether the product is ready for an upgrade; change nothing", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			in, err := a.open()
-			if err != nil {
-				return err
-			}
-			if err := a.settle(cmd.Context(), in); err != nil {
-				return err
-			}
 			req, err := w.request(a.person())
 			if err != nil {
 				return err
 			}
-			r, err := in.Check(cmd.Context(), req)
-			if err != nil {
-				return err
+			look := func(again bool) (manage.Readiness, error) {
+				in, err := a.open()
+				if err != nil {
+					return manage.Readiness{}, err
+				}
+				name = in.Doc.ID
+				if again { // a run is somebody else's by now
+					err = idle(cmd.Context(), in)
+				} else {
+					err = a.settle(cmd.Context(), in)
+				}
+				if err != nil {
+					return manage.Readiness{}, err
+				}
+				return in.Check(cmd.Context(), req)
 			}
-			kept := report.Report{Installation: in.Doc.ID, At: time.Now(), Readiness: r}
-			switch a.format {
-			case "json":
-				err = a.json(r)
-			case "html":
-				err = report.HTML(a.Out, kept)
-			case "junit":
-				err = report.JUnit(a.Out, kept)
+			var r manage.Readiness
+			switch {
+			case every == 0:
+				if r, err = look(false); err == nil {
+					err = a.readiness(report.Report{Installation: name, At: time.Now(), Readiness: r}, quote(w.req.From))
+				}
+			case a.format == "html" || a.format == "junit":
+				err = usage{fmt.Errorf("cannot watch in the format %s: use text or json", a.format)}
 			default:
-				a.print(show.Readiness(r, a.command(), quote(w.req.From), a.width()))
-			}
-			if err != nil {
-				return err
+				r, err = a.lookAgain(cmd.Context(), time.Duration(every), quote(w.req.From), look)
 			}
 			switch {
+			case err != nil:
+				return err
 			case r.Blocked():
 				return exit(ExitBlocked)
 			case r.Warned():
@@ -50,6 +58,22 @@ func (a *App) check() *cobra.Command {
 			}
 			return nil
 		}}
+	cmd.Flags().Var(&every, "watch", "look again and again, and show what has changed; ends with Ctrl+C")
+	cmd.Flags().Lookup("watch").NoOptDefVal = watchEvery
 	w.flags(cmd)
 	return cmd
+}
+
+// readiness prints a report in the format that was asked for.
+func (a *App) readiness(r report.Report, from string) error {
+	switch a.format {
+	case "json":
+		return a.json(r.Readiness)
+	case "html":
+		return report.HTML(a.Out, r)
+	case "junit":
+		return report.JUnit(a.Out, r)
+	}
+	a.print(show.Readiness(r.Readiness, a.command(), from, a.width()))
+	return nil
 }

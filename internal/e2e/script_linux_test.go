@@ -87,7 +87,7 @@ func scripts(t *testing.T, account string, files ...string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"site": scriptSite, "bundle": scriptBundle, "source": scriptSource, "build": scriptBuild, "upkeep": scriptUpkeep, "answer": scriptAnswer,
-			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "asked": scriptAsked, "kill9": scriptKill, "keep": scriptKeep, "same": scriptSame,
+			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "asked": scriptAsked, "kill9": scriptKill, "interrupt": scriptInterrupt, "keep": scriptKeep, "same": scriptSame,
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
 			"environ": scriptEnviron,
@@ -217,6 +217,12 @@ func scriptKill(ts *testscript.TestScript, _ bool, args []string) {
 		if !s.KillTerminal() {
 			ts.Fatalf("there is no terminal")
 		}
+	}
+}
+
+func scriptInterrupt(ts *testscript.TestScript, _ bool, args []string) {
+	if !of(ts, args, 0).Interrupt() {
+		ts.Fatalf("there is no terminal")
 	}
 }
 

@@ -33,6 +33,16 @@ func Readiness(r manage.Readiness, command, from string, width int) string {
 	return b.String()
 }
 
+// Changed renders what stands otherwise than before, under the time of the look.
+func Changed(at string, changed []manage.Finding, command, from string, width int) string {
+	var b strings.Builder
+	b.WriteString("\n" + faint.Render(at) + "\n")
+	for _, f := range changed {
+		b.WriteString(finding(f, command, from, width))
+	}
+	return b.String()
+}
+
 func finding(f manage.Finding, command, from string, width int) string {
 	text := f.Evidence
 	if f.Error != "" {

@@ -166,6 +166,11 @@ func (s *Site) KillTerminal() bool {
 	return s.terminal != nil && s.terminal.Process != nil && s.terminal.Process.Kill() == nil
 }
 
+// Interrupt sends the command that was begun last what Ctrl+C sends.
+func (s *Site) Interrupt() bool {
+	return s.terminal != nil && s.terminal.Process != nil && s.terminal.Process.Signal(os.Interrupt) == nil
+}
+
 // ErrNoEvent says that what was waited for did not come.
 var ErrNoEvent = errors.New("the event did not come")
 
