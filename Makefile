@@ -46,7 +46,7 @@ test: setup vet ## vet and test
 	$(GO) test ./...
 
 test-slow: setup ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, whole machines
-	UPKEEP_SLOW=1 $(GO) test -timeout 80m $$($(GO) list ./... | grep -v /lab/crash)
+	UPKEEP_SLOW=1 $(GO) test -timeout 80m $$($(GO) list ./... | grep -v $(foreach s,/lab/crash $(SKIP),-e $(s)))
 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes
 	$(GO) run ./internal/lab/crash/cmd
@@ -75,7 +75,7 @@ lint: vet ## gofmt and vet
 	@bad=$$(gofmt -l $(CODE)); [ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }
 
 requirements: setup ## which of the 207 rows are proven
-	$(GO) run ./internal/requirements/cmd report
+	$(GO) run ./internal/requirements/cmd report $(if $(ALL),-all)
 
 # MUTANTS takes options: MUTANTS='-example miniflux -rows S3-46'
 requirements-mutants: setup ## which rows notice when a line of an example is taken away

@@ -16,10 +16,10 @@ import (
 // they are rows of several documents, TestCommands_S/declined_S1_14.
 const Pattern = `_S([0-4](_|$)|$)`
 
-// GoTest runs the tests of a package whose names carry rows, the slow ones
+// GoTest runs the tests of a package whose names match a pattern, the slow ones
 // too, and gives how each ended. ended is called as they end.
-func GoTest(ctx context.Context, root, pkg string, limit time.Duration, ended func(*Test)) (*Tests, error) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-timeout", limit.String(), "-run", Pattern, pkg)
+func GoTest(ctx context.Context, root, pkg, pattern string, limit time.Duration, ended func(*Test)) (*Tests, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-timeout", limit.String(), "-run", pattern, pkg)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1")
 	var stderr bytes.Buffer

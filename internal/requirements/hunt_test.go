@@ -202,7 +202,7 @@ func TestA_S1_1(t *testing.T) { if os.Getenv("UPKEEP_SLOW") != "1" { t.Fatal("th
 func TestTable_S1(t *testing.T) { t.Run("S1_2", func(t *testing.T) { t.Skip("no") }) }
 func TestOther(t *testing.T) { t.Fatal("it names no row") }
 `})
-	tests, err := GoTest(t.Context(), dir, ".", time.Minute, nil)
+	tests, err := GoTest(t.Context(), dir, ".", Pattern, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,10 +210,19 @@ func TestOther(t *testing.T) { t.Fatal("it names no row") }
 	if !rep.OK() || rep.Lines[0].State != Proven || rep.Lines[1].State != Open {
 		t.Errorf("%+v", rep)
 	}
+	if f := tests.Failed(); len(f) > 0 {
+		t.Errorf("failed: %v, though those that name no row were left out", f)
+	}
+	if tests, err = GoTest(t.Context(), dir, ".", "", time.Minute, nil); err != nil {
+		t.Fatal(err)
+	}
+	if f := tests.Failed(); len(f) != 1 || f[0].Name != "TestOther" {
+		t.Errorf("failed: %v, want TestOther", f)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "y_test.go"), []byte("package x\nvar y int = nil\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	tests, err = GoTest(t.Context(), dir, ".", time.Minute, nil)
+	tests, err = GoTest(t.Context(), dir, ".", Pattern, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

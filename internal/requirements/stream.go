@@ -107,3 +107,14 @@ func (out *Tests) take(e event, byName map[string]*Test, failed map[string]bool,
 		ended(t)
 	}
 }
+
+// Failed lists the tests that failed, or did not end.
+func (t *Tests) Failed() []*Test {
+	var out []*Test
+	for _, one := range t.All {
+		if one.Verdict == Failed {
+			out = append(out, one)
+		}
+	}
+	return out
+}
