@@ -23,7 +23,7 @@ what is there now, and says what has changed.`,
 			if err != nil {
 				return err
 			}
-			line := a.command() + " adopt --product " + quote(product)
+			line := a.command() + " adopt --product " + show.Quote(product)
 			if product == "" {
 				return usage{fmt.Errorf("say which product: --product, with its document, a release's bundle, or a folder of bundles")}
 			}

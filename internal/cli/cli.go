@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -162,18 +161,8 @@ func (a *App) command() string {
 	if a.installation == "" || a.installation == a.Getenv("UPKEEP_INSTALLATION") {
 		return "upkeep"
 	}
-	return "upkeep --installation " + quote(a.installation)
+	return "upkeep --installation " + show.Quote(a.installation)
 }
-
-// quote writes a word as a shell takes it.
-func quote(word string) string {
-	if plain.MatchString(word) {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
 
 // person is who gives the command: through sudo, the one who called it.
 func (a *App) person() string {
@@ -212,7 +201,7 @@ data included.`,
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(a.status(), a.check(), a.plan(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.install(), a.adopt(), a.remove(),
-		a.done(), a.tasks(),
+		a.done(), a.tasks(), a.doctor(),
 		a.vendor(), a.schema(), a.version(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
 	return root
 }

@@ -36,7 +36,7 @@ func (a *App) doInstall(ctx context.Context, w *wish, s *setup) error {
 	}
 	f, err := manage.PrepareInstall(ctx, n, req, func(in *manage.Installation) error { return a.settle(ctx, in) })
 	if err != nil {
-		return missing(err, a.command()+" install --from "+quote(req.From))
+		return missing(err, a.command()+" install --from "+show.Quote(req.From))
 	}
 	defer f.Close()
 	if f.UpToDate {

@@ -88,7 +88,7 @@ func (a *App) unready(w *wish, p *plan.Plan) error {
 		}
 		return exit(ExitBlocked)
 	}
-	a.print(show.Unready(open, a.command(), quote(w.req.From), a.width()))
+	a.print(show.Unready(open, a.command(), show.Quote(w.req.From), a.width()))
 	return exit(ExitBlocked)
 }
 
@@ -109,6 +109,6 @@ func (a *App) before(ctx context.Context, in *manage.Installation, w *wish, id s
 	if err != nil || a.format == "json" {
 		return err
 	}
-	a.print(show.People(all, a.command(), quote(w.req.From), a.width()))
+	a.print(show.People(all, a.command(), show.Quote(w.req.From), a.width()))
 	return nil
 }

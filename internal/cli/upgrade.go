@@ -47,13 +47,13 @@ func (w *wish) flags(cmd *cobra.Command) {
 func (w *wish) again() string {
 	text := ""
 	for _, o := range w.set {
-		text += " --set " + quote(o)
+		text += " --set " + show.Quote(o)
 	}
 	if w.req.Trigger != plan.TriggerCommand {
-		text += " --trigger " + quote(w.req.Trigger)
+		text += " --trigger " + show.Quote(w.req.Trigger)
 	}
 	for _, o := range w.req.Only {
-		text += " --only " + quote(o)
+		text += " --only " + show.Quote(o)
 	}
 	return text
 }
@@ -129,10 +129,10 @@ func (a *App) plan() *cobra.Command {
 			}
 			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
 			if open := p.Plan.Open(); len(open) > 0 {
-				a.print(show.Unready(open, a.command(), quote(w.req.From), a.width()))
+				a.print(show.Unready(open, a.command(), show.Quote(w.req.From), a.width()))
 				return nil
 			}
-			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s%s --plan %s\n", a.command(), quote(w.req.From), w.again(), p.Plan.ID()))
+			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s%s --plan %s\n", a.command(), show.Quote(w.req.From), w.again(), p.Plan.ID()))
 			return nil
 		}}
 	w.flags(cmd)

@@ -1,0 +1,86 @@
+package show
+
+import (
+	"regexp"
+	"strings"
+
+	"upkeep/internal/manage"
+)
+
+// Diagnosis renders what the doctor has found, with what helps.
+func Diagnosis(d manage.Diagnosis, command string, width int) string {
+	var b strings.Builder
+	b.WriteString(bold.Render(one(d.Product)) + "  " + faint.Render(one(d.Installation)) + "\n\n")
+	if d.UnderWay != "" {
+		b.WriteString(wrap(Clean(d.UnderWay)+" is under way: services are stopped and users kept out on purpose", blue.Render("▸")+" ", "  ", width))
+		return b.String() + "\n" + table("  ", rows{{faint.Render("watch it"), command + " resume"}, {faint.Render("undo it"), command + " cancel"}}, 1, width)
+	}
+	for _, s := range d.Symptoms {
+		b.WriteString(symptom(s, command, width))
+	}
+	for _, f := range d.Fine {
+		b.WriteString(wrap(Clean(f), green.Render("✓")+" ", "  ", width))
+	}
+	if len(d.Symptoms) == 0 {
+		b.WriteString("\n" + Good("nothing is wrong that can be seen from here") + "\n")
+	}
+	return b.String()
+}
+
+func symptom(s manage.Symptom, command string, width int) string {
+	var b strings.Builder
+	if s.Error != "" {
+		b.WriteString(wrap(Clean(s.Text), yellow.Render("!")+" ", "  ", width))
+		b.WriteString(wrap(Clean(s.Error), "    ", "    ", width))
+	} else {
+		b.WriteString(wrap(Clean(s.Text), red.Render("✗")+" ", "  ", width))
+	}
+	if s.Evidence != "" {
+		b.WriteString(wrap(Clean(s.Evidence), "    ", "    ", width))
+	}
+	for _, r := range s.Try {
+		b.WriteString(remedy(r, command, width))
+	}
+	if s.Else != "" {
+		b.WriteString(wrap(Clean("otherwise: "+s.Else), "    ", "    ", width))
+	}
+	return b.String() + "\n"
+}
+
+func remedy(r manage.Remedy, command string, width int) string {
+	line := ""
+	switch {
+	case len(r.Upkeep) > 0:
+		line = command + " " + quoted(r.Upkeep)
+	case len(r.Command) > 0:
+		line = quoted(r.Command)
+	}
+	if r.As != "" {
+		line += " (as " + r.As + ")"
+	}
+	switch {
+	case line == "":
+		line = r.Text
+	case r.Text != "":
+		line += ": " + r.Text
+	}
+	return wrap(Clean(line), "  → ", "    ", width)
+}
+
+func quoted(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = Quote(w)
+	}
+	return strings.Join(out, " ")
+}
+
+// Quote writes a word as a shell takes it.
+func Quote(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)

@@ -1,0 +1,290 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/durable"
+	"upkeep/internal/journal"
+	"upkeep/internal/plan"
+	"upkeep/internal/run"
+)
+
+func lookRun(_ context.Context, c *consultation) ([]Symptom, error) {
+	r := c.status.Open
+	if r == nil {
+		return nil, nil
+	}
+	since := fmt.Sprintf("%s to %s, opened by %s at %s", r.From, r.To, r.StartedBy(), r.Opened.UTC().Format("2006-01-02 15:04 UTC"))
+	if r.Waiting != nil {
+		s := Symptom{ID: "run-waits", Text: fmt.Sprintf("run %s waits for a person, at %s", r.ID, r.Waiting.Step.ID), Evidence: since,
+			Try: []Remedy{{Upkeep: []string{"status"}, Text: "says what it waits for, and what each choice means"}}}
+		for _, choice := range r.Waiting.Choices {
+			s.Try = append(s.Try, Remedy{Upkeep: []string{"decide", r.ID, string(choice)}})
+		}
+		return []Symptom{s}, nil
+	}
+	return []Symptom{{ID: "run-interrupted", Text: fmt.Sprintf("run %s was interrupted, and nobody carries it on", r.ID), Evidence: since,
+		Try: []Remedy{{Upkeep: []string{"resume"}, Text: "goes on, to the new version or back"}, {Upkeep: []string{"cancel"}, Text: "goes back to " + r.From}}}}, nil
+}
+
+func lookRestore(_ context.Context, c *consultation) ([]Symptom, error) {
+	if c.status.Restoring == "" {
+		return nil, nil
+	}
+	return []Symptom{{ID: "restore-interrupted", Text: "the return of restore point " + c.status.Restoring + " was interrupted: the product is neither old nor new",
+		Try: []Remedy{{Upkeep: []string{"backup", "restore", c.status.Restoring}, Text: "does it again, from its beginning"}}}}, nil
+}
+
+// lookAccess asks the product too, where its modes are told by a probe.
+func lookAccess(ctx context.Context, c *consultation) ([]Symptom, error) {
+	on := c.status.Modes
+	var failed error
+	if c.product != nil {
+		for _, mode := range []string{"maintenance", "read-only"} {
+			a, ok := c.product.Access[mode]
+			if !ok {
+				continue
+			}
+			all, err := c.resolver.Access(mode, a)
+			if err != nil {
+				failed = err
+				continue
+			}
+			for _, p := range all {
+				switch is, err := c.modeOn(ctx, *p); {
+				case err != nil:
+					failed = err
+				case is && !slices.Contains(on, p.Name()):
+					on = append(on, p.Name())
+				}
+			}
+		}
+	}
+	if len(on) == 0 {
+		return nil, failed
+	}
+	return []Symptom{{ID: "access-left", Text: "users are kept out, though no run is open", Evidence: strings.Join(on, " and ") + " is on",
+		Try: []Remedy{{Upkeep: []string{"mode", "normal"}, Text: "lets them in"}}}}, failed
+}
+
+func lookChanged(_ context.Context, c *consultation) ([]Symptom, error) {
+	var out []string
+	for _, r := range c.status.Record {
+		id := plan.UnitID(r.Component, r.Instance)
+		if is, looked := c.status.Found[id]; looked && is != r.Version {
+			if is == "" {
+				is = "gone"
+			}
+			out = append(out, fmt.Sprintf("%s is %s, recorded is %s", id, is, r.Version))
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return []Symptom{{ID: "changed-outside", Text: "a version was changed without Upkeep", Evidence: strings.Join(out, "; "),
+		Try: []Remedy{{Upkeep: []string{"adopt"}, Text: "records what is there now, where that is as you want it"}}}}, nil
+}
+
+// lookLoop counts upgrades that ended well and were made again at once: what
+// was new then did not last.
+func lookLoop(ctx context.Context, c *consultation) ([]Symptom, error) {
+	rows, err := c.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := again(rows, func(r journal.Run) string {
+		of, err := c.Run(ctx, r.ID)
+		if err != nil {
+			return r.ID // what it upgraded is not known
+		}
+		return of.Plan.Subject()
+	})
+	if n == 0 {
+		return nil, nil
+	}
+	return []Symptom{{ID: "loop", Text: fmt.Sprintf("the upgrade from %s to %s ended well %d times, and was then needed again", rows[0].From, rows[0].To, n),
+		Evidence: fmt.Sprintf("the first on %s, the last on %s", rows[n-1].Opened.Format(time.DateOnly), rows[0].Opened.Format(time.DateOnly)),
+		Try:      []Remedy{{Text: "something puts the old version back after each upgrade: look for another manager of the same product, an image, a scheduled copy"}, {Upkeep: []string{"runs", "log", rows[0].ID}}},
+		Else:     c.support()}}, nil
+}
+
+// again counts the latest runs, latest first, that made one and the same
+// upgrade of the same part of the product with nothing between them; 0 when it
+// is but one.
+func again(rows []journal.Run, part func(journal.Run) string) int {
+	n := 0
+	for _, r := range rows {
+		if r.Result != run.ResultNew || r.To != rows[0].To || r.From != rows[0].From || r.From == r.To || part(r) != part(rows[0]) {
+			break
+		}
+		n++
+	}
+	if n < 2 {
+		return 0
+	}
+	return n
+}
+
+// Little room: under both, so that neither a small volume nor a large one is
+// called full that is not.
+const (
+	littlePart  = 20      // one twentieth
+	littleBytes = 1 << 30 // 1 GiB
+	littleFiles = 10_000
+)
+
+func lookRoom(_ context.Context, c *consultation) ([]Symptom, error) {
+	paths := []string{c.State, c.Backup}
+	for _, unit := range c.facts.Instances {
+		if unit.Real != "" {
+			paths = append(paths, unit.Real)
+		}
+	}
+	var out []Symptom
+	seen := map[string]bool{}
+	for _, p := range paths {
+		v, err := c.FS.Free(p)
+		if err != nil {
+			return out, err
+		}
+		if seen[v.ID] {
+			continue
+		}
+		seen[v.ID] = true
+		if why := little(v); why != "" {
+			out = append(out, Symptom{ID: "room", Text: "the volume of " + p + " is almost full", Evidence: why,
+				Try: []Remedy{{Upkeep: []string{"backup", "list"}, Text: "says how much room restore points take"}, {Command: []string{"du", "-xh", "--max-depth=2", "--threshold=1G", p}, Text: "says what is large there"}}})
+		}
+	}
+	return out, nil
+}
+
+func little(v durable.VolumeInfo) string {
+	switch {
+	case v.Free < littleBytes && v.Free < v.Total/littlePart:
+		return fmt.Sprintf("%d MiB of %d MiB are free", v.Free>>20, v.Total>>20)
+	case v.FreeInodes >= 0 && v.FreeInodes < littleFiles:
+		return fmt.Sprintf("only %d more files fit on it", v.FreeInodes)
+	}
+	return ""
+}
+
+func lookPackages(ctx context.Context, c *consultation) ([]Symptom, error) {
+	if c.packageKind() == "" {
+		return nil, nil
+	}
+	var names []string
+	for _, id := range c.product.Order {
+		switch p := c.product.Components[id]; {
+		case p.Kind == "package" && len(p.Packages) > 0:
+			names = append(names, p.Packages...)
+		case p.Kind == "package":
+			names = append(names, id)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	m, err := c.packageManager(c.packageKind(), c.reading())
+	if err != nil {
+		return nil, err
+	}
+	all, err := m.Installed(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	var half []string
+	for _, p := range all {
+		if !p.Whole {
+			half = append(half, p.Name+" "+p.Version+" is "+p.State)
+		}
+	}
+	if len(half) == 0 {
+		return nil, nil
+	}
+	return []Symptom{{ID: "packages-half", Text: "packages are not installed whole", Evidence: strings.Join(half, ", "),
+		Try: []Remedy{{Command: []string{"dpkg", "--configure", "-a"}, As: "root"}, {Command: []string{"apt-get", "--fix-broken", "install"}, As: "root"}}, Else: c.support()}}, nil
+}
+
+func lookServices(ctx context.Context, c *consultation) ([]Symptom, error) {
+	var out []Symptom
+	var failed error
+	for _, sv := range c.resolver.Product.Services {
+		spec, err := c.resolver.Service(sv)
+		if err != nil {
+			failed = err
+			continue
+		}
+		running, evidence, err := c.services.Running(ctx, *spec)
+		if err != nil {
+			failed = err
+			continue
+		}
+		if !running {
+			out = append(out, Symptom{ID: "stopped." + spec.ID, Text: spec.ID + " does not run", Evidence: evidence, Try: startOf(*spec), Else: c.support()})
+			continue
+		}
+		if spec.Ready != nil {
+			if v, err := c.probes.Check(ctx, *spec.Ready); err != nil || !v.OK {
+				out = append(out, Symptom{ID: "unready." + spec.ID, Text: spec.ID + " runs, but is not ready", Evidence: v.Evidence, Try: logOf(*spec), Else: c.support()})
+			}
+		}
+	}
+	return out, failed
+}
+
+func startOf(s plan.Service) []Remedy {
+	out := logOf(s)
+	switch {
+	case s.Systemd() && len(s.Names) > 0:
+		return append(out, Remedy{Command: []string{"systemctl", "start", s.Names[0]}, As: "root"})
+	case len(s.Start) > 0:
+		return append(out, Remedy{Command: s.Start, As: s.As})
+	}
+	return out
+}
+
+func logOf(s plan.Service) []Remedy {
+	switch {
+	case s.Log != "":
+		return []Remedy{{Command: []string{"tail", "-n", "50", s.Log}, Text: "says how it ended"}}
+	case s.Systemd() && len(s.Names) > 0:
+		return []Remedy{{Command: []string{"journalctl", "-n", "50", "-u", s.Names[0]}, Text: "says how it ended"}}
+	}
+	return nil
+}
+
+// lookRemedies asks the vendor's probes: each says how it should be.
+func lookRemedies(ctx context.Context, c *consultation) ([]Symptom, error) {
+	var out []Symptom
+	for i, r := range c.product.Remedies {
+		s := Symptom{ID: fmt.Sprintf("remedy-%d", i+1), Text: c.text(r.Symptom), Try: c.steps(r.Fix), Else: r.Else}
+		if s.Else == "support" {
+			s.Else = c.support()
+		}
+		pr, err := c.resolver.Probe(r.Probe)
+		if err == nil {
+			v, looked := c.probes.Check(ctx, *pr)
+			if err = looked; err == nil && v.OK {
+				continue
+			}
+			s.Evidence = fmt.Sprintf("%s; it is %s, and should be %s", v.Evidence, v.Got, v.Want)
+		}
+		if err != nil {
+			s.Text, s.Evidence, s.Error, s.Try = "could not find out whether this is so: "+r.Symptom, "", err.Error(), nil
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func (c *consultation) support() string {
+	if c.product == nil {
+		return ""
+	}
+	return c.product.Support
+}
