@@ -84,3 +84,18 @@ func Quote(word string) string {
 }
 
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+
+// SupportBundle says what was written, what is missing, and to look first.
+func SupportBundle(s manage.SupportBundle, width int) string {
+	var b strings.Builder
+	b.WriteString(wrap(Clean("written: "+s.Path+", which only you can read"), green.Render("✓")+" ", "  ", width))
+	for _, h := range s.Holds {
+		b.WriteString("    " + faint.Render(Clean(h)) + "\n")
+	}
+	for _, m := range s.Missing {
+		b.WriteString(wrap(Clean(m), yellow.Render("!")+" ", "  ", width))
+	}
+	b.WriteString("\n" + wrap("secrets were taken out; logs may name people. Look through it before you send it:", "  ", "  ", width))
+	b.WriteString(wrap("tar --zstd -xOf "+Quote(s.Path)+" | less", "  → ", "    ", width))
+	return b.String()
+}

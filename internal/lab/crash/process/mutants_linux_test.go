@@ -210,6 +210,7 @@ var explained = map[string]string{
 	"internal/manage/register.go:enrol":              "only where systemd has booted; TestRegister and the tests on hosts",
 	"internal/manage/remove.go:Remove":               "of the register (only where systemd has booted) and of folders that others have made; what a power cut brings back is removed by giving the command again",
 	"internal/manage/secret.go:WriteSecret":          "a secret that a person types; there is no keyboard here",
+	"internal/manage/support.go:WriteSupport":        "a file for whoever helps, which nothing reads: what a power cut leaves of it is written again",
 	"internal/manage/takeover.go:takeOver":           "the state folder is there whenever services run that are Upkeep's own",
 	"internal/manage/takeover.go:claim":              "the document's folder is there: the product is in it",
 	"internal/manage/upgrade.go:Start":               "the state folder is there whenever services run that are Upkeep's own",
