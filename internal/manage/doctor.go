@@ -114,7 +114,7 @@ func looks() []look {
 	return []look{
 		{"run", "no run is open", false, false, lookRun},
 		{"restore", "no restore was interrupted", false, false, lookRestore},
-		{"access", "users are not kept out", false, true, lookAccess},
+		{"access", "no access mode is on", false, true, lookAccess},
 		{"changed", "the versions are as they were recorded", false, true, lookChanged},
 		{"loop", "no upgrade comes again and again", false, true, lookLoop},
 		{"room", "there is room on every volume", false, false, lookRoom},

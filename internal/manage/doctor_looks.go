@@ -67,7 +67,7 @@ func lookAccess(ctx context.Context, c *consultation) ([]Symptom, error) {
 	if len(on) == 0 {
 		return nil, failed
 	}
-	return []Symptom{{ID: "access-left", Text: "users are kept out, though no run is open", Evidence: strings.Join(on, " and ") + " is on",
+	return []Symptom{{ID: "access-left", Text: "an access mode is on, though no run is open", Evidence: strings.Join(on, " and "),
 		Try: []Remedy{{Upkeep: []string{"mode", "normal"}, Text: "lets them in"}}}}, failed
 }
 

@@ -43,13 +43,6 @@ func readRestart(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	return v, nil
 }
 
-func checkRestart(q query) error {
-	if q.arg != "os" && q.arg != "libraries" {
-		return malformed("%q is neither os nor libraries", oneLine(q.arg, 80))
-	}
-	return nil
-}
-
 // replaced looks through all processes. Only root may look into those of other
 // accounts: a part of them is no answer.
 func replaced(ctx context.Context) (Value, error) {
