@@ -37,6 +37,9 @@ func (a *App) resume() *cobra.Command {
 			if r.Waiting != nil {
 				return a.end(in, r, in.Forecast(r.ID).Outage)
 			}
+			if r.Engine != 0 && r.Task() == nil && !a.tty() { // lines come only when something happens
+				a.say(show.UnderWay(r, a.width()))
+			}
 			at := in.Latest(r.ID)
 			if err := in.Launch(cmd.Context(), r.ID); err != nil {
 				return err

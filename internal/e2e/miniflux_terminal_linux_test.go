@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"bytes"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	screens "upkeep/internal/cli/show"
 	"upkeep/internal/run"
@@ -23,16 +26,38 @@ func TestMinifluxHangUp(t *testing.T) {
 	s.sameEngine(engine)
 
 	has(t, s.must(0, "status").out, "is under way", "h1.migrate.database", "resume")
-	watching, seen := s.start("resume")
+	watching := s.command("resume")
+	seen := &heard{first: make(chan struct{})}
+	watching.Stdout, watching.Stderr = seen, seen
+	if err := watching.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-seen.first: // else the run may have ended before she finds it
+	case <-time.After(30 * time.Second):
+		t.Error("resume shows nothing")
+	}
 	release()
-	r := s.wait(watching, seen, seen)
+	r := s.wait(watching, &seen.text, &seen.text)
 	if r.code != 0 {
 		t.Fatalf("resume: %v\n%s", r, s.runLog())
 	}
-	has(t, seen.String(), "migrate database", "miniflux is on "+s.m.to.Version+", verified")
+	has(t, seen.text.String(), "migrate database", "miniflux is on "+s.m.to.Version+", verified")
 	s.isNew()
 	s.nothingLeft()
 	s.journalIsSound(run.ResultNew)
+}
+
+// heard is what a program has written; first is closed with its first words.
+type heard struct {
+	text  bytes.Buffer
+	once  sync.Once
+	first chan struct{}
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.once.Do(func() { close(h.first) })
+	return h.text.Write(p)
 }
 
 // TestMinifluxCancelled: Ctrl-C leaves the run going and says what can be done

@@ -102,11 +102,7 @@ func openRun(s manage.Status, command string, now time.Time, width int) string {
 		return wrap(one(fmt.Sprintf("run %s waits for a person (by %s): %s resume watches it", r.ID, r.By, command)), blue.Render("▸")+" ", "  ", width) +
 			OpenTask(r.Task(), "", command, now, width)
 	case r.Engine != 0:
-		at := ""
-		if a := run.Next(r.State); a.Step.ID != "" {
-			at = ", at " + a.Step.ID
-		}
-		return wrap(one(fmt.Sprintf("run %s is under way (process %d, by %s)%s: %s resume watches it", r.ID, r.Engine, r.By, at, command)), blue.Render("▸")+" ", "  ", width)
+		return wrap(one(fmt.Sprintf("%s: %s resume watches it", underWay(r), command)), blue.Render("▸")+" ", "  ", width)
 	}
 	what := fmt.Sprintf("nothing is lost: %s resume goes on where it stopped", command)
 	if !r.State.Barrier && r.State.Mode != run.Backing {
@@ -222,4 +218,17 @@ func mark(s run.Status) string {
 		return yellow.Render("↩")
 	}
 	return faint.Render("·")
+}
+
+// UnderWay says which run is watched, and where it is.
+func UnderWay(r *manage.Run, width int) string {
+	return wrap(one(underWay(r)), blue.Render("▸")+" ", "  ", width)
+}
+
+func underWay(r *manage.Run) string {
+	at := ""
+	if a := run.Next(r.State); a.Step.ID != "" {
+		at = ", at " + a.Step.ID
+	}
+	return fmt.Sprintf("run %s is under way (process %d, by %s)%s", r.ID, r.Engine, r.By, at)
 }
