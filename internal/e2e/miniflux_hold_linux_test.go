@@ -103,6 +103,12 @@ func (s *miniSite) inTerminal(args ...string) *terminal {
 	}
 	defer slave.Close()
 	term := &terminal{master: master, cmd: s.command(args...), text: make(chan string, 1)}
+	// As a login has it, also where the tests run under nohup.
+	env, err := exec.LookPath("env")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	term.cmd.Path, term.cmd.Args = env, append([]string{"env", "--default-signal=HUP"}, term.cmd.Args...)
 	term.cmd.Env = append(term.cmd.Env, "TERM=xterm-256color")
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
