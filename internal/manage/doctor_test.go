@@ -1,6 +1,9 @@
 package manage
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +55,21 @@ func TestLittleRoom(t *testing.T) {
 	} {
 		if got := little(c.v); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.v, got, c.want)
+		}
+	}
+}
+
+func TestTailBeginsWithALine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for _, c := range []struct{ text, want string }{
+		{"one\ntwo\n", "one\ntwo\n"},
+		{"cut off\n" + strings.Repeat("x", supportTail-5) + "\nend\n", "… 2097156 bytes before this are left out\nend\n"},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tail(path); err != nil || got != c.want {
+			t.Errorf("%d bytes gave %.80q, %v, want %q", len(c.text), got, err, c.want)
 		}
 	}
 }

@@ -219,7 +219,7 @@ func tail(path string) (string, error) {
 		return "", errors.New("it is no regular file")
 	}
 	skip := max(0, info.Size()-supportTail)
-	b, err := io.ReadAll(io.LimitReader(io.NewSectionReader(f, skip, supportTail), supportTail))
+	b, err := io.ReadAll(io.NewSectionReader(f, skip, supportTail))
 	if err != nil {
 		return "", err
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 )
@@ -67,18 +66,18 @@ type Filter struct {
 // Limits of what is kept and read.
 const (
 	maxLine = 64 << 10 // of a line; the rest of a longer one is passed over
-	MaxKept = 200      // different texts
+	maxKept = 200      // different texts
 	maxText = 500      // characters of a text
 )
 
 // Found is what Read has found.
 type Found struct {
-	Texts  []string // different ones, in the order of their first entries; at most MaxKept
+	Texts  []string // different ones, in the order of their first entries; at most 200
 	Total  int      // entries
 	Worst  Level
 	Last   time.Time // of the last entry; zero where none has a time
 	Passed int       // entries of other levels, or older
-	More   bool      // there are more texts than MaxKept
+	More   bool      // there are more texts
 	seen   map[string]bool
 }
 
@@ -115,7 +114,7 @@ func (f *Found) note(e Entry, want Filter) {
 	}
 	switch {
 	case f.seen[e.Text]:
-	case len(f.Texts) == MaxKept:
+	case len(f.Texts) == maxKept:
 		f.More = true
 	default:
 		f.seen[e.Text] = true
@@ -145,14 +144,4 @@ func clip(s string) string {
 		return string(r[:maxText]) + "…"
 	}
 	return s
-}
-
-// Names lists the names of levels, sorted.
-func Names() []string {
-	var out []string
-	for w := range words() {
-		out = append(out, w)
-	}
-	slices.Sort(out)
-	return out
 }

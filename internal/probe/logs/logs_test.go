@@ -85,12 +85,12 @@ func TestRead(t *testing.T) {
 // What is kept is bounded, whatever a log holds.
 func TestReadMuch(t *testing.T) {
 	var b strings.Builder
-	for i := range 3 * MaxKept {
+	for i := range 3 * maxKept {
 		fmt.Fprintf(&b, "ERROR number %d\n", i)
 	}
 	b.WriteString("ERROR " + strings.Repeat("long ", maxLine) + "\nERROR last")
 	var f Found
-	if err := f.Read(strings.NewReader(b.String()), Filter{Level: Error, Now: now}); err != nil || f.Total != 3*MaxKept+2 || len(f.Texts) != MaxKept || !f.More {
+	if err := f.Read(strings.NewReader(b.String()), Filter{Level: Error, Now: now}); err != nil || f.Total != 3*maxKept+2 || len(f.Texts) != maxKept || !f.More {
 		t.Errorf("%d entries, %d texts, more %v, %v", f.Total, len(f.Texts), f.More, err)
 	}
 }
