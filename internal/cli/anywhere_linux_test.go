@@ -21,10 +21,16 @@ func TestCancelledOrKilledAnywhere(t *testing.T) {
 		done := make(chan int, 1)
 		before := h.runs()
 		go func() {
-			code, _, _ := h.give("upgrade", "-y", "--from", h.good)
+			code, out, e := h.give("upgrade", "-y", "--from", h.good)
+			if h.runs() == before {
+				t.Errorf("%d: upgrade opened no run, and ended with %d\n%s%s", i, code, out, e)
+			}
 			done <- code
 		}()
-		until(t, "a run is open", func() bool { return h.runs() > before })
+		until(t, "a run is open", func() bool { return t.Failed() || h.runs() > before })
+		if t.Failed() {
+			t.FailNow()
+		}
 		time.Sleep(time.Duration(i) * 37 * time.Millisecond)
 		if i%2 == 0 {
 			code, _, e := h.give("cancel")

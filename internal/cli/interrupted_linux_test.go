@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -161,5 +162,21 @@ func TestLogIsSafeForTerminals(t *testing.T) {
 	raw := filepath.Join(h.last().Dir, "log")
 	if text, err := h.open().FS.ReadFile(raw); err != nil || !bytes.Contains(text, []byte("\x1b[2J")) {
 		t.Errorf("the file itself keeps what was said: %v", err)
+	}
+}
+
+// An engine that comes when its run is over does not take the lock, even for a
+// moment: the next command would find somebody at work.
+func TestLateEngine(t *testing.T) {
+	h := newHouse(t)
+	h.expect(cli.ExitDone, "upgrade", "-y", "--from", h.good)
+	lock := filepath.Join(h.open().State, "lock")
+	was, err := os.ReadFile(lock)
+	must(t, err)
+	h.expect(cli.ExitDone, "engine", "--installation", h.doc, "--run", h.last().ID)
+	is, err := os.ReadFile(lock)
+	must(t, err)
+	if string(is) != string(was) {
+		t.Errorf("the lock was taken by process %s, before by %s", is, was)
 	}
 }

@@ -37,6 +37,10 @@ func (in *Installation) Engine(ctx context.Context, id string) error {
 	if err := in.ownScope(ctx); err != nil {
 		return err
 	}
+	// an engine that comes late must not be in the way of the next command
+	if late, err := in.over(ctx, id); err != nil || late {
+		return err
+	}
 	l, held, err := takeLock(in.lockPath())
 	if err != nil {
 		return err
@@ -58,6 +62,17 @@ func (in *Installation) Engine(ctx context.Context, id string) error {
 		in.attend(ctx)
 	}
 	return err
+}
+
+// over says that the run is not, or no longer, the open one.
+func (in *Installation) over(ctx context.Context, id string) (bool, error) {
+	j, err := in.journal(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer j.Close()
+	row, open, err := j.OpenedRun(ctx)
+	return err == nil && !(open && row.ID == id), err
 }
 
 // attend keeps the outage page up while the run waits for a person: until the

@@ -140,12 +140,9 @@ func (in *Installation) EndModes(ctx context.Context, from string) ([]string, er
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	l, held, err := takeLock(in.lockPath())
+	l, err := in.exclusive(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if held != 0 {
-		return nil, &BusyError{PID: held, Run: "?", By: "?"}
 	}
 	defer l.release()
 	var ended []string

@@ -135,12 +135,9 @@ func (in *Installation) CreatePoint(ctx context.Context, from, note string, prog
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return backup.Point{}, err
 	}
-	l, held, err := takeLock(in.lockPath())
+	l, err := in.exclusive(ctx)
 	if err != nil {
 		return backup.Point{}, err
-	}
-	if held != 0 {
-		return backup.Point{}, in.busy(ctx, held)
 	}
 	defer l.release()
 	if err := in.quiet(ctx); err != nil {

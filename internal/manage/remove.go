@@ -161,12 +161,9 @@ func (in *Installation) Remove(ctx context.Context, r *Removal) error {
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return err
 	}
-	lock, held, err := takeLock(in.lockPath())
+	lock, err := in.exclusive(ctx)
 	if err != nil {
 		return err
-	}
-	if held != 0 {
-		return in.busy(ctx, held)
 	}
 	defer lock.release()
 	if err := in.quiet(ctx); err != nil {

@@ -53,12 +53,9 @@ func (in *Installation) RestorePoint(ctx context.Context, id, from string, say f
 	if err != nil {
 		return err
 	}
-	l, held, err := takeLock(in.lockPath())
+	l, err := in.exclusive(ctx)
 	if err != nil {
 		return err
-	}
-	if held != 0 {
-		return in.busy(ctx, held)
 	}
 	defer l.release()
 	if r, err := in.OpenRun(ctx); err != nil || r != nil {

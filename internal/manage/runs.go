@@ -343,7 +343,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 	gone := make(chan struct{})
 	go func() { cmd.Wait(); close(gone) }()
 	// the engine has the run when it has the lock
-	for i := 0; i < 500; i++ {
+	for range 6000 { // a machine can be so busy that a process is slow to start
 		if holder(in.lockPath()) != 0 {
 			in.watchedOver(ctx)
 			return nil
@@ -356,7 +356,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	return fmt.Errorf("the engine (process %d) did not take the run within 2.5 s: see %s", cmd.Process.Pid, out.Name())
+	return fmt.Errorf("the engine (process %d) did not take the run within 30 s: see %s", cmd.Process.Pid, out.Name())
 }
 
 // engineLog is where an engine says what it cannot say in the run's log.

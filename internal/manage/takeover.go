@@ -19,12 +19,9 @@ func (in *Installation) takeOver(ctx context.Context, a *Adoption, before *Adopt
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	lock, held, err := takeLock(in.lockPath())
+	lock, err := in.exclusive(ctx)
 	if err != nil {
 		return err
-	}
-	if held != 0 {
-		return in.busy(ctx, held)
 	}
 	defer lock.release()
 	if err := in.quiet(ctx); err != nil {

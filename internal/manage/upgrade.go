@@ -40,12 +40,9 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return "", fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	lock, held, err := takeLock(in.lockPath())
+	lock, err := in.exclusive(ctx)
 	if err != nil {
 		return "", err
-	}
-	if held != 0 {
-		return "", in.busy(ctx, held)
 	}
 	id, err := in.openRun(ctx, p, by)
 	lock.release()
@@ -53,15 +50,6 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 		return "", err
 	}
 	return id, in.Launch(ctx, id)
-}
-
-// busy says what the process that holds the lock is doing.
-func (in *Installation) busy(ctx context.Context, held int) error {
-	e := &BusyError{PID: held}
-	if r, err := in.OpenRun(ctx); err == nil && r != nil {
-		e.Run, e.By = r.ID, r.StartedBy()
-	}
-	return e
 }
 
 // quiet refuses what must not be done while a run is open, or while the data
