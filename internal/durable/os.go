@@ -44,21 +44,33 @@ func quoteEmpty(p string) string {
 	return p
 }
 
-// parents syncs the directories that hold the given paths, each once.
-func (f osFS) parents(op string, paths ...string) error {
+// named carries out do, which makes, moves or removes the given names, and makes that durable. The folders that hold them are
+// opened before: afterwards their paths may lead elsewhere, as where a link is exchanged with what lies behind it.
+func (f osFS) named(op string, do func() error, paths ...string) error {
 	if !f.synced {
-		return nil
+		return do()
 	}
-	done := ""
+	var dirs []*os.File
+	last := ""
 	for _, p := range paths {
 		dir := filepath.Dir(filepath.Clean(p))
-		if dir == done {
+		if dir == last {
 			continue
 		}
-		if err := syncDir(dir); err != nil {
-			return failSync(op, p, err)
+		d, err := openDir(dir)
+		if err != nil {
+			return fail(op, p, err)
 		}
-		done = dir
+		defer d.Close()
+		dirs, last = append(dirs, d), dir
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	for i, d := range dirs {
+		if err := syncOpened(d); err != nil {
+			return failSync(op, paths[i], err)
+		}
 	}
 	return nil
 }
@@ -68,16 +80,18 @@ func (f osFS) WriteFile(path string, data []byte, perm fs.FileMode) error {
 	if err := absolute(op, path); err != nil {
 		return err
 	}
-	tmp := tempBeside(path)
-	if err := f.writeTemp(tmp, data, perm); err != nil {
-		_ = os.Remove(tmp)
-		return rename(err, op, path)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		_ = os.Remove(tmp)
-		return fail(op, path, err)
-	}
-	return f.parents(op, path)
+	return f.named(op, func() error {
+		tmp := tempBeside(path)
+		if err := f.writeTemp(tmp, data, perm); err != nil {
+			_ = os.Remove(tmp)
+			return rename(err, op, path)
+		}
+		if err := os.Rename(tmp, path); err != nil {
+			_ = os.Remove(tmp)
+			return fail(op, path, err)
+		}
+		return nil
+	}, path)
 }
 
 // rename gives an error about a temporary file the name that the caller knows.
@@ -132,16 +146,18 @@ func (f osFS) Mkdir(path string, perm fs.FileMode) error {
 	if err := absolute(op, path); err != nil {
 		return err
 	}
-	if err := os.Mkdir(path, 0o700); err != nil {
-		return fail(op, path, err)
-	}
-	if perm != 0o700 {
-		if err := chmod(path, perm); err != nil {
-			_ = os.Remove(path)
+	return f.named(op, func() error {
+		if err := os.Mkdir(path, 0o700); err != nil {
 			return fail(op, path, err)
 		}
-	}
-	return f.parents(op, path)
+		if perm != 0o700 {
+			if err := chmod(path, perm); err != nil {
+				_ = os.Remove(path)
+				return fail(op, path, err)
+			}
+		}
+		return nil
+	}, path)
 }
 
 func (f osFS) MkdirAll(path string, perm fs.FileMode) error {
@@ -155,7 +171,7 @@ func (f osFS) MkdirAll(path string, perm fs.FileMode) error {
 			return fail(op, path, fs.ErrExist)
 		}
 		// An earlier run may have made it and died before its sync.
-		return f.parents(op, path)
+		return f.named(op, nothing, path)
 	}
 	if parent := filepath.Dir(path); parent != path {
 		if _, err := os.Stat(parent); err != nil {
@@ -172,6 +188,8 @@ func (f osFS) MkdirAll(path string, perm fs.FileMode) error {
 	}
 	return err
 }
+
+func nothing() error { return nil }
 
 func (f osFS) Rename(oldPath, newPath string) error {
 	return f.two("rename", oldPath, newPath, renameNoReplace)
@@ -191,10 +209,7 @@ func (f osFS) two(op, a, b string, do func(a, b string) error) error {
 			return err
 		}
 	}
-	if err := do(a, b); err != nil {
-		return fail2(op, a, b, err)
-	}
-	return f.parents(op, a, b)
+	return f.named(op, func() error { return fail2(op, a, b, do(a, b)) }, a, b)
 }
 
 func (f osFS) SwapLink(link, target string) error {
@@ -205,15 +220,17 @@ func (f osFS) SwapLink(link, target string) error {
 	if i, err := os.Lstat(link); err == nil && i.Mode()&fs.ModeSymlink == 0 {
 		return fail(op, link, refused{"it exists and is not a symbolic link"})
 	}
-	tmp := tempBeside(link)
-	if err := os.Symlink(target, tmp); err != nil {
-		return fail(op, link, err)
-	}
-	if err := os.Rename(tmp, link); err != nil {
-		_ = os.Remove(tmp)
-		return fail(op, link, err)
-	}
-	return f.parents(op, link)
+	return f.named(op, func() error {
+		tmp := tempBeside(link)
+		if err := os.Symlink(target, tmp); err != nil {
+			return fail(op, link, err)
+		}
+		if err := os.Rename(tmp, link); err != nil {
+			_ = os.Remove(tmp)
+			return fail(op, link, err)
+		}
+		return nil
+	}, link)
 }
 
 func (f osFS) Symlink(target, link string) error {
@@ -221,10 +238,7 @@ func (f osFS) Symlink(target, link string) error {
 	if err := absolute(op, link); err != nil {
 		return err
 	}
-	if err := os.Symlink(target, link); err != nil {
-		return fail(op, link, err)
-	}
-	return f.parents(op, link)
+	return f.named(op, func() error { return fail(op, link, os.Symlink(target, link)) }, link)
 }
 
 func (f osFS) Link(oldPath, newPath string) error {
@@ -236,10 +250,7 @@ func (f osFS) Mknod(path string, mode fs.FileMode, rdev uint64) error {
 	if err := absolute(op, path); err != nil {
 		return err
 	}
-	if err := mknod(path, mode, rdev); err != nil {
-		return fail(op, path, err)
-	}
-	return f.parents(op, path)
+	return f.named(op, func() error { return fail(op, path, mknod(path, mode, rdev)) }, path)
 }
 
 // meta is for the calls that change what an inode says of itself.
@@ -279,6 +290,15 @@ func (f osFS) RemoveXattr(path, name string) error {
 func (osFS) SyncFile(path string) error { return failSync("sync", path, syncFile(path)) }
 
 func (osFS) SyncDir(path string) error { return failSync("sync directory", path, syncDir(path)) }
+
+func syncDir(path string) error {
+	d, err := openDir(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return syncOpened(d)
+}
 
 func (osFS) SyncTree(path string) error { return failSync("sync tree", path, syncTree(path)) }
 

@@ -307,3 +307,28 @@ func TestIsTemp(t *testing.T) {
 		}
 	}
 }
+
+// What is behind a link changes places with the link: the folder that held it
+// has no path of its own afterwards, and must be synced all the same.
+func TestExchangeOfALinkWithWhatLiesBehindIt(t *testing.T) {
+	fsys, dir := durable.OS(), t.TempDir()
+	put(t, filepath.Join(dir, "real", "sub", "tree", "a"), "behind")
+	link := filepath.Join(dir, "link")
+	must(t, fsys.Symlink("real", link))
+	must(t, fsys.Exchange(link, filepath.Join(link, "sub", "tree")))
+	if got := content(t, filepath.Join(link, "a")); got != "behind" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAFifoBlocksNobody(t *testing.T) {
+	fsys := durable.OS()
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	must(t, fsys.Mknod(fifo, fs.ModeNamedPipe|0o644, 0))
+	_, err := fsys.ReadFile(fifo)
+	for what, err := range map[string]error{"ReadFile": err, "SyncDir": fsys.SyncDir(fifo)} {
+		if err == nil || !strings.Contains(err.Error(), fifo) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

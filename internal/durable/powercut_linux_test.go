@@ -74,6 +74,7 @@ func TestPowerCut(t *testing.T) {
 		put(t, p(name), "old "+name)
 	}
 	put(t, p("removed-tree/a/b"), "x")
+	put(t, p("gone/a"), "x")
 	must(t, os.Mkdir(p("y"), 0o755))
 	must(t, os.Symlink("one", p("link")))
 	must(t, fsys.SyncTree(d.at))
@@ -95,6 +96,12 @@ func TestPowerCut(t *testing.T) {
 		{"fifo", func() error { return fsys.Mknod(p("y/fifo"), fs.ModeNamedPipe|0o600, 0) }, exists("y/fifo", true)},
 		{"remove", func() error { return fsys.Remove(p("removed")) }, exists("removed", false)},
 		{"remove tree", func() error { return fsys.RemoveAll(p("removed-tree")) }, exists("removed-tree", false)},
+		{"remove tree that an earlier run removed", func() error {
+			if err := lazy.RemoveAll(p("gone")); err != nil {
+				return err
+			}
+			return fsys.RemoveAll(p("gone"))
+		}, exists("gone", false)},
 		{"mode", func() error { return fsys.Chmod(p("metadata"), 0o751) }, func(root string) string {
 			i, err := os.Stat(filepath.Join(root, "metadata"))
 			if err != nil || i.Mode() != 0o751 {

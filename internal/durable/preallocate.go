@@ -29,7 +29,7 @@ func (f osFS) Preallocate(path string, size int64) error {
 	if err := w.Close(); err != nil {
 		return fail(op, path, err)
 	}
-	return osFS{synced: true}.parents(op, path)
+	return osFS{synced: true}.named(op, nothing, path)
 }
 
 // writeZeros allocates where the volume cannot do it itself.

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -64,8 +65,14 @@ func (osFS) ReadDir(path string) ([]DirEntry, error) {
 }
 
 func (osFS) ReadFile(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	return b, fail("read", quoteEmpty(path), err)
+	const op = "read"
+	f, err := open(op, path, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	return b, fail(op, path, err)
 }
 
 func (osFS) Readlink(path string) (string, error) {

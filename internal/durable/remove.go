@@ -13,10 +13,7 @@ func (f osFS) Remove(path string) error {
 	if err := absolute(op, path); err != nil {
 		return err
 	}
-	if err := os.Remove(path); err != nil {
-		return fail(op, path, err)
-	}
-	return f.parents(op, path)
+	return f.named(op, func() error { return fail(op, path, os.Remove(path)) }, path)
 }
 
 func (f osFS) RemoveAll(path string) error {
@@ -30,6 +27,10 @@ func (f osFS) RemoveAll(path string) error {
 	}
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		// An earlier run may have removed it and died before its sync.
+		if err := f.named(op, nothing, path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		return nil
 	} else if err != nil {
 		return fail(op, path, err)
@@ -44,13 +45,15 @@ func (f osFS) RemoveAll(path string) error {
 			return fail(op, path, refused{"another volume is mounted at " + mounts[0] + "; unmount it first"})
 		}
 	}
-	// On Linux os.RemoveAll walks by descriptors and does not follow links, whoever swaps them in meanwhile.
-	if err := os.RemoveAll(path); err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) && p.Path != path { // say which file in the tree
-			return &Error{Op: op, Path: path, Err: fmt.Errorf("%s: %w", p.Path, p.Err)}
-		}
-		return fail(op, path, err)
+	return f.named(op, func() error { return removeAll(op, path) }, path)
+}
+
+// removeAll removes the tree. On Linux os.RemoveAll walks by descriptors and does not follow links, whoever swaps them in
+// meanwhile.
+func removeAll(op, path string) error {
+	err := os.RemoveAll(path)
+	if p, ok := errors.AsType[*fs.PathError](err); ok && p.Path != path { // say which file in the tree
+		return &Error{Op: op, Path: path, Err: fmt.Errorf("%s: %w", p.Path, p.Err)}
 	}
-	return f.parents(op, path)
+	return fail(op, path, err)
 }

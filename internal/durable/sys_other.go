@@ -58,17 +58,14 @@ func chtimes(path string, mtime time.Time) error {
 	return os.Chtimes(path, time.Time{}, mtime)
 }
 
-// syncDir: Windows writes names with the file; there is no handle of a directory that could be flushed.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
+func openDir(path string) (*os.File, error) { return os.Open(path) }
+
+// syncOpened: Windows writes names with the file; there is no handle of a directory that could be flushed.
+func syncOpened(dir *os.File) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	return d.Sync()
+	return dir.Sync()
 }
 
 func syncFile(path string) error {

@@ -38,8 +38,9 @@ func (a *Archive) finish(ctx context.Context, r backup.Request) (_ backup.Point,
 		return p, a.publish(r.ID)
 	}
 	f := a.recall(r)
-	if f == nil {
-		f = &first{}
+	alone := f == nil
+	if alone {
+		f = &first{Globals: map[string]backup.Stored{}, LeftOut: map[string]string{}}
 		if err := a.begin(r.ID); err != nil {
 			return backup.Point{}, err
 		}
@@ -62,6 +63,13 @@ func (a *Archive) finish(ctx context.Context, r backup.Request) (_ backup.Point,
 	}
 	if err := short(r.ID, needs); err != nil {
 		return backup.Point{}, err
+	}
+	if alone {
+		for _, d := range r.Databases {
+			if err := a.globals(ctx, dir, d, f); err != nil {
+				return backup.Point{}, err
+			}
+		}
 	}
 	p := backup.Point{Format: backup.Format, ID: r.ID, Engine: a.Kind(), About: r.About, Began: a.now().UTC().Round(time.Millisecond), Consistency: backup.AtRest}
 	if r.Live {
