@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,6 +51,7 @@ type App struct {
 	installation string
 	format       string
 	color        string
+	keyboard     *bufio.Reader // what In gives line by line; see lines
 }
 
 // exit ends a command with a code; what there is to say has been said.
@@ -69,6 +71,15 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	root.SetErr(a.Err)
 	err := root.ExecuteContext(ctx)
 	return a.report(err)
+}
+
+// lines reads what a person types: one reader for all questions of a command,
+// since a reader of its own would swallow the answers to later ones.
+func (a *App) lines() *bufio.Reader {
+	if a.keyboard == nil {
+		a.keyboard = bufio.NewReader(a.In)
+	}
+	return a.keyboard
 }
 
 // report shows an error as its kind asks for, and gives the exit code.

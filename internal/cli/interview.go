@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +23,7 @@ func (a *App) asks() bool {
 // interview asks for the answers that only a person can give, where somebody
 // is there to be asked. It says whether there are new ones.
 func (a *App) interview(w *wish, people []plan.Asked) (bool, error) {
-	in := bufio.NewReader(a.In)
+	in := a.lines()
 	heard := false
 	for _, q := range people {
 		if q.Kind != plan.AskedAnswer || !q.Open() {

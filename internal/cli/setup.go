@@ -81,7 +81,7 @@ func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation,
 
 // asker asks for parameters, one after the other.
 func (a *App) asker() func(context.Context, manage.Question) (string, bool, error) {
-	keyboard, lines := a.In, bufio.NewReader(a.In)
+	keyboard, lines := a.In, a.lines()
 	a.In = lines // a question later on goes on where these ended
 	return func(_ context.Context, q manage.Question) (string, bool, error) {
 		text, ok, err := a.question(lines, q)

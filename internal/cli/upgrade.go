@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -212,7 +211,7 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 // ask, and no answer is no yes.
 func (a *App) ask(question string) (bool, error) {
 	a.say(show.Bold(question))
-	line, err := bufio.NewReader(a.In).ReadString('\n')
+	line, err := a.lines().ReadString('\n')
 	if err != nil && line == "" {
 		a.say("\n")
 		return false, nil

@@ -159,7 +159,7 @@ func show(ts *testscript.TestScript, s *script, r sitetest.Result, want string) 
 }
 
 func scriptAnswer(ts *testscript.TestScript, _ bool, args []string) {
-	of(ts, args, 1).typed = args[0] + "\n"
+	of(ts, args, 1).typed = strings.ReplaceAll(args[0], "⏎", "\n") + "\n"
 }
 
 func scriptBegin(ts *testscript.TestScript, _ bool, args []string) {

@@ -3,7 +3,7 @@ package manage
 import (
 	"context"
 	"fmt"
-	"strings"
+	"time"
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
@@ -17,15 +17,28 @@ type Symptom struct {
 	Error    string   `json:"error,omitempty"`    // it could not be looked for
 	Try      []Remedy `json:"try,omitempty"`      // what helps, in this order
 	Else     string   `json:"else,omitempty"`     // whom to turn to where nothing of it helps
+
+	look string // what has found it
 }
 
-// Remedy is one thing that helps: arguments of this program, a command of the
-// computer's, or a sentence.
+// Remedy is one thing that helps: arguments of this program, something done
+// with a service, a command of the computer's, a while to wait, or a sentence
+// for a person. A service's command is what a person would type for it.
 type Remedy struct {
-	Upkeep  []string `json:"upkeep,omitempty"`
-	Command []string `json:"command,omitempty"`
-	As      string   `json:"as,omitempty"` // the account of the command
-	Text    string   `json:"text,omitempty"`
+	Upkeep  []string      `json:"upkeep,omitempty"`
+	Service string        `json:"service,omitempty"`
+	Do      string        `json:"do,omitempty"` // start, stop, restart; enabled, disabled, masked: when it starts
+	Command []string      `json:"command,omitempty"`
+	As      string        `json:"as,omitempty"`   // the account of the command
+	Wait    time.Duration `json:"wait,omitempty"` // nanoseconds
+	Text    string        `json:"text,omitempty"`
+	Shows   bool          `json:"shows,omitempty"`  // it only shows something
+	Choice  bool          `json:"choice,omitempty"` // only a person can say whether that is wanted
+	Retry   int           `json:"retry,omitempty"`  // how often it is done again while the symptom stays
+	Every   time.Duration `json:"every,omitempty"`  // the pause before, nanoseconds
+	Within  time.Duration `json:"within,omitempty"` // the command's time limit, nanoseconds; 0: ten minutes
+
+	open error // why it cannot be carried out: a reference in it that has no value
 }
 
 // Diagnosis is what a look at an installation that seems stuck has found.
@@ -54,44 +67,89 @@ type consultation struct {
 	resolver *plan.Resolver // there when the product is
 }
 
-// Doctor looks for what makes an installation stuck, and says what helps. It
+// Visit is a look at an installation by somebody who may mend what it finds.
+type Visit struct {
+	Diagnosis
+	c *consultation
+}
+
+// Doctor is the diagnosis alone.
+func (in *Installation) Doctor(ctx context.Context, from string) (Diagnosis, error) {
+	v, err := in.Visit(ctx, from)
+	if err != nil {
+		return Diagnosis{}, err
+	}
+	return v.Diagnosis, nil
+}
+
+// Visit looks for what makes an installation stuck, and says what helps. It
 // reads only, and does without whatever cannot be read: one look that fails is a
 // symptom, and hides no other. Without from the product is that of the release
 // that Upkeep has installed or adopted.
-func (in *Installation) Doctor(ctx context.Context, from string) (Diagnosis, error) {
+func (in *Installation) Visit(ctx context.Context, from string) (*Visit, error) {
 	d := Diagnosis{Installation: in.Doc.ID, Product: in.Doc.Product, Fine: []string{}, Symptoms: []Symptom{}}
 	c := &consultation{Installation: in}
+	v := &Visit{d, c}
 	var err error
 	if c.status, err = in.Status(ctx); err != nil {
-		d.Symptoms = append(d.Symptoms, Symptom{ID: "state", Text: "Upkeep's own state cannot be read", Error: err.Error(),
+		v.Symptoms = append(v.Symptoms, Symptom{ID: "state", Text: "Upkeep's own state cannot be read", Error: err.Error(),
 			Try: []Remedy{{Text: "mend what the error names; the state folder is " + in.State}}})
 	}
 	if r := c.status.Open; r != nil && r.Engine != 0 {
-		d.UnderWay = fmt.Sprintf("run %s (started by %s, process %d)", r.ID, r.StartedBy(), r.Engine)
-		return d, ctx.Err()
+		v.UnderWay = fmt.Sprintf("run %s (started by %s, process %d)", r.ID, r.StartedBy(), r.Engine)
+		return v, ctx.Err()
 	}
 	known := c.know(ctx, from)
 	for _, l := range looks() {
 		if l.product && known != nil || l.quiet && c.status.Open != nil {
 			continue
 		}
-		found, err := l.at(ctx, c)
+		found := l.see(ctx, c)
 		if ctx.Err() != nil {
-			return d, context.Cause(ctx)
-		}
-		if err != nil {
-			found = append(found, Symptom{ID: l.id, Text: "could not find out whether " + l.fine, Error: err.Error()})
+			return nil, context.Cause(ctx)
 		}
 		if len(found) == 0 {
-			d.Fine = append(d.Fine, l.fine)
+			v.Fine = append(v.Fine, l.fine)
 		}
-		d.Symptoms = append(d.Symptoms, found...)
+		v.Symptoms = append(v.Symptoms, found...)
 	}
 	if known != nil {
-		d.Symptoms = append(d.Symptoms, Symptom{ID: "product", Text: "the product is not known, so its services and symptoms were not looked at", Error: known.Error(),
-			Try: []Remedy{{Upkeep: []string{"doctor", "--from", "RELEASE"}}}})
+		v.Symptoms = append(v.Symptoms, Symptom{ID: "product", Text: "the product is not known, so its services and symptoms were not looked at", Error: known.Error(),
+			Try: []Remedy{{Upkeep: []string{"doctor", "--from", "RELEASE"}, Shows: true}}})
 	}
-	return d, nil
+	return v, nil
+}
+
+// see looks; that it could not is a symptom, too.
+func (l look) see(ctx context.Context, c *consultation) []Symptom {
+	found, err := l.at(ctx, c)
+	if err != nil {
+		found = append(found, Symptom{ID: l.id, Text: "could not find out whether " + l.fine, Error: err.Error()})
+	}
+	for i := range found {
+		found[i].look = l.id
+	}
+	return found
+}
+
+// Again looks for a symptom once more; false when it is gone.
+func (v *Visit) Again(ctx context.Context, s Symptom) (Symptom, bool, error) {
+	var err error
+	if v.c.status, err = v.c.Installation.Status(ctx); err != nil {
+		return s, true, err
+	}
+	for _, l := range looks() {
+		if l.id != s.look {
+			continue
+		}
+		for _, is := range l.see(ctx, v.c) {
+			// a look that fails does not show that the symptom is gone
+			if is.ID == s.ID || is.ID == l.id && is.Error != "" {
+				return is, true, ctx.Err()
+			}
+		}
+	}
+	return s, false, ctx.Err()
 }
 
 // know finds the product's document, and what resolves its references.
@@ -122,31 +180,6 @@ func looks() []look {
 		{"services", "all services run", true, true, lookServices},
 		{"remedies", "none of the vendor's symptoms is there", true, true, lookRemedies},
 	}
-}
-
-// steps are a vendor's fixes, as a person carries them out.
-func (c *consultation) steps(fix []manifest.Step) []Remedy {
-	var out []Remedy
-	for _, s := range fix {
-		r := Remedy{Text: c.text(s.Title), As: c.text(s.As)}
-		switch {
-		case s.Tell != "":
-			r.Text = c.text(s.Tell)
-		case len(s.Run) > 0:
-			r.Command = c.texts(s.Run)
-		case s.Verb == "run":
-			r.Command = c.texts(s.Args)
-		case s.Verb == "access":
-			r.Upkeep = []string{"mode", "normal"}
-		case r.Text == "":
-			r.Text = strings.Join(append([]string{s.Verb}, c.texts(s.Args)...), " ")
-		}
-		if r.Command == nil {
-			r.As = ""
-		}
-		out = append(out, r)
-	}
-	return out
 }
 
 // text fills references in, and leaves a text as it is where one is secret or

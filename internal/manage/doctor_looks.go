@@ -21,14 +21,14 @@ func lookRun(_ context.Context, c *consultation) ([]Symptom, error) {
 	since := fmt.Sprintf("%s to %s, opened by %s at %s", r.From, r.To, r.StartedBy(), r.Opened.UTC().Format("2006-01-02 15:04 UTC"))
 	if r.Waiting != nil {
 		s := Symptom{ID: "run-waits", Text: fmt.Sprintf("run %s waits for a person, at %s", r.ID, r.Waiting.Step.ID), Evidence: since,
-			Try: []Remedy{{Upkeep: []string{"status"}, Text: "says what it waits for, and what each choice means"}}}
+			Try: []Remedy{{Upkeep: []string{"status"}, Text: "says what it waits for, and what each choice means", Shows: true}}}
 		for _, choice := range r.Waiting.Choices {
-			s.Try = append(s.Try, Remedy{Upkeep: []string{"decide", r.ID, string(choice)}})
+			s.Try = append(s.Try, Remedy{Upkeep: []string{"decide", r.ID, string(choice)}, Choice: true})
 		}
 		return []Symptom{s}, nil
 	}
 	return []Symptom{{ID: "run-interrupted", Text: fmt.Sprintf("run %s was interrupted, and nobody carries it on", r.ID), Evidence: since,
-		Try: []Remedy{{Upkeep: []string{"resume"}, Text: "goes on, to the new version or back"}, {Upkeep: []string{"cancel"}, Text: "goes back to " + r.From}}}}, nil
+		Try: []Remedy{{Upkeep: []string{"resume"}, Text: "goes on, to the new version or back"}, {Upkeep: []string{"cancel"}, Text: "goes back to " + r.From, Choice: true}}}}, nil
 }
 
 func lookRestore(_ context.Context, c *consultation) ([]Symptom, error) {
@@ -86,7 +86,7 @@ func lookChanged(_ context.Context, c *consultation) ([]Symptom, error) {
 		return nil, nil
 	}
 	return []Symptom{{ID: "changed-outside", Text: "a version was changed without Upkeep", Evidence: strings.Join(out, "; "),
-		Try: []Remedy{{Upkeep: []string{"adopt"}, Text: "records what is there now, where that is as you want it"}}}}, nil
+		Try: []Remedy{{Upkeep: []string{"adopt"}, Text: "records what is there now, where that is as you want it", Choice: true}}}}, nil
 }
 
 // lookLoop counts upgrades that ended well and were made again at once: what
@@ -108,7 +108,7 @@ func lookLoop(ctx context.Context, c *consultation) ([]Symptom, error) {
 	}
 	return []Symptom{{ID: "loop", Text: fmt.Sprintf("the upgrade from %s to %s ended well %d times, and was then needed again", rows[0].From, rows[0].To, n),
 		Evidence: fmt.Sprintf("the first on %s, the last on %s", rows[n-1].Opened.Format(time.DateOnly), rows[0].Opened.Format(time.DateOnly)),
-		Try:      []Remedy{{Text: "something puts the old version back after each upgrade: look for another manager of the same product, an image, a scheduled copy"}, {Upkeep: []string{"runs", "log", rows[0].ID}}},
+		Try:      []Remedy{{Text: "something puts the old version back after each upgrade: look for another manager of the same product, an image, a scheduled copy"}, {Upkeep: []string{"runs", "log", rows[0].ID}, Shows: true}},
 		Else:     c.support()}}, nil
 }
 
@@ -157,7 +157,7 @@ func lookRoom(_ context.Context, c *consultation) ([]Symptom, error) {
 		seen[v.ID] = true
 		if why := little(v); why != "" {
 			out = append(out, Symptom{ID: "room", Text: "the volume of " + p + " is almost full", Evidence: why,
-				Try: []Remedy{{Upkeep: []string{"backup", "list"}, Text: "says how much room restore points take"}, {Command: []string{"du", "-xh", "--max-depth=2", "--threshold=1G", p}, Text: "says what is large there"}}})
+				Try: []Remedy{{Upkeep: []string{"backup", "list"}, Text: "says how much room restore points take", Shows: true}, {Command: []string{"du", "-xh", "--max-depth=2", "--threshold=1G", p}, Text: "says what is large there", Shows: true}}})
 		}
 	}
 	return out, nil
@@ -207,7 +207,7 @@ func lookPackages(ctx context.Context, c *consultation) ([]Symptom, error) {
 		return nil, nil
 	}
 	return []Symptom{{ID: "packages-half", Text: "packages are not installed whole", Evidence: strings.Join(half, ", "),
-		Try: []Remedy{{Command: []string{"dpkg", "--configure", "-a"}, As: "root"}, {Command: []string{"apt-get", "--fix-broken", "install"}, As: "root"}}, Else: c.support()}}, nil
+		Try: []Remedy{{Command: []string{"dpkg", "--configure", "-a"}, As: "root"}, {Command: []string{"apt-get", "--yes", "--no-remove", "--fix-broken", "install"}, As: "root", Text: "never removes a package"}}, Else: c.support()}}, nil
 }
 
 func lookServices(ctx context.Context, c *consultation) ([]Symptom, error) {
@@ -219,41 +219,47 @@ func lookServices(ctx context.Context, c *consultation) ([]Symptom, error) {
 			failed = err
 			continue
 		}
-		running, evidence, err := c.services.Running(ctx, *spec)
+		s, err := c.service(ctx, *spec)
 		if err != nil {
 			failed = err
-			continue
 		}
-		if !running {
-			out = append(out, Symptom{ID: "stopped." + spec.ID, Text: spec.ID + " does not run", Evidence: evidence, Try: startOf(*spec), Else: c.support()})
-			continue
-		}
-		if spec.Ready != nil {
-			if v, err := c.probes.Check(ctx, *spec.Ready); err != nil || !v.OK {
-				out = append(out, Symptom{ID: "unready." + spec.ID, Text: spec.ID + " runs, but is not ready", Evidence: v.Evidence, Try: logOf(*spec), Else: c.support()})
-			}
+		if s.ID != "" {
+			s.Else = c.support()
+			out = append(out, s)
 		}
 	}
 	return out, failed
 }
 
-func startOf(s plan.Service) []Remedy {
-	out := logOf(s)
-	switch {
-	case s.Systemd() && len(s.Names) > 0:
-		return append(out, Remedy{Command: []string{"systemctl", "start", s.Names[0]}, As: "root"})
-	case len(s.Start) > 0:
-		return append(out, Remedy{Command: s.Start, As: s.As})
+// service looks at one service. One that a run has kept stopped, and that no
+// run lets start any more, is its own kind of trouble: nothing else starts it.
+func (c *consultation) service(ctx context.Context, s plan.Service) (Symptom, error) {
+	if why, held, err := c.services.Inhibited(ctx, s); err != nil || held {
+		return Symptom{ID: "held." + s.ID, Text: s.ID + " is kept from starting, though no run is open", Evidence: why, Try: []Remedy{c.doing(s.ID, "start")}}, err
 	}
-	return out
+	running, evidence, err := c.services.Running(ctx, s)
+	if err != nil {
+		return Symptom{}, err
+	}
+	if !running {
+		return Symptom{ID: "stopped." + s.ID, Text: s.ID + " does not run", Evidence: evidence, Try: append(logOf(s), c.doing(s.ID, "start"))}, nil
+	}
+	if s.Ready == nil {
+		return Symptom{}, nil
+	}
+	v, err := c.probes.Check(ctx, *s.Ready)
+	if err == nil && v.OK {
+		return Symptom{}, nil
+	}
+	return Symptom{ID: "unready." + s.ID, Text: s.ID + " runs, but is not ready", Evidence: v.Evidence, Try: append(logOf(s), c.doing(s.ID, "restart"))}, nil
 }
 
 func logOf(s plan.Service) []Remedy {
 	switch {
 	case s.Log != "":
-		return []Remedy{{Command: []string{"tail", "-n", "50", s.Log}, Text: "says how it ended"}}
+		return []Remedy{{Command: []string{"tail", "-n", "50", s.Log}, Text: "says how it ended", Shows: true}}
 	case s.Systemd() && len(s.Names) > 0:
-		return []Remedy{{Command: []string{"journalctl", "-n", "50", "-u", s.Names[0]}, Text: "says how it ended"}}
+		return []Remedy{{Command: []string{"journalctl", "-n", "50", "-u", s.Names[0]}, Text: "says how it ended", Shows: true}}
 	}
 	return nil
 }

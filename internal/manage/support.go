@@ -121,6 +121,9 @@ func (in *Installation) supportParts(ctx context.Context, a *support.Archive, b 
 		return err
 	}
 	logs := map[string]string{"installation.yaml": in.Path}
+	if _, err := in.FS.Lstat(in.doctorLog()); !errors.Is(err, fs.ErrNotExist) {
+		logs["doctor.log"] = in.doctorLog()
+	}
 	if err := in.supportRuns(ctx, a, logs, missing); err != nil {
 		return err
 	}

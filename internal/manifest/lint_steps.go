@@ -21,6 +21,9 @@ func (l *linter) step(s Step, where place) {
 	if s.Verb == "hold" {
 		l.hold(s, where)
 	}
+	if where.fix {
+		l.fix(s)
+	}
 	l.undo(s, where)
 	l.phaseOf(s, where)
 	steps := append(sorted(l.ids), phaseNames()...)
@@ -92,6 +95,23 @@ func (l *linter) mode(s Step, mode string) {
 	}
 	if _, declared := l.p.Access[mode]; !declared {
 		l.errorf(s.Pos, "unknown-mode", "declare it under access", "the product has no access mode %s of its own", mode)
+	}
+}
+
+// FixVerbs are the verbs that a fix of a remedy can have: what can be done outside of a run,
+// with nothing to take it back.
+func FixVerbs() []string {
+	return []string{"run", "tell", "wait", "start", "stop", "restart", "access", "hold"}
+}
+
+func (l *linter) fix(s Step) {
+	switch {
+	case !slices.Contains(FixVerbs(), s.Verb):
+		l.errorf(s.Pos, "unfit-fix", "use one of "+strings.Join(FixVerbs(), ", "), "%s cannot be carried out outside of an upgrade", s.Verb)
+	case s.Verb == "access" && !slices.Equal(s.Args, []string{"normal"}):
+		l.errorf(s.Pos, "unfit-fix", "write access: normal", "a fix can only let users in")
+	case s.Verb == "hold" && (s.Map["start-type"] == "" || s.Until != "never"):
+		l.errorf(s.Pos, "unfit-fix", "write hold: {start-type: SERVICE}, to: enabled, until: never", "a fix can only hold a start type, for good: nothing would end another hold")
 	}
 }
 

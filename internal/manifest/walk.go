@@ -12,6 +12,7 @@ type place struct {
 	phase Phase // of the procedure; empty elsewhere
 	back  bool  // an undo, or an ending of a drain: a way out, not a way on
 	write bool  // writes a setting: ${value} is known
+	fix   bool  // of a remedy: carried out outside of any run
 }
 
 // use says what a text is used for.
@@ -125,7 +126,7 @@ func (w walker) parts(p *Product) {
 	}
 	for _, r := range p.Remedies {
 		w.oneProbe(r.Probe)
-		w.all(r.Fix, place{})
+		w.all(r.Fix, place{fix: true})
 	}
 	if f := p.Feed; f != nil {
 		w.texts(p.Pos, argument, slices.Concat(f.Command, f.Refresh)...)

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -28,6 +29,15 @@ func Diagnosis(d manage.Diagnosis, command string, width int) string {
 }
 
 func symptom(s manage.Symptom, command string, width int) string {
+	b := SymptomHead(s, width)
+	for _, r := range s.Try {
+		b += Remedy(r, command, width)
+	}
+	return b + Otherwise(s, width) + "\n"
+}
+
+// SymptomHead says what is wrong, and what was read.
+func SymptomHead(s manage.Symptom, width int) string {
 	var b strings.Builder
 	if s.Error != "" {
 		b.WriteString(wrap(Clean(s.Text), yellow.Render("!")+" ", "  ", width))
@@ -38,31 +48,41 @@ func symptom(s manage.Symptom, command string, width int) string {
 	if s.Evidence != "" {
 		b.WriteString(wrap(Clean(s.Evidence), "    ", "    ", width))
 	}
-	for _, r := range s.Try {
-		b.WriteString(remedy(r, command, width))
-	}
-	if s.Else != "" {
-		b.WriteString(wrap(Clean("otherwise: "+s.Else), "    ", "    ", width))
-	}
-	return b.String() + "\n"
+	return b.String()
 }
 
-func remedy(r manage.Remedy, command string, width int) string {
+// Otherwise says whom to turn to.
+func Otherwise(s manage.Symptom, width int) string {
+	if s.Else == "" {
+		return ""
+	}
+	return wrap(Clean("otherwise: "+s.Else), "    ", "    ", width)
+}
+
+// Remedy is a line about what helps: what would be typed, or what to do.
+func Remedy(r manage.Remedy, command string, width int) string {
 	line := ""
 	switch {
 	case len(r.Upkeep) > 0:
 		line = command + " " + quoted(r.Upkeep)
 	case len(r.Command) > 0:
 		line = quoted(r.Command)
-	}
-	if r.As != "" {
-		line += " (as " + r.As + ")"
+		if r.As != "" {
+			line += " (as " + r.As + ")"
+		}
+	case r.Service != "":
+		line = r.Do + " " + r.Service + " (" + command + " doctor --fix does it)"
+	case r.Wait > 0:
+		line = "wait " + Duration(r.Wait)
 	}
 	switch {
 	case line == "":
 		line = r.Text
 	case r.Text != "":
 		line += ": " + r.Text
+	}
+	if r.Retry > 0 {
+		line += fmt.Sprintf("; up to %d times more, every %s", r.Retry, Duration(r.Every))
 	}
 	return wrap(Clean(line), "  → ", "    ", width)
 }
