@@ -19,7 +19,7 @@ import (
 )
 
 // steps are a vendor's fixes.
-func (c *consultation) steps(fix []manifest.Step) []Remedy {
+func (c *consultation) steps(ctx context.Context, fix []manifest.Step) []Remedy {
 	var out []Remedy
 	for _, s := range fix {
 		r := Remedy{Text: c.text(s.Title), Within: s.Within}
@@ -39,13 +39,13 @@ func (c *consultation) steps(fix []manifest.Step) []Remedy {
 			r.Wait, r.open = c.wait(s)
 		case s.Verb == "start", s.Verb == "stop", s.Verb == "restart":
 			for _, id := range s.Args {
-				one := c.doing(c.text(id), s.Verb)
+				one := c.doing(ctx, c.text(id), s.Verb)
 				one.Text, one.Within, one.Retry, one.Every = r.Text, r.Within, r.Retry, r.Every
 				out = append(out, one)
 			}
 			continue
 		case s.Map["start-type"] != "":
-			one := c.doing(c.text(s.Map["start-type"]), c.text(s.To))
+			one := c.doing(ctx, c.text(s.Map["start-type"]), c.text(s.To))
 			one.Text = r.Text
 			r = one
 		case r.Text == "":
@@ -74,7 +74,7 @@ func (c *consultation) wait(s manifest.Step) (time.Duration, error) {
 
 // doing is something that Upkeep does with a service, beside what a person
 // would type where the computer's own service manager has it.
-func (c *consultation) doing(id, do string) Remedy {
+func (c *consultation) doing(ctx context.Context, id, do string) Remedy {
 	r := Remedy{Service: id, Do: do}
 	s, err := c.resolver.ServiceByID(id)
 	if err != nil {
@@ -85,12 +85,21 @@ func (c *consultation) doing(id, do string) Remedy {
 	switch {
 	case verb == "":
 		r.open = fmt.Errorf("%q is nothing that is done with a service", do)
-	case s.Systemd() && len(s.Names) > 0:
-		r.Command, r.As = []string{"systemctl", verb, s.Names[0]}, "root"
+	case c.unit(ctx, *s) != "":
+		r.Command, r.As = []string{"systemctl", verb, c.unit(ctx, *s)}, "root"
 	case do == "start" && len(s.Start) > 0:
 		r.Command, r.As = s.Start, s.As
 	}
 	return r
+}
+
+// unit is the name by which systemd knows a service; empty where it does not.
+func (c *consultation) unit(ctx context.Context, s plan.Service) string {
+	u, err := c.services.SystemdUnit(ctx, s)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.Unit, ".service")
 }
 
 // Carries says whether Upkeep can carry the remedy out: not what only shows

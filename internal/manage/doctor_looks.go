@@ -41,26 +41,17 @@ func lookRestore(_ context.Context, c *consultation) ([]Symptom, error) {
 
 // lookAccess asks the product too, where its modes are told by a probe.
 func lookAccess(ctx context.Context, c *consultation) ([]Symptom, error) {
-	on := c.status.Modes
+	on := slices.Clone(c.status.Modes)
 	var failed error
 	if c.product != nil {
-		for _, mode := range []string{"maintenance", "read-only"} {
-			a, ok := c.product.Access[mode]
-			if !ok {
-				continue
-			}
-			all, err := c.resolver.Access(mode, a)
-			if err != nil {
+		var all []plan.AccessParams
+		all, failed = declaredBy(c.resolver)
+		for _, p := range all {
+			switch is, err := c.modeOn(ctx, p); {
+			case err != nil:
 				failed = err
-				continue
-			}
-			for _, p := range all {
-				switch is, err := c.modeOn(ctx, *p); {
-				case err != nil:
-					failed = err
-				case is && !slices.Contains(on, p.Name()):
-					on = append(on, p.Name())
-				}
+			case is && !slices.Contains(on, p.Name()):
+				on = append(on, p.Name())
 			}
 		}
 	}
@@ -235,14 +226,14 @@ func lookServices(ctx context.Context, c *consultation) ([]Symptom, error) {
 // run lets start any more, is its own kind of trouble: nothing else starts it.
 func (c *consultation) service(ctx context.Context, s plan.Service) (Symptom, error) {
 	if why, held, err := c.services.Inhibited(ctx, s); err != nil || held {
-		return Symptom{ID: "held." + s.ID, Text: s.ID + " is kept from starting, though no run is open", Evidence: why, Try: []Remedy{c.doing(s.ID, "start")}}, err
+		return Symptom{ID: "held." + s.ID, Text: s.ID + " is kept from starting, though no run is open", Evidence: why, Try: []Remedy{c.doing(ctx, s.ID, "start")}}, err
 	}
 	running, evidence, err := c.services.Running(ctx, s)
 	if err != nil {
 		return Symptom{}, err
 	}
 	if !running {
-		return Symptom{ID: "stopped." + s.ID, Text: s.ID + " does not run", Evidence: evidence, Try: append(logOf(s), c.doing(s.ID, "start"))}, nil
+		return Symptom{ID: "stopped." + s.ID, Text: s.ID + " does not run", Evidence: evidence, Try: append(c.logOf(ctx, s), c.doing(ctx, s.ID, "start"))}, nil
 	}
 	if s.Ready == nil {
 		return Symptom{}, nil
@@ -251,15 +242,16 @@ func (c *consultation) service(ctx context.Context, s plan.Service) (Symptom, er
 	if err == nil && v.OK {
 		return Symptom{}, nil
 	}
-	return Symptom{ID: "unready." + s.ID, Text: s.ID + " runs, but is not ready", Evidence: v.Evidence, Try: append(logOf(s), c.doing(s.ID, "restart"))}, nil
+	return Symptom{ID: "unready." + s.ID, Text: s.ID + " runs, but is not ready", Evidence: v.Evidence, Try: append(c.logOf(ctx, s), c.doing(ctx, s.ID, "restart"))}, nil
 }
 
-func logOf(s plan.Service) []Remedy {
+func (c *consultation) logOf(ctx context.Context, s plan.Service) []Remedy {
+	unit := c.unit(ctx, s)
 	switch {
 	case s.Log != "":
 		return []Remedy{{Command: []string{"tail", "-n", "50", s.Log}, Text: "says how it ended", Shows: true}}
-	case s.Systemd() && len(s.Names) > 0:
-		return []Remedy{{Command: []string{"journalctl", "-n", "50", "-u", s.Names[0]}, Text: "says how it ended", Shows: true}}
+	case unit != "":
+		return []Remedy{{Command: []string{"journalctl", "-n", "50", "-u", unit}, Text: "says how it ended", Shows: true}}
 	}
 	return nil
 }
@@ -268,7 +260,7 @@ func logOf(s plan.Service) []Remedy {
 func lookRemedies(ctx context.Context, c *consultation) ([]Symptom, error) {
 	var out []Symptom
 	for i, r := range c.product.Remedies {
-		s := Symptom{ID: fmt.Sprintf("remedy-%d", i+1), Text: c.text(r.Symptom), Try: c.steps(r.Fix), Else: r.Else}
+		s := Symptom{ID: fmt.Sprintf("remedy-%d", i+1), Text: c.text(r.Symptom), Try: c.steps(ctx, r.Fix), Else: r.Else}
 		if s.Else == "support" {
 			s.Else = c.support()
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
 	"upkeep/internal/step/access"
@@ -18,8 +19,8 @@ import (
 // gateMode is the name of Upkeep's own way to keep users out.
 const gateMode = "gate"
 
-// Modes reads which access modes are on: the gate, and those of the product
-// that the latest run knows, or else the releases at from.
+// Modes reads which access modes are on: the gate, and those of the product's
+// own. From names the releases that describe it, where Upkeep does not know it.
 func (in *Installation) Modes(ctx context.Context, from string) (map[string]bool, error) {
 	out := map[string]bool{}
 	if in.Root {
@@ -41,23 +42,41 @@ func (in *Installation) Modes(ctx context.Context, from string) (map[string]bool
 	return out, nil
 }
 
-// ownModes gives the access modes of the product's own; none when nothing was
-// run yet and no release is named.
+// ownModes gives the access modes of the product's own: those that the latest
+// run enters, which need nothing more to be read, and those that the product
+// declares, where its document is known or named by from.
 func (in *Installation) ownModes(ctx context.Context, from string) ([]plan.AccessParams, error) {
+	var out []plan.AccessParams
+	known := false
 	if from == "" {
 		r, err := in.Run(ctx, "")
-		if errors.Is(err, ErrNoJournal) {
-			return nil, nil
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrNoJournal) {
 			return nil, err
 		}
-		return ownOf(r.Plan), nil
+		if known = err == nil; known {
+			out = ownOf(r.Plan)
+		}
 	}
 	p, err := in.product(ctx, from)
-	if err != nil {
+	if from == "" && errors.Is(err, errNoProduct) {
+		return out, nil
+	}
+	var declared []plan.AccessParams
+	if err == nil {
+		declared, err = in.declaredModes(ctx, p)
+	}
+	if err != nil && !known {
 		return nil, err
 	}
+	for _, m := range declared {
+		if !slices.ContainsFunc(out, func(o plan.AccessParams) bool { return o.Name() == m.Name() }) {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+func (in *Installation) declaredModes(ctx context.Context, p *manifest.Product) ([]plan.AccessParams, error) {
 	s := in.surveyor()
 	facts, err := s.Basics(ctx, p, in.Doc)
 	if err != nil {
@@ -67,9 +86,14 @@ func (in *Installation) ownModes(ctx context.Context, from string) ([]plan.Acces
 	if err != nil {
 		return nil, err
 	}
+	return declaredBy(r)
+}
+
+// declaredBy resolves every access mode of a product, the innermost first.
+func declaredBy(r *plan.Resolver) ([]plan.AccessParams, error) {
 	var out []plan.AccessParams
 	for _, mode := range []string{"maintenance", "read-only"} {
-		a, ok := p.Access[mode]
+		a, ok := r.Product.Access[mode]
 		if !ok {
 			continue
 		}

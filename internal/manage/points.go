@@ -85,8 +85,11 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 		}
 		return r.Product, nil
 	}
-	return nil, errors.New("Upkeep has not upgraded this installation yet, so it does not know the product's document: name a release's bundle with --from")
+	return nil, errNoProduct
 }
+
+// errNoProduct says that nothing tells what the product is like.
+var errNoProduct = errors.New("Upkeep has not upgraded this installation yet, so it does not know the product's document: name a release's bundle with --from")
 
 // CreatePoint makes a restore point of the product as it runs: each database
 // is of one moment, files and databases are not of the same one.

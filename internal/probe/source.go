@@ -56,7 +56,7 @@ func table() map[string]source {
 		"clock":           {read: readClock, min: 1, max: 1, expect: "in-step", check: oneOf("computer")},
 		"ask":             {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
 		"pending-restart": {read: readRestart, min: 1, max: 1, expect: "none", check: oneOf("os", "libraries")},
-		"service":         {read: readService, max: 1, expect: "running", check: checkService},
+		"service":         {read: readService, max: 1, selects: true, expect: "running", check: checkService},
 	}
 }
 

@@ -66,6 +66,31 @@ func (m manager) Running(_ context.Context, s plan.Service) (bool, string, error
 	return runs, "pid 7", err
 }
 
+func (m manager) StartType(_ context.Context, s plan.Service) (string, error) {
+	return "disabled", m[s.ID]
+}
+
+func TestStartType(t *testing.T) {
+	e := New(Deps{Services: manager{"web": nil, "ill": errors.New("no answer from the manager")}})
+	of := func(id, sel string, expect ...string) plan.Probe {
+		return plan.Probe{Source: "service", Args: []string{id}, Service: &plan.Service{ID: id}, Select: sel, Expect: expect}
+	}
+	for _, r := range []row{
+		{p: of("web", "start-type", "disabled"), ok: true, got: "disabled", evidence: "service web is disabled"},
+		{p: of("web", "start-type", "enabled"), got: "disabled"},
+		{p: of("ill", "start-type", "enabled"), err: "cannot read service ill: no answer from the manager"},
+		{p: of("web", "start-type"), err: "it does not say which start type"},
+		{p: of("web", "state", "enabled"), err: "only start-type can be selected, not state"},
+	} {
+		r.check(t, e)
+	}
+	row{p: of("web", "start-type", "enabled"), err: "no service manager here that knows start types"}.check(t, New(Deps{Services: onlyRunning{}}))
+}
+
+type onlyRunning struct{}
+
+func (onlyRunning) Running(context.Context, plan.Service) (bool, string, error) { return true, "", nil }
+
 func TestService(t *testing.T) {
 	e := New(Deps{Services: manager{"web": nil, "ill": errors.New("no answer from the manager")}})
 	service := func(id string, expect ...string) plan.Probe {

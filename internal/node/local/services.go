@@ -61,6 +61,17 @@ func (m Services) Running(ctx context.Context, s plan.Service) (bool, string, er
 	return true, fmt.Sprintf("%s runs as pid %d", s.ID, st.PID), nil
 }
 
+// StartType says whether the service starts with the computer: only those of the
+// computer's own service manager have one.
+func (m Services) StartType(ctx context.Context, s plan.Service) (string, error) {
+	typer, ok := m.Manager(s).(service.StartTyper)
+	if !ok {
+		return "", fmt.Errorf("service %s is none of the computer's own service manager: it has no start type", s.ID)
+	}
+	t, err := typer.StartType(ctx, Spec(s))
+	return t.Mode, err
+}
+
 // Start starts the service unless it runs.
 func (m Services) Start(ctx context.Context, s plan.Service) error {
 	return m.Manager(s).Start(ctx, Spec(s))
