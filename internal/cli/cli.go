@@ -51,7 +51,7 @@ type App struct {
 	installation string
 	format       string
 	color        string
-	keyboard     *bufio.Reader // what In gives line by line; see lines
+	keyboard     *bufio.Reader // In line by line, until the command is interrupted; see lines
 }
 
 // exit ends a command with a code; what there is to say has been said.
@@ -64,6 +64,9 @@ type usage struct{ error }
 
 // Run carries out one command line and gives its exit code.
 func (a *App) Run(ctx context.Context, args []string) int {
+	if a.keyboard == nil {
+		a.keyboard = bufio.NewReader(&typed{ctx, a.In})
+	}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.In)
@@ -71,15 +74,6 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	root.SetErr(a.Err)
 	err := root.ExecuteContext(ctx)
 	return a.report(err)
-}
-
-// lines reads what a person types: one reader for all questions of a command,
-// since a reader of its own would swallow the answers to later ones.
-func (a *App) lines() *bufio.Reader {
-	if a.keyboard == nil {
-		a.keyboard = bufio.NewReader(a.In)
-	}
-	return a.keyboard
 }
 
 // report shows an error as its kind asks for, and gives the exit code.

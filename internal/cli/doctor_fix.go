@@ -37,7 +37,7 @@ func (a *App) mend(ctx context.Context, v *manage.Visit, yes bool) error {
 			}
 		default:
 			for _, r := range s.Try {
-				a.print(show.Remedy(r, a.command(), a.width()))
+				a.print(show.Remedy(r, a.command(), true, a.width()))
 			}
 		}
 		if there {
@@ -55,7 +55,7 @@ func (a *App) mend(ctx context.Context, v *manage.Visit, yes bool) error {
 		return nil
 	}
 	a.print(show.Careful(fmt.Sprintf("%d of %d are still there", len(left), len(v.Symptoms))) + "\n")
-	a.print(show.Remedy(manage.Remedy{Upkeep: []string{"support-bundle"}, Text: "one file for whoever helps, without secrets"}, a.command(), a.width()))
+	a.print(show.Remedy(manage.Remedy{Upkeep: []string{"support-bundle"}, Text: "one file for whoever helps, without secrets"}, a.command(), true, a.width()))
 	return exit(found(left))
 }
 
@@ -72,7 +72,7 @@ func (a *App) broken(ctx context.Context, err error) error {
 // still there.
 func (a *App) heal(ctx context.Context, v *manage.Visit, s manage.Symptom, yes bool) (bool, error) {
 	for _, r := range s.Try {
-		a.print(show.Remedy(r, a.command(), a.width()))
+		a.print(show.Remedy(r, a.command(), true, a.width()))
 		agreed, err := a.agreed(r, yes)
 		if err != nil {
 			return true, err

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -15,14 +15,14 @@ import (
 
 // newSecret asks for a secret and writes it into a file of its own. It gives
 // the reference to it; empty when nothing was typed.
-func (a *App) newSecret(lines *bufio.Reader, keyboard io.Reader, param string) (string, error) {
+func (a *App) newSecret(ctx context.Context, param string) (string, error) {
 	path := manage.SecretFile(manage.Folders(), param)
 	a.say("File to keep it in [" + show.Clean(path) + "]: ")
-	if line, _ := lines.ReadString('\n'); strings.TrimSpace(line) != "" {
+	if line, _ := a.lines().ReadString('\n'); strings.TrimSpace(line) != "" {
 		path = strings.TrimSpace(line)
 	}
 	a.say("The secret (it is not shown): ")
-	secret, err := unseen(lines, keyboard)
+	secret, err := a.secretLine(ctx)
 	a.say("\n")
 	if err != nil {
 		return "", fmt.Errorf("cannot read the secret: %w", err)
@@ -37,13 +37,12 @@ func (a *App) newSecret(lines *bufio.Reader, keyboard io.Reader, param string) (
 	return "file:" + path, nil
 }
 
-// unseen reads a line; at a terminal it is not shown while it is typed.
-func unseen(lines *bufio.Reader, keyboard io.Reader) (string, error) {
-	if f, ok := keyboard.(*os.File); ok && lines.Buffered() == 0 && term.IsTerminal(int(f.Fd())) {
-		raw, err := term.ReadPassword(int(f.Fd()))
-		return string(raw), err
+// secretLine reads a secret; at a terminal it is not shown while it is typed.
+func (a *App) secretLine(ctx context.Context) (string, error) {
+	if f, ok := a.In.(*os.File); ok && a.lines().Buffered() == 0 && term.IsTerminal(int(f.Fd())) {
+		return unseen(ctx, f)
 	}
-	line, err := lines.ReadString('\n')
+	line, err := a.lines().ReadString('\n')
 	if err == io.EOF {
 		err = nil
 	}

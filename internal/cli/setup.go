@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -81,22 +80,20 @@ func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation,
 
 // asker asks for parameters, one after the other.
 func (a *App) asker() func(context.Context, manage.Question) (string, bool, error) {
-	keyboard, lines := a.In, a.lines()
-	a.In = lines // a question later on goes on where these ended
-	return func(_ context.Context, q manage.Question) (string, bool, error) {
-		text, ok, err := a.question(lines, q)
+	return func(ctx context.Context, q manage.Question) (string, bool, error) {
+		text, ok, err := a.question(q)
 		if err == nil && q.Type == "secret" && text == "new" {
-			text, err = a.newSecret(lines, keyboard, q.Param)
+			text, err = a.newSecret(ctx, q.Param)
 		}
 		return text, ok, err
 	}
 }
 
 // question asks for one parameter.
-func (a *App) question(lines *bufio.Reader, q manage.Question) (string, bool, error) {
+func (a *App) question(q manage.Question) (string, bool, error) {
 	text := show.Question(q)
 	a.say(text)
-	line, err := lines.ReadString('\n')
+	line, err := a.lines().ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", false, fmt.Errorf("cannot read the answer: %w", err)
 	}

@@ -270,7 +270,9 @@ func lookRemedies(ctx context.Context, c *consultation) ([]Symptom, error) {
 			if err = looked; err == nil && v.OK {
 				continue
 			}
-			s.Evidence = fmt.Sprintf("%s; it is %s, and should be %s", v.Evidence, v.Got, v.Want)
+			if s.Evidence = v.Evidence; v.Got != "none" {
+				s.Evidence += fmt.Sprintf("; it is %s, and should be %s", v.Got, v.Want)
+			}
 		}
 		if err != nil {
 			s.Text, s.Evidence, s.Error, s.Try = "could not find out whether this is so: "+r.Symptom, "", err.Error(), nil

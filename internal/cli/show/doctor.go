@@ -31,7 +31,7 @@ func Diagnosis(d manage.Diagnosis, command string, width int) string {
 func symptom(s manage.Symptom, command string, width int) string {
 	b := SymptomHead(s, width)
 	for _, r := range s.Try {
-		b += Remedy(r, command, width)
+		b += Remedy(r, command, false, width)
 	}
 	return b + Otherwise(s, width) + "\n"
 }
@@ -59,8 +59,9 @@ func Otherwise(s manage.Symptom, width int) string {
 	return wrap(Clean("otherwise: "+s.Else), "    ", "    ", width)
 }
 
-// Remedy is a line about what helps: what would be typed, or what to do.
-func Remedy(r manage.Remedy, command string, width int) string {
+// Remedy is a line about what helps: what would be typed, or what to do. While
+// the doctor is fixing it need not say that it can.
+func Remedy(r manage.Remedy, command string, fixing bool, width int) string {
 	line := ""
 	switch {
 	case len(r.Upkeep) > 0:
@@ -71,7 +72,10 @@ func Remedy(r manage.Remedy, command string, width int) string {
 			line += " (as " + r.As + ")"
 		}
 	case r.Service != "":
-		line = r.Do + " " + r.Service + " (" + command + " doctor --fix does it)"
+		line = r.Do + " " + r.Service
+		if !fixing {
+			line += " (" + command + " doctor --fix does it)"
+		}
 	case r.Wait > 0:
 		line = "wait " + Duration(r.Wait)
 	}
