@@ -28,6 +28,13 @@ func TestXivoHostKilled(t *testing.T) {
 	hosttest.XiVO(t).Killed(t, hosttest.Count(t, 5))
 }
 
+// TestXivoHostCut cuts the power of XiVO's machine: dpkg, PostgreSQL, and what
+// Upkeep itself has written lose what they had not synced.
+func TestXivoHostCut(t *testing.T) {
+	host.Need(t)
+	hosttest.XiVO(t).Cut(t, hosttest.Count(t, 2))
+}
+
 // TestXivoHostRebooted has somebody reboot XiVO's machine in the middle.
 func TestXivoHostRebooted(t *testing.T) {
 	host.Need(t)

@@ -22,13 +22,25 @@ import (
 // dumps do not mind, until the function that it gives is called.
 func (s *miniSite) holdMigration() (release func()) {
 	s.t.Helper()
+	return s.lock("integrations", "ACCESS SHARE")
+}
+
+// lockVersion lets nobody read the version of the data, or dump them, until the
+// function that it gives is called.
+func (s *miniSite) lockVersion() (release func()) {
+	s.t.Helper()
+	return s.lock("schema_version", "ACCESS EXCLUSIVE")
+}
+
+func (s *miniSite) lock(table, mode string) (release func()) {
+	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := pgx.Connect(ctx, s.PG.DSN(s.DB))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := c.Exec(ctx, "BEGIN; LOCK TABLE integrations IN ACCESS SHARE MODE"); err != nil {
+	if _, err := c.Exec(ctx, "BEGIN; LOCK TABLE "+table+" IN "+mode+" MODE"); err != nil {
 		s.t.Fatal(err)
 	}
 	release = func() {

@@ -48,15 +48,31 @@ func Count(t testing.TB, n int) int {
 
 // Killed ends the machine at n moments of the upgrade, a little more than half
 // of them forward and the rest on the way back, each in a clone of its own.
-func (p *Product) Killed(t *testing.T, n int) { p.ended(t, n, false) }
+func (p *Product) Killed(t *testing.T, n int) { p.ended(t, n, byKill) }
 
 // Rebooted is Killed where somebody reboots the machine in an orderly way.
-func (p *Product) Rebooted(t *testing.T, n int) { p.ended(t, n, true) }
+func (p *Product) Rebooted(t *testing.T, n int) { p.ended(t, n, byReboot) }
+
+// Cut is Killed where the machine's power is cut: what was not synced is lost,
+// of the product's files, the packages' database, PostgreSQL and Upkeep alike.
+func (p *Product) Cut(t *testing.T, n int) { p.ended(t, n, byCut) }
+
+// ending is how a machine ends.
+type ending int
+
+const (
+	byKill ending = iota
+	byReboot
+	byCut
+)
+
+// cutDisk is the disk of a machine whose power is cut, in bytes; it takes what is written.
+const cutDisk = 3 << 30
 
 // tries bounds how often a moment is tried for which the run was too fast.
 const tries = 3
 
-func (p *Product) ended(t *testing.T, n int, orderly bool) {
+func (p *Product) ended(t *testing.T, n int, how ending) {
 	chance := rand.New(rand.NewPCG(Seed(t), 0))
 	forward := (n*8 + 14) / 15
 	moments := choose(p.undisturbed(t, false), forward, false, chance)
@@ -65,11 +81,16 @@ func (p *Product) ended(t *testing.T, n int, orderly bool) {
 	chance.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
 	ends, missed, kills := map[run.Result]int{}, 0, 0
 	for _, m := range moments {
-		m.Orderly, m.Twice = orderly, m.Twice && !orderly
+		m.Orderly, m.Twice = how == byReboot, m.Twice && how != byReboot
 		t.Run(m.String(), func(t *testing.T) {
 			var result run.Result
 			for try := 0; try < tries && result == "" && !t.Failed(); try++ {
-				k := &killed{Product: p, Moment: m, h: p.Machine.Clone(t, p.Name)}
+				k := &killed{Product: p, Moment: m, how: how}
+				if how == byCut {
+					k.h = p.Machine.CloneOnDisk(t, p.Name, cutDisk)
+				} else {
+					k.h = p.Machine.Clone(t, p.Name)
+				}
 				result = k.try(t)
 				kills += k.kills
 				m.After /= 4
@@ -132,6 +153,7 @@ type killed struct {
 	*Product
 	Moment
 	h     *host.Host
+	how   ending
 	kills int
 }
 
@@ -144,6 +166,7 @@ func (k *killed) try(t *testing.T) run.Result {
 		k.Sabotage(t, k.h)
 	}
 	before := k.fingerprint(t, k.h)
+	k.h.Must(t, "sync") // what was there before was there long before
 	cmd, err := k.h.Start(k.Upgrade...)
 	must(t, err)
 	ended := make(chan struct{})
@@ -159,7 +182,7 @@ func (k *killed) try(t *testing.T) run.Result {
 	if k.Twice && hit {
 		must(t, k.h.PowerOn())
 		time.Sleep(k.Again)
-		k.h.Kill(t)
+		k.end(t)
 		k.kills++
 		during += ", then in " + k.underWay()
 	}
@@ -194,7 +217,11 @@ func (k *killed) try(t *testing.T) run.Result {
 // end ends the machine.
 func (k *killed) end(t *testing.T) {
 	t.Helper()
-	if !k.Orderly {
+	switch k.how {
+	case byCut:
+		k.h.Cut(t)
+		return
+	case byKill:
 		k.h.Kill(t)
 		return
 	}

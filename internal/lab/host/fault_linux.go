@@ -94,8 +94,8 @@ func smallDisk(dir string, size int64) error {
 	if err := makeImage(image, size); err != nil {
 		return err
 	}
-	if out, err := exec.Command("mount", "-o", "loop", image, at).CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot mount a small disk: %w\n%s", err, out)
+	if err := mountDisk(dir); err != nil {
+		return err
 	}
 	for _, sub := range []string{"upper", "work"} {
 		if err := os.Mkdir(filepath.Join(at, sub), 0o755); err != nil {
@@ -104,6 +104,15 @@ func smallDisk(dir string, size int64) error {
 		if err := os.Symlink(filepath.Join(at, sub), filepath.Join(dir, sub)); err != nil {
 			return fmt.Errorf("cannot make a small disk: %w", err)
 		}
+	}
+	return nil
+}
+
+// mountDisk mounts it. The kernel writes back little by itself: what Cut leaves
+// is what was synced.
+func mountDisk(dir string) error {
+	if out, err := exec.Command("mount", "-o", "loop,commit=300", filepath.Join(dir, "disk"), filepath.Join(dir, "small")).CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot mount a small disk: %w\n%s", err, out)
 	}
 	return nil
 }

@@ -107,3 +107,27 @@ func TestPackages(t *testing.T) {
 	}
 	h.Must(t, "systemctl", "restart", "monit")
 }
+
+// A power cut keeps what was synced and loses what was not, on a disk that was
+// used a moment ago.
+func TestCut(t *testing.T) {
+	first := New(t, Options{Name: "whole"})
+	h := first.CloneOnDisk(t, "cut", 512<<20)
+	h.Boot(t)
+	h.Must(t, "sh", "-c", "echo old >/srv/kept; echo old >/srv/both; sync; echo new >/srv/both; echo new >/srv/lost; dd if=/dev/zero of=/srv/large bs=1M count=8 2>/dev/null; mkdir /srv/dir; echo x >/srv/synced; sync /srv/synced /srv")
+	h.Must(t, "sh", "-c", "echo late >/srv/late; echo new >>/srv/both")
+	h.Cut(t)
+	h.Boot(t)
+	if got := h.Must(t, "sh", "-c", "cd /srv; cat kept synced; cat both | tail -n 1; test ! -e late && echo lost"); got != "old\nx\nnew\nlost\n" && got != "old\nx\nold\nlost\n" {
+		t.Errorf("after the cut: %q", got)
+	}
+	h.Must(t, "sh", "-c", "echo again >/srv/again; sync")
+	h.Cut(t)
+	h.Boot(t)
+	if got := h.Must(t, "cat", "/srv/again"); got != "again\n" {
+		t.Errorf("after the second cut: %q", got)
+	}
+	if err := first.cut(); err == nil {
+		t.Error("a host without a disk of its own was cut")
+	}
+}
