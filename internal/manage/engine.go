@@ -169,13 +169,8 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		Journal: j, Memos: memos, Observer: log, Handlers: handlers, Dir: dir, State: in.State,
 		Reaper: &reaper{in: in, plan: r.Plan},
 		Strait: func() { in.easeFullDisk(); users.back() },
-		Settle: func() error {
-			if err := durable.SyncAll(); !errors.Is(err, durable.ErrUnsupported) {
-				return err
-			}
-			return nil
-		},
-		Fatal: func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
+		Settle: settle,
+		Fatal:  func(err error) bool { return errors.Is(err, durable.ErrNotDurable) },
 	})
 	in.services.Systemd.Together(unitsOf(r.Plan))
 	log.line("engine %d goes on with run %s", os.Getpid(), id)

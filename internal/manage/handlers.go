@@ -1,10 +1,12 @@
 package manage
 
 import (
+	"errors"
 	"fmt"
 	"os/user"
 	"strconv"
 
+	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
 	"upkeep/internal/service"
@@ -17,8 +19,17 @@ func (in *Installation) handlers() map[string]step.Handler {
 	return verbs.Computer{
 		FS: in.FS, Commands: in.runner, Probes: in.probes, Gate: in.gate, Databases: in.databases.Open,
 		Services: func(_ string, s plan.Service) (service.Manager, error) { return in.services.Manager(s), nil },
-		Packages: in.packageManager, Boots: computer{}, Bundles: in.bundlesDir(), Accounts: ownership, Root: in.Root,
+		Packages: in.packageManager, Boots: computer{}, Bundles: in.bundlesDir(), Accounts: ownership, Root: in.Root, Settle: settle,
 	}.Handlers()
+}
+
+// settle makes durable what any program of this computer has written, where the
+// platform has a call for that.
+func settle() error {
+	if err := durable.SyncAll(); !errors.Is(err, durable.ErrUnsupported) {
+		return err
+	}
+	return nil
 }
 
 // ownership resolves an account.

@@ -48,11 +48,14 @@ type Computer struct {
 	Bundles   string // folder in which runs keep their copies, by digest
 	Accounts  func(name string) (files.Ownership, error)
 	Root      bool // files can be given to other accounts
+	// Settle makes durable what any program has written, on any volume; nil where
+	// nothing does.
+	Settle func() error
 }
 
 // Handlers gives the handlers by verb.
 func (c Computer) Handlers() map[string]step.Handler {
-	runner := child.Runner{Commands: c.Commands, FS: c.FS}
+	runner := child.Runner{Commands: c.Commands, FS: c.FS, Settle: c.Settle}
 	control := stepservice.Control{Managers: c.Services, Probes: c.Probes}
 	kept := bundles{c.FS, c.Bundles}
 	archives := map[string]*archive.Archive{}
@@ -93,6 +96,6 @@ func (c Computer) Handlers() map[string]step.Handler {
 		"start":    stepservice.NewStart(control),
 		"stop":     stepservice.NewStop(control),
 		"tell":     tell.New(c.Probes),
-		"verify":   verify.New(c.Probes),
+		"verify":   verify.New(c.Probes, c.Settle),
 	}
 }

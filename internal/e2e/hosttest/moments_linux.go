@@ -115,7 +115,7 @@ func (p *Product) reach(t testing.TB, h *host.Host, m Moment, ended <-chan struc
 	for time.Now().Before(deadline) {
 		if r == nil {
 			if f, err := os.Open(filepath.Join(p.runDir(h), "events.jsonl")); err == nil {
-				t.Cleanup(func() { f.Close() })
+				defer f.Close() // a disk with an open file cannot be unmounted
 				r = bufio.NewReader(f)
 			}
 		}

@@ -24,12 +24,17 @@ import (
 )
 
 // Handler carries out `verify` steps.
-type Handler struct{ probes *probe.Evaluator }
+type Handler struct {
+	probes *probe.Evaluator
+	settle func() error
+}
 
 var _ step.Handler = (*Handler)(nil)
 
-// New makes the handler.
-func New(p *probe.Evaluator) *Handler { return &Handler{p} }
+// New makes the handler. Settle makes durable what services and programs have
+// written, since what is read back may not be on the disk yet; nil: nothing
+// does.
+func New(p *probe.Evaluator, settle func() error) *Handler { return &Handler{p, settle} }
 
 // Prepare implements step.Handler.
 func (h *Handler) Prepare(context.Context, step.Env, plan.Step) (step.Memo, error) {
@@ -98,6 +103,9 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	var not *Unsteady
 	if errors.As(err, &not) {
 		return &step.UserError{Msg: "cannot " + s.Title, Err: err, Now: "look into the product's own log for why"}
+	}
+	if err == nil && h.settle != nil {
+		err = h.settle()
 	}
 	return err
 }

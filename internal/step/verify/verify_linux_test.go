@@ -26,7 +26,7 @@ func (s services) Running(_ context.Context, p plan.Service) (bool, string, erro
 }
 
 func handler(t *testing.T, s services) *verify.Handler {
-	return verify.New(probe.New(probe.Deps{Services: s, Commands: childtest.New(t, nil)}))
+	return verify.New(probe.New(probe.Deps{Services: s, Commands: childtest.New(t, nil)}), nil)
 }
 
 func version(w folder, component, want string) plan.VersionCheck {

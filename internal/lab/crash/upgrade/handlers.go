@@ -37,6 +37,12 @@ func (p *process) handlers(fsys durable.FS) map[string]step.Handler {
 	services := manager{service.Inhibits{FS: fsys, Dir: filepath.Join(p.w.p.State, "services")}, p}
 	return verbs.Computer{
 		FS: fsys, Commands: programs, Gate: kernel{p}, Bundles: filepath.Join(p.w.p.State, "bundles"), Root: true,
+		Settle: func() error {
+			if p.mutant != nil && p.mutant.hasty {
+				return nil
+			}
+			return fsys.SyncTree(filepath.Dir(p.w.p.Root))
+		},
 		Probes:   probe.New(probe.Deps{Files: fsys, Services: services, Commands: programs}),
 		Services: func(string, plan.Service) (service.Manager, error) { return services, nil },
 		Accounts: func(string) (files.Ownership, error) { return files.Ownership{UID: 7, GID: 7}, nil },

@@ -28,6 +28,7 @@ type Mutant struct {
 	site                                               string // of a durable call
 	lazy                                               bool   // that is made without its syncs
 	noGateAtBoot, noSettle, noSweep, noModes, noReaper bool
+	hasty                                              bool // what programs write is recorded before it is durable
 }
 
 // wiring is what an engine is made of.
@@ -111,6 +112,7 @@ func Transitions() []Mutant {
 			return do()
 		}},
 		{Name: "unsynced effects recorded after a crash", noSettle: true, near: func(op tap.Op) bool { return strings.HasPrefix(op.Name, "Sync") }},
+		{Name: "what programs write is recorded before it is durable", hasty: true, near: kind("program")},
 		{Name: "programs of a dead engine left to run", noReaper: true, near: kind("program")},
 		{Name: "what interrupted writes left is not swept", noSweep: true},
 	}

@@ -155,16 +155,16 @@ func (w *World) order(op tap.Op) {
 	}
 }
 
-// write is a file that a program writes.
+// write is a file that a program writes. Programs sync nothing.
 func (w *World) write(c change) error {
-	at := filepath.Join(w.p.Root, c.at)
+	at, disk := filepath.Join(w.p.Root, c.at), w.Disk.Unsynced()
 	if c.text == "-" {
-		return w.Disk.RemoveAll(at)
+		return disk.RemoveAll(at)
 	}
-	if err := w.Disk.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+	if err := disk.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}
-	return w.Disk.WriteFile(at, []byte(c.text), 0o644)
+	return disk.WriteFile(at, []byte(c.text), 0o644)
 }
 
 // look is called after every operation: what users see must be whole.

@@ -32,6 +32,10 @@ type Commands interface {
 type Runner struct {
 	Commands Commands
 	FS       durable.FS // for the records
+	// Settle makes durable what programs have written; nil where nothing is done.
+	// What becomes of a program is recorded: a power cut after that must not take
+	// its effects away, or some of them.
+	Settle func() error
 }
 
 // Call is one program of a step.
@@ -105,6 +109,11 @@ func (r Runner) Run(ctx context.Context, env step.Env, s plan.Step, c Call) (sco
 	})
 	if res.LeftBehind > 0 {
 		Log(env, "%s left %d processes behind; they were ended", name, res.LeftBehind)
+	}
+	if r.Settle != nil {
+		if serr := r.Settle(); serr != nil {
+			return res, errors.Join(err, fmt.Errorf("cannot make durable what %s has written: %w", name, serr))
+		}
 	}
 	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return res, err
