@@ -58,7 +58,10 @@ func (f osFS) named(op string, do func() error, paths ...string) error {
 			continue
 		}
 		d, err := openDir(dir)
-		if err != nil {
+		switch {
+		case err != nil && len(paths) == 2:
+			return fail2(op, paths[0], paths[1], err)
+		case err != nil:
 			return fail(op, p, err)
 		}
 		defer d.Close()

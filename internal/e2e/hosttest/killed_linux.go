@@ -75,8 +75,11 @@ const tries = 3
 func (p *Product) ended(t *testing.T, n int, how ending) {
 	chance := rand.New(rand.NewPCG(Seed(t), 0))
 	forward := (n*8 + 14) / 15
-	moments := choose(p.undisturbed(t, false), forward, false, chance)
-	moments = append(moments, choose(backward(p.undisturbed(t, true)), n-forward, true, chance)...)
+	if p.forward == nil {
+		p.forward, p.back = p.undisturbed(t, false), backward(p.undisturbed(t, true))
+	}
+	moments := choose(p.forward, forward, false, chance)
+	moments = append(moments, choose(p.back, n-forward, true, chance)...)
 	// An interrupted test has tried both ways.
 	chance.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
 	ends, missed, kills := map[run.Result]int{}, 0, 0

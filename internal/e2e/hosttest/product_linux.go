@@ -29,6 +29,10 @@ type Product struct {
 	// Skip says which files are not compared, beside those that change by
 	// themselves and Upkeep's own: databases, which Describe reads.
 	Skip func(path string) bool
+
+	// forward and back are the steps of an upgrade that nobody disturbs, and of one that
+	// fails: they are found out once.
+	forward, back []span
 }
 
 // fingerprint is a whole machine: every file that is not as it was in the

@@ -143,7 +143,14 @@ func (f *FS) SyncFile(path string) error {
 func (f *FS) SyncDir(path string) error {
 	f.v.mu.Lock()
 	defer f.v.mu.Unlock()
-	return failSync("sync directory", path, f.v.syncPath(path, true))
+	p, err := f.v.must(path, true)
+	if err == nil && !p.node.isDir() {
+		err = syscall.ENOTDIR
+	}
+	if err == nil {
+		f.v.syncDir(p.node)
+	}
+	return failSync("sync directory", path, err)
 }
 
 // SyncTree is a syncfs: the volume of path is durable, not only the tree.

@@ -126,15 +126,38 @@ func inside(n, dir *node) bool {
 	}
 }
 
-// parents makes the names of paths durable when the view does so. As in durable, the directory is that of the text.
-func (f *FS) parents(op string, paths ...string) error {
+// opened gives the directories that hold the names of paths, before they
+// change; none in a view that does not sync.
+func (f *FS) opened(paths ...string) ([]*node, error) {
 	if f.lazy {
-		return nil
+		return nil, nil
 	}
+	var dirs []*node
 	for _, p := range paths {
-		if err := f.v.syncPath(filepath.Dir(filepath.Clean(p)), true); err != nil {
-			return failSync(op, p, err)
+		dir, err := f.v.must(filepath.Dir(filepath.Clean(p)), true)
+		if err == nil && !dir.node.isDir() {
+			err = syscall.ENOTDIR
 		}
+		if err != nil {
+			return nil, err
+		}
+		dirs = append(dirs, dir.node)
 	}
+	return dirs, nil
+}
+
+func (f *FS) synced(dirs []*node) {
+	for _, d := range dirs {
+		f.v.syncDir(d)
+	}
+}
+
+// parents makes the names of paths durable when the view does so.
+func (f *FS) parents(op string, paths ...string) error {
+	dirs, err := f.opened(paths...)
+	if err != nil {
+		return fail(op, paths[0], err)
+	}
+	f.synced(dirs)
 	return nil
 }

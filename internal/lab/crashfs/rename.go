@@ -18,10 +18,15 @@ func (f *FS) two(op, a, b string, effect func(a, b string) error) error {
 	}
 	f.v.mu.Lock()
 	defer f.v.mu.Unlock()
-	if err := effect(a, b); err != nil {
+	dirs, err := f.opened(a, b)
+	if err == nil {
+		err = effect(a, b)
+	}
+	if err != nil {
 		return fail2(op, a, b, err)
 	}
-	return f.parents(op, a, b)
+	f.synced(dirs)
+	return nil
 }
 
 func (f *FS) Rename(oldPath, newPath string) error {

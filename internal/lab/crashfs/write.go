@@ -19,10 +19,15 @@ func (f *FS) write(op, path string, effect func() error) error {
 	}
 	f.v.mu.Lock()
 	defer f.v.mu.Unlock()
-	if err := effect(); err != nil {
+	dirs, err := f.opened(path)
+	if err == nil {
+		err = effect()
+	}
+	if err != nil {
 		return fail(op, path, err)
 	}
-	return f.parents(op, path)
+	f.synced(dirs)
+	return nil
 }
 
 // WriteFile goes through a temporary name, which a cut may leave when nothing is synced.
@@ -251,7 +256,10 @@ func (f *FS) RemoveAll(path string) error {
 	defer f.v.mu.Unlock()
 	p, err := f.v.must(path, false)
 	if err == syscall.ENOENT {
-		return nil // not even the parent is synced, as in durable
+		if dirs, err := f.opened(path); err == nil {
+			f.synced(dirs)
+		}
+		return nil
 	} else if err != nil {
 		return fail(op, path, err)
 	}
