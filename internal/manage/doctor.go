@@ -62,6 +62,7 @@ type look struct {
 type consultation struct {
 	*Installation
 	status   Status
+	from     string            // the bundle that describes the product, where one was named
 	product  *manifest.Product // of the installed release; nil where it is not known
 	facts    plan.Facts
 	resolver *plan.Resolver // there when the product is
@@ -88,7 +89,7 @@ func (in *Installation) Doctor(ctx context.Context, from string) (Diagnosis, err
 // that Upkeep has installed or adopted.
 func (in *Installation) Visit(ctx context.Context, from string) (*Visit, error) {
 	d := Diagnosis{Installation: in.Doc.ID, Product: in.Doc.Product, Fine: []string{}, Symptoms: []Symptom{}}
-	c := &consultation{Installation: in}
+	c := &consultation{Installation: in, from: from}
 	v := &Visit{d, c}
 	var err error
 	if c.status, err = in.Status(ctx); err != nil {
@@ -172,6 +173,7 @@ func looks() []look {
 	return []look{
 		{"run", "no run is open", false, false, lookRun},
 		{"restore", "no restore was interrupted", false, false, lookRestore},
+		{"lock", "no other upkeep command is at work", false, true, lookLock},
 		{"access", "no access mode is on", false, true, lookAccess},
 		{"changed", "the versions are as they were recorded", false, true, lookChanged},
 		{"loop", "no upgrade comes again and again", false, true, lookLoop},

@@ -34,7 +34,7 @@ func (c *consultation) steps(ctx context.Context, fix []manifest.Step) []Remedy 
 		case s.Verb == "run":
 			c.command(&r, s.Args, s.As)
 		case s.Verb == "access":
-			r.Upkeep = []string{"mode", "normal"}
+			r.Upkeep = c.openUp()
 		case s.Verb == "wait":
 			r.Wait, r.open = c.wait(s)
 		case s.Verb == "start", s.Verb == "stop", s.Verb == "restart":
@@ -54,6 +54,15 @@ func (c *consultation) steps(ctx context.Context, fix []manifest.Step) []Remedy 
 		out = append(out, r)
 	}
 	return out
+}
+
+// openUp are the arguments that let users in.
+func (c *consultation) openUp() []string {
+	args := []string{"mode", "normal"}
+	if c.from != "" {
+		args = append(args, "--from", c.from)
+	}
+	return args
 }
 
 func (c *consultation) command(r *Remedy, args []string, as string) {

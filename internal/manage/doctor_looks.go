@@ -39,6 +39,24 @@ func lookRestore(_ context.Context, c *consultation) ([]Symptom, error) {
 		Try: []Remedy{{Upkeep: []string{"backup", "restore", c.status.Restoring}, Text: "does it again, from its beginning"}}}}, nil
 }
 
+// lookLock finds a command that is at work, or hangs. A lock that nobody holds
+// means nothing, and the kernel gives free what a dead process held.
+func lookLock(ctx context.Context, c *consultation) ([]Symptom, error) {
+	for end := time.Now().Add(patience); ; {
+		pid := holder(c.lockPath())
+		if pid == 0 {
+			return nil, nil
+		}
+		if time.Now().After(end) {
+			return []Symptom{{ID: "lock-held", Text: "another upkeep command is at work on this installation", Evidence: fmt.Sprintf("process %d holds %s", pid, c.lockPath()),
+				Try: []Remedy{{Command: []string{"ps", "-o", "pid,user,lstart,args", "-p", fmt.Sprint(pid)}, Text: "says which; wait until it has ended", Shows: true}}}}, nil
+		}
+		if !sleep(ctx, 50*time.Millisecond) {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
 // lookAccess asks the product too, where its modes are told by a probe.
 func lookAccess(ctx context.Context, c *consultation) ([]Symptom, error) {
 	on := slices.Clone(c.status.Modes)
@@ -59,7 +77,7 @@ func lookAccess(ctx context.Context, c *consultation) ([]Symptom, error) {
 		return nil, failed
 	}
 	return []Symptom{{ID: "access-left", Text: "an access mode is on, though no run is open", Evidence: strings.Join(on, " and "),
-		Try: []Remedy{{Upkeep: []string{"mode", "normal"}, Text: "lets them in"}}}}, failed
+		Try: []Remedy{{Upkeep: c.openUp(), Text: "lets them in"}}}}, failed
 }
 
 func lookChanged(_ context.Context, c *consultation) ([]Symptom, error) {

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,5 +72,25 @@ func TestTailBeginsWithALine(t *testing.T) {
 		if got, err := tail(path); err != nil || got != c.want {
 			t.Errorf("%d bytes gave %.80q, %v, want %q", len(c.text), got, err, c.want)
 		}
+	}
+}
+
+// A command that holds the lock for a moment is no symptom; one that stays is.
+func TestLookLock(t *testing.T) {
+	c := &consultation{Installation: &Installation{State: t.TempDir(), FS: durable.OS()}}
+	l, _, err := takeLock(c.lockPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(100*time.Millisecond, l.release)
+	if s, err := lookLock(t.Context(), c); err != nil || len(s) != 0 {
+		t.Errorf("held for a moment: %v, %v", s, err)
+	}
+	if l, _, err = takeLock(c.lockPath()); err != nil {
+		t.Fatal(err)
+	}
+	defer l.release()
+	if s, err := lookLock(t.Context(), c); err != nil || len(s) != 1 || !strings.Contains(s[0].Evidence, fmt.Sprint(os.Getpid())) {
+		t.Errorf("held all the time: %v, %v", s, err)
 	}
 }

@@ -44,6 +44,7 @@ type Installation struct {
 	services  local.Services
 	databases local.Databases
 	probes    *probe.Evaluator
+	states    *probe.Evaluator // probes, for whether an access mode is on
 	gate      *gate.Gate
 }
 
@@ -266,6 +267,8 @@ func (in *Installation) wire() error {
 		return m
 	}}
 	deps.Services = in.services
+	in.states = probe.New(deps) // a mode's own state probe asks for no modes
+	deps.LeftOver = in.leftOver
 	in.probes = probe.New(deps)
 	return nil
 }

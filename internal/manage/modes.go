@@ -42,6 +42,22 @@ func (in *Installation) Modes(ctx context.Context, from string) (map[string]bool
 	return out, nil
 }
 
+// leftOver gives the access modes that are on though no run is open.
+func (in *Installation) leftOver(ctx context.Context) ([]string, error) {
+	r, err := in.OpenRun(ctx)
+	if err != nil || r != nil {
+		return nil, err
+	}
+	all, err := in.Modes(ctx, "")
+	var on []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if all[name] {
+			on = append(on, name)
+		}
+	}
+	return on, err
+}
+
 // ownModes gives the access modes of the product's own: those that the latest
 // run enters, which need nothing more to be read, and those that the product
 // declares, where its document is known or named by from.
@@ -123,7 +139,7 @@ func ownOf(p *plan.Plan) []plan.AccessParams {
 // modeOn tells whether a mode of the product's own is on.
 func (in *Installation) modeOn(ctx context.Context, p plan.AccessParams) (bool, error) {
 	if p.State != nil {
-		v, err := in.probes.Check(ctx, *p.State)
+		v, err := in.states.Check(ctx, *p.State)
 		if err != nil {
 			return false, fmt.Errorf("cannot tell whether %s mode is on: %w", p.Mode, err)
 		}

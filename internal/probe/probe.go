@@ -54,6 +54,10 @@ type Files interface {
 	Free(path string) (durable.VolumeInfo, error)
 }
 
+// LeftOver gives the access modes that are on though no run is open. It starts
+// nothing, and the probes that it asks are not themselves of this source.
+type LeftOver func(ctx context.Context) ([]string, error)
+
 // Dial opens a connection; net.Dialer's DialContext does. The gate's passes it.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -69,6 +73,7 @@ type Deps struct {
 	Dial      Dial              // for port; likewise
 	Services  Services          // for service
 	Commands  Commands          // for command
+	LeftOver  LeftOver          // for access
 	Secrets   Secrets           // for passwords
 	Now       func() time.Time  // for age. Default: time.Now
 	Timeout   time.Duration     // of a probe that says none. Default: DefaultTimeout

@@ -56,6 +56,7 @@ func table() map[string]source {
 		"clock":           {read: readClock, min: 1, max: 1, expect: "in-step", check: oneOf("computer")},
 		"ask":             {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
 		"pending-restart": {read: readRestart, min: 1, max: 1, expect: "none", check: oneOf("os", "libraries")},
+		"access":          {read: readAccess, min: 1, max: 1, expect: "none", check: oneOf(leftOver)},
 		"service":         {read: readService, max: 1, selects: true, expect: "running", check: checkService},
 	}
 }
@@ -63,7 +64,7 @@ func table() map[string]source {
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"access", "drift", "feed", "inventory", "registry"}
+	return []string{"drift", "feed", "inventory", "registry"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -109,6 +109,20 @@ func TestService(t *testing.T) {
 	row{p: service("web"), err: "there is no service manager here"}.check(t, New(Deps{}))
 }
 
+func TestAccess(t *testing.T) {
+	var on []string
+	var err error
+	e := New(Deps{LeftOver: func(context.Context) ([]string, error) { return on, err }})
+	p := plan.Probe{Source: "access", Args: []string{"left-over"}}
+	row{p: p, ok: true, got: "none", evidence: "no access mode is on"}.check(t, e)
+	on = []string{"gate", "maintenance"}
+	row{p: p, got: "gate, maintenance", evidence: "gate, maintenance is on, though no run is open"}.check(t, e)
+	err = errors.New("the journal is damaged")
+	row{p: p, err: "cannot read access left-over: the journal is damaged"}.check(t, e)
+	row{p: p, err: "cannot be looked at here"}.check(t, New(Deps{}))
+	row{p: plan.Probe{Source: "access", Args: []string{"maintenance"}}, err: "left-over"}.check(t, e)
+}
+
 func TestUnknownSources(t *testing.T) {
 	e := New(Deps{})
 	for _, source := range Later() {
@@ -120,7 +134,7 @@ func TestUnknownSources(t *testing.T) {
 			t.Errorf("%s validates: %v", source, err)
 		}
 	}
-	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": use one of age, ask, clock, command,`}.check(t, e)
+	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": use one of access, age, ask, clock, command,`}.check(t, e)
 	for _, source := range Sources() {
 		if err := Validate(plan.Probe{Source: source, Params: map[string]string{"unknown": "x"}, Args: []string{"x"}}); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s takes an unknown key: %v", source, err)
