@@ -31,9 +31,9 @@ type Handler struct {
 
 var _ step.Handler = (*Handler)(nil)
 
-// New makes the handler. Settle makes durable what services and programs have
-// written, since what is read back may not be on the disk yet; nil: nothing
-// does.
+// New makes the handler. Settle makes durable what services and programs had
+// written when the step began, since what is read back may be in memory only;
+// nil: nothing does.
 func New(p *probe.Evaluator, settle func() error) *Handler { return &Handler{p, settle} }
 
 // Prepare implements step.Handler.
@@ -47,6 +47,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	if err != nil {
 		return err
 	}
+	synced := h.settling()
 	reader := h.probes.For(env.OpID)
 	list := readings(p)
 	var hope patience
@@ -104,10 +105,22 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	if errors.As(err, &not) {
 		return &step.UserError{Msg: "cannot " + s.Title, Err: err, Now: "look into the product's own log for why"}
 	}
-	if err == nil && h.settle != nil {
-		err = h.settle()
+	if err == nil {
+		err = <-synced
 	}
 	return err
+}
+
+// settling makes durable what was written until now, beside the reading: what
+// takes a moment on a busy disk is no outage of its own.
+func (h *Handler) settling() <-chan error {
+	done := make(chan error, 1)
+	if h.settle == nil {
+		done <- nil
+		return done
+	}
+	go func() { done <- h.settle() }()
+	return done
 }
 
 // Undo implements step.Handler. Nothing was changed.
