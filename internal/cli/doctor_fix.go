@@ -88,6 +88,13 @@ func (a *App) heal(ctx context.Context, v *manage.Visit, s manage.Symptom, yes b
 				a.print("    " + show.Bad(show.CleanLines(err.Error())) + "\n")
 			}
 			now, there, err := v.Again(ctx, s)
+			if err == nil && !there && r.Service != "" { // it may run for a moment only
+				select {
+				case <-ctx.Done():
+				case <-time.After(staysUp):
+				}
+				now, there, err = v.Again(ctx, s)
+			}
 			if err != nil {
 				return true, err
 			}
@@ -162,6 +169,9 @@ func (w said) Write(line []byte) (int, error) {
 	fmt.Fprintln(w.to, show.Faint("    | "+show.Clean(string(bytes.TrimRight(line, "\n")))))
 	return len(line), nil
 }
+
+// staysUp is after what time a service that was started is looked at again.
+const staysUp = time.Second
 
 // How often a wait looks whether the symptom has gone.
 const (

@@ -40,8 +40,8 @@ const (
 	adminName       = "admin"              // must not be changed once the database is filled
 	pageText        = "OK"                 // what the health page shows
 	healthPage      = "/healthcheck"       // the only one that 2.2 and 2.3 share
-	siteReady       = 15 * time.Second     // from start to the first good answer, at most
-	siteGone        = 10 * time.Second     // from SIGTERM to the end, at most
+	siteReady       = 60 * time.Second     // from start to the first good answer, at most
+	siteGone        = 30 * time.Second     // from SIGTERM to the end, at most
 	adminPassword   = "lab-admin-password" // long enough for the product's own rule
 	apiKey          = "lab-api-key-0001"   // in the database, so the same for all copies of one
 )
