@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -103,7 +104,7 @@ func (a *App) heal(ctx context.Context, v *manage.Visit, s manage.Symptom, yes b
 				return false, nil
 			}
 			if try == r.Retry {
-				a.print("    " + show.Careful("it is still there: "+show.Clean(orText(now.Evidence, now.Text))) + "\n")
+				a.print("    " + show.Careful("it is still there: "+show.Clean(cmp.Or(now.Evidence, now.Text))) + "\n")
 				break
 			}
 			gone := a.countdown(ctx, v, s, r.Every, fmt.Sprintf("it is still there; try %d of %d in", try+2, r.Retry+1))
@@ -117,13 +118,6 @@ func (a *App) heal(ctx context.Context, v *manage.Visit, s manage.Symptom, yes b
 		}
 	}
 	return true, nil
-}
-
-func orText(text, or string) string {
-	if text == "" {
-		return or
-	}
-	return text
 }
 
 // agreed asks whether a remedy shall be carried out, or whether a person has

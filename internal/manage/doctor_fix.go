@@ -66,9 +66,9 @@ func (c *consultation) openUp() []string {
 }
 
 func (c *consultation) command(r *Remedy, args []string, as string) {
-	r.Command, r.As = c.texts(args), c.text(as)
-	if _, r.open = c.resolver.Scope.ExpandAll(args); r.open == nil {
-		_, r.open = c.resolver.As(as)
+	r.Command = c.texts(args)
+	if r.As, r.open = c.resolver.CommandAccount(as); r.open == nil {
+		_, r.open = c.resolver.Scope.ExpandAll(args)
 	}
 }
 

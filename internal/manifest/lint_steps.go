@@ -110,6 +110,8 @@ func (l *linter) fix(s Step) {
 		l.errorf(s.Pos, "unfit-fix", "use one of "+strings.Join(FixVerbs(), ", "), "%s cannot be carried out outside of an upgrade", s.Verb)
 	case s.Verb == "access" && !slices.Equal(s.Args, []string{"normal"}):
 		l.errorf(s.Pos, "unfit-fix", "write access: normal", "a fix can only let users in")
+	case s.When != nil || len(s.During) > 0:
+		l.errorf(s.Pos, "unfit-fix", "make a remedy of its own, with a probe that says when", "a fix has no condition and no span: it is offered while its symptom is there")
 	case s.Verb == "hold" && (s.Map["start-type"] == "" || s.Until != "never"):
 		l.errorf(s.Pos, "unfit-fix", "write hold: {start-type: SERVICE}, to: enabled, until: never", "a fix can only hold a start type, for good: nothing would end another hold")
 	}

@@ -68,6 +68,16 @@ func (r *Resolver) As(account string) (string, error) {
 	return "", fmt.Errorf("it runs as %s, but Upkeep runs as %s and only root can change accounts: %s", account, r.Account, start)
 }
 
+// CommandAccount is the account of a command outside of a run: as in one, that of
+// the first service where none is written, and root only where it is written.
+func (r *Resolver) CommandAccount(as string) (string, error) {
+	as, err := r.account(as)
+	if err == nil && as == "" && r.Root {
+		err = fmt.Errorf("the command has no account: say as: ACCOUNT; root must be written")
+	}
+	return as, err
+}
+
 // probeAccount is the account that a probe runs under: what a vendor's command
 // says of itself is no reason to run it as root.
 func (r *Resolver) probeAccount(p manifest.Probe) (string, error) {
