@@ -56,6 +56,9 @@ type Computer struct {
 // Handlers gives the handlers by verb.
 func (c Computer) Handlers() map[string]step.Handler {
 	runner := child.Runner{Commands: c.Commands, FS: c.FS, Settle: c.Settle}
+	if c.Boots != nil {
+		runner.Boot, _ = c.Boots.BootID() // where there is none, no power cut can be told from a kill
+	}
 	control := stepservice.Control{Managers: c.Services, Probes: c.Probes}
 	kept := bundles{c.FS, c.Bundles}
 	archives := map[string]*archive.Archive{}

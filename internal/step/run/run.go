@@ -11,6 +11,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"upkeep/internal/plan"
@@ -156,6 +157,8 @@ func (e Effect) Observe(ctx context.Context, env step.Env, s plan.Step, c Spec) 
 		switch {
 		case err != nil:
 			return step.Observation{State: step.Unknown, Evidence: err.Error()}, nil
+		case why == "" && e.Cut(rec) && !committed(c.Verify):
+			return step.Observation{State: step.Unknown, Evidence: "all that it must bring about reads as wanted, but the computer stopped while it ran: what it had not written to the disk by then is gone"}, nil
 		case why == "":
 			return step.Observation{State: step.New, Evidence: "all that it must bring about reads as wanted"}, nil
 		case rec.OK():
@@ -166,6 +169,12 @@ func (e Effect) Observe(ctx context.Context, env step.Env, s plan.Step, c Spec) 
 		return step.Observation{State: step.New, Evidence: "it ended with exit code 0"}, nil
 	}
 	return step.Observation{State: step.Unknown, Evidence: "it was interrupted"}, nil
+}
+
+// committed says that a database vouches for the effect: what it answers after a
+// power cut was on the disk, and all that was committed before it.
+func committed(verify []plan.Probe) bool {
+	return !slices.ContainsFunc(verify, func(p plan.Probe) bool { return p.Source != "sql" })
 }
 
 // unsure is a command that ended and did not bring about what it should: half

@@ -10,13 +10,57 @@ import (
 	"testing"
 	"time"
 
+	"upkeep/internal/database"
 	"upkeep/internal/plan"
+	"upkeep/internal/probe"
 	"upkeep/internal/step"
 	"upkeep/internal/step/run"
 	"upkeep/internal/step/run/child"
 	"upkeep/internal/step/run/child/childtest"
 	"upkeep/internal/step/steptest"
 )
+
+// What a program had written before a power cut may be there in part: only a
+// database vouches for all that came before.
+func TestCutOff(t *testing.T) {
+	holds := plan.Probe{Source: "exists", Args: []string{"/"}}
+	data := plan.Probe{Source: "sql", Args: []string{"SELECT 1"}, Expect: []string{"1"}, DB: &plan.Database{Kind: "sqlite", Path: "/nowhere"}}
+	for _, c := range []struct {
+		name   string
+		rec    child.Record
+		verify []plan.Probe
+		want   step.State
+	}{
+		{"killed, reads back", child.Record{Boot: "this"}, []plan.Probe{holds}, step.New},
+		{"cut, reads back", child.Record{Boot: "before"}, []plan.Probe{holds}, step.Unknown},
+		{"cut, a database vouches", child.Record{Boot: "before"}, []plan.Probe{data}, step.New},
+		{"cut, and it vouches for itself only", child.Record{Boot: "before"}, []plan.Probe{data, holds}, step.Unknown},
+		{"cut after its end was recorded", child.Record{Boot: "before", Ended: true}, []plan.Probe{holds}, step.New},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := childtest.Sh("true")
+			p.Verify = c.verify
+			_, s, env, _ := start(t, plan.Step{}, p)
+			r := childtest.Runner(t, nil)
+			r.Boot = "this"
+			open := func(context.Context, plan.Database, string) (database.Database, error) { return one{}, nil }
+			h := run.New(r, probe.New(probe.Deps{Commands: childtest.New(t, nil), Database: open}))
+			if err := (child.Records{FS: childtest.FS(nil)}).Write(env, s, step.Forward, "", c.rec); err != nil {
+				t.Fatal(err)
+			}
+			obs, err := h.Observe(t.Context(), env, s, nil)
+			if err != nil || obs.State != c.want {
+				t.Errorf("Observe gives %+v, %v, want %s", obs, err, c.want)
+			}
+		})
+	}
+}
+
+// one is a database that answers 1 to everything.
+type one struct{ database.Database }
+
+func (one) Query(context.Context, string) (string, error) { return "1", nil }
+func (one) Close() error                                  { return nil }
 
 type folder = childtest.Folder
 

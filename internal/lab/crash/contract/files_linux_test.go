@@ -23,7 +23,7 @@ func TestFiles(t *testing.T) {
 		places []string
 		tests  []string
 	}{
-		{"internal/backup/archive", []string{"ahead.go", "amend.go", "archive.go:Remove", "archive.go:Sweep", "inplace.go:attributes", "inplace.go:carry", "inplace.go:move", "prepare.go", "restore.go"},
+		{"internal/backup/archive", []string{"ahead.go", "amend.go", "archive.go:Remove", "archive.go:Sweep", "inplace.go:attributes", "inplace.go:move", "prepare.go", "restore.go"},
 			[]string{"^TestContract$", "^TestMounts$"}},
 		{"internal/files", []string{"copy.go", "stage.go", "unpack.go", "write.go"}, []string{"^Test"}},
 		{"internal/step/access", []string{"markers.go"}, []string{"^Test(Entering|Ending)$/^.*$/^(do|undo|mixed)$", "^Test(Entering|Ending)$"}},

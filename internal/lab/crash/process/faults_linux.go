@@ -3,8 +3,6 @@ package process
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -53,18 +51,13 @@ var says = regexp.MustCompile(`upkeep (resume|decide|back|cancel|upgrade|status|
 // Fault has the operation fail, mends it, recovers, and judges.
 func Fault(t testing.TB, x Target, u *Undisturbed, f Failing, c *Count) {
 	t.Helper()
-	w := New(t, x)
-	before := Look(w)
-	once := filepath.Join(w.Dir, "marks", "failed")
-	spec := &fault.Spec{Process: f.Process, Do: fault.Fail, Errno: f.Errno, Once: once, At: f.N}
+	spec := fault.Spec{Process: f.Process, Do: fault.Fail, Errno: f.Errno, At: f.N}
 	if f.Stays {
 		spec.At, spec.Since = 0, f.N
 	}
-	w.With(spec)
-	known := len(w.Runs())
-	r := w.Upkeep(w.Args...)
-	w.With(nil)
-	if _, err := os.Stat(once); err != nil {
+	w, met := disturb(t, x, spec)
+	r := w.result
+	if !met {
 		c.add(func() { c.Missed = append(c.Missed, f.String()) })
 		t.Errorf("the operation was not met: %v\n%v", f.Traced.Point(), r)
 		return
@@ -73,8 +66,8 @@ func Fault(t testing.TB, x Target, u *Undisturbed, f Failing, c *Count) {
 	first := r
 	recovering := time.Now()
 	switch {
-	case r.Code == 1 && !opened(w, known):
-		if d := sitetest.Diff(before.Snapshot, Look(w).Snapshot); d != "" {
+	case r.Code == 1 && !opened(w.World, w.known):
+		if d := sitetest.Diff(w.before.Snapshot, Look(w.World).Snapshot); d != "" {
 			t.Errorf("%v: no run was opened, and it is not as it was:\n%s", f, d)
 		}
 		r = w.Upkeep(w.Args...)
@@ -83,12 +76,12 @@ func Fault(t testing.TB, x Target, u *Undisturbed, f Failing, c *Count) {
 			t.Errorf("%s %s: it does not say what to do: %v", f, f.Point(), r)
 		}
 		c.add(func() { c.Waited++ })
-		if r = Recover(w, c); r.Code == 1 {
-			r = Recover(w, c)
+		if r = Recover(w.World, c); r.Code == 1 {
+			r = Recover(w.World, c)
 		}
 	}
 	took := time.Since(recovering)
-	v := Judge(w, r.Code, before, u.Seen, false)
+	v := Judge(w.World, r.Code, w.before, u.Seen, false)
 	c.add(func() {
 		if first.Code == 1 || first.Code == 7 {
 			c.recovery = append(c.recovery, took)

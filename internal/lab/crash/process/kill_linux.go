@@ -63,17 +63,50 @@ type Again struct {
 	When string
 }
 
+// trial is a world in which the disturbed run has ended.
+type trial struct {
+	*World
+	before Seen
+	known  int // runs before it
+	result sitetest.Result
+}
+
+// fewer is how many operations a run may make less than the one that was traced:
+// what is done side by side is not always done in as many.
+const fewer = 3
+
+// disturb carries the target out with the fault, in a new world. A run that ends
+// before it comes to the operation is done again with the one before; false: it
+// was never met.
+func disturb(t testing.TB, x Target, spec fault.Spec) (a trial, met bool) {
+	t.Helper()
+	at := &spec.At
+	if spec.At == 0 {
+		at = &spec.Since
+	}
+	for range fewer {
+		a = trial{World: New(t, x)}
+		a.before, a.known = Look(a.World), len(a.Runs())
+		spec.Once = filepath.Join(a.Dir, "marks", "disturbed")
+		a.With(&spec)
+		a.result = a.Upkeep(a.Args...)
+		a.With(nil)
+		if _, err := os.Stat(spec.Once); err == nil {
+			return a, true
+		}
+		if *at--; *at < 1 {
+			break
+		}
+	}
+	return a, false
+}
+
 // Try kills at the point, recovers, and judges.
 func Try(t testing.TB, x Target, u *Undisturbed, p Plan, c *Count) {
 	t.Helper()
-	w := New(t, x)
-	before := Look(w)
-	once := filepath.Join(w.Dir, "marks", "killed")
-	w.With(&fault.Spec{Process: p.Process, Do: fault.Kill, When: p.When, At: p.N, Once: once, Alone: !p.Attached})
-	known := len(w.Runs())
-	r := w.Upkeep(w.Args...)
-	w.With(nil)
-	if _, err := os.Stat(once); err != nil {
+	w, met := disturb(t, x, fault.Spec{Process: p.Process, Do: fault.Kill, When: p.When, At: p.N, Alone: !p.Attached})
+	r := w.result
+	if !met {
 		c.add(func() { c.Missed = append(c.Missed, p.Said()) })
 		t.Errorf("the point was not met: %s\n%v", p.Said(), r)
 		return
@@ -81,20 +114,20 @@ func Try(t testing.TB, x Target, u *Undisturbed, p Plan, c *Count) {
 	c.add(func() { c.Hits++ })
 	recovering := time.Now()
 	if p.Again != nil {
-		p.again(w, c)
+		p.again(w.World, c)
 	}
 	alone := r.Code < 0
-	if p.Process != "engine" && !opened(w, known) {
+	if p.Process != "engine" && !opened(w.World, w.known) {
 		// nothing was begun: the same command again does it
-		if d := sitetest.Diff(before.Snapshot, Look(w).Snapshot); d != "" {
+		if d := sitetest.Diff(w.before.Snapshot, Look(w.World).Snapshot); d != "" {
 			t.Errorf("%s: no run was opened, and it is not as it was:\n%s", p.Said(), d)
 		}
 		r = w.Upkeep(w.Args...)
 	} else if alone || r.Code == 1 || r.Code == 7 {
-		r = Recover(w, c)
+		r = Recover(w.World, c)
 	}
 	took := time.Since(recovering)
-	v := Judge(w, r.Code, before, u.Seen, false)
+	v := Judge(w.World, r.Code, w.before, u.Seen, false)
 	c.add(func() {
 		if alone {
 			c.recovery = append(c.recovery, took)
@@ -119,10 +152,14 @@ func Recover(w *World, c *Count) sitetest.Result {
 	}
 	if r.Code == 7 {
 		c.add(func() { c.Waited++ })
-		r = w.Upkeep("back", "--yes")
+		if r = w.Upkeep("back", "--yes"); r.Code == 1 { // users are in on the new version: there is no way back
+			r = w.Upkeep("decide", filepath.Base(last(w.Runs())), "retry")
+		}
 	}
 	return r
 }
+
+func last(runs []string) string { return runs[len(runs)-1] }
 
 // ended is the exit code that belongs to the last run.
 func ended(w *World) int {

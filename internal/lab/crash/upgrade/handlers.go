@@ -35,8 +35,12 @@ var elsewhere = map[string]string{
 func (p *process) handlers(fsys durable.FS) map[string]step.Handler {
 	programs := commands{p}
 	services := manager{service.Inhibits{FS: fsys, Dir: filepath.Join(p.w.p.State, "services")}, p}
+	boots := p.w
+	if p.mutant != nil && p.mutant.trusting {
+		boots = &World{} // always the same
+	}
 	return verbs.Computer{
-		FS: fsys, Commands: programs, Gate: kernel{p}, Bundles: filepath.Join(p.w.p.State, "bundles"), Root: true,
+		FS: fsys, Commands: programs, Gate: kernel{p}, Bundles: filepath.Join(p.w.p.State, "bundles"), Root: true, Boots: boots,
 		Settle: func() error {
 			if p.mutant != nil && p.mutant.hasty {
 				return nil

@@ -29,6 +29,7 @@ type Mutant struct {
 	lazy                                               bool   // that is made without its syncs
 	noGateAtBoot, noSettle, noSweep, noModes, noReaper bool
 	hasty                                              bool // what programs write is recorded before it is durable
+	trusting                                           bool // what an interrupted program has written is believed after a power cut
 }
 
 // wiring is what an engine is made of.
@@ -112,6 +113,7 @@ func Transitions() []Mutant {
 			return do()
 		}},
 		{Name: "unsynced effects recorded after a crash", noSettle: true, near: func(op tap.Op) bool { return strings.HasPrefix(op.Name, "Sync") }},
+		{Name: "what an interrupted program has written is believed after a power cut", trusting: true, near: kind("program")},
 		{Name: "what programs write is recorded before it is durable", hasty: true, near: kind("program")},
 		{Name: "programs of a dead engine left to run", noReaper: true, near: kind("program")},
 		{Name: "what interrupted writes left is not swept", noSweep: true},

@@ -1,7 +1,10 @@
 package upgrade
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -26,6 +29,7 @@ type World struct {
 	Gate    bool           // the kernel keeps users out
 	Wrote   []row          // what users have written, and must find again
 	Wrongs  []string       // promises that were broken on the way
+	Boots   int            // power cuts so far
 	Orphans []orphan       // programs of an engine that is dead, which go on
 	p       *Product
 
@@ -51,6 +55,12 @@ func (w *World) Clone() *World {
 	c.Running, c.Wrote, c.Wrongs, c.Orphans = maps.Clone(w.Running), slices.Clone(w.Wrote), slices.Clone(w.Wrongs), slices.Clone(w.Orphans)
 	return &c
 }
+
+// BootID implements reboot.Computer.
+func (w *World) BootID() (string, error) { return fmt.Sprint("boot ", w.Boots), nil }
+
+// Reboot implements reboot.Computer. The ledger has no step of it.
+func (w *World) Reboot(context.Context) error { return errors.New("the ledger does not reboot") }
 
 func (w *World) wrong(format string, a ...any) {
 	if text := fmt.Sprintf(format, a...); len(w.Wrongs) < 20 && !slices.Contains(w.Wrongs, text) {
@@ -164,7 +174,16 @@ func (w *World) write(c change) error {
 	if err := disk.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}
-	return disk.WriteFile(at, []byte(c.text), 0o644)
+	// in place, without a temporary file of its own that nobody else could remove
+	if err := disk.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := disk.Create(at, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write([]byte(c.text))
+	return errors.Join(err, f.Close())
 }
 
 // look is called after every operation: what users see must be whole.
@@ -217,6 +236,6 @@ func (w *World) crash(k Keep) *World {
 		return c
 	}
 	c.Disk = w.Disk.Crash(k.keep)
-	c.Gate, c.Running, c.Orphans = false, map[string]int{}, nil
+	c.Gate, c.Running, c.Orphans, c.Boots = false, map[string]int{}, nil, w.Boots+1
 	return c
 }

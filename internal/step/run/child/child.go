@@ -36,6 +36,7 @@ type Runner struct {
 	// What becomes of a program is recorded: a power cut after that must not take
 	// its effects away, or some of them.
 	Settle func() error
+	Boot   string // identity of the computer's boot; empty where it has none
 }
 
 // Call is one program of a step.

@@ -19,6 +19,7 @@ import (
 // begun is durable before it starts, how it ended right after it has.
 type Record struct {
 	Begun time.Time     `json:"begun"`
+	Boot  string        `json:"boot,omitempty"` // of the computer, when it was begun
 	Ended bool          `json:"ended,omitempty"`
 	Exit  int           `json:"exit"`          // valid once ended; -1: by a signal, a time limit, or not started
 	Why   string        `json:"why,omitempty"` // it failed
@@ -33,6 +34,12 @@ func (r *Record) Failed() bool { return r != nil && r.Ended && r.Why != "" }
 
 // Interrupted says that it was begun and how it ended is not known.
 func (r *Record) Interrupted() bool { return r != nil && !r.Ended }
+
+// Cut says that the computer has stopped while it ran: of what it had written
+// and not synced anything may be missing, whatever else is there.
+func (r Runner) Cut(rec *Record) bool {
+	return rec.Interrupted() && rec.Boot != "" && r.Boot != "" && rec.Boot != r.Boot
+}
 
 // Records are the files <run>/results/<step>.<direction>[.<part>].json.
 type Records struct{ FS durable.FS }
@@ -91,7 +98,7 @@ func (r Runner) Records() Records { return Records{r.FS} }
 // Recorded runs a program with its record. When it was cut off because a
 // person decided or the engine ends, the record stays as begun.
 func (r Runner) Recorded(ctx context.Context, env step.Env, s plan.Step, part string, c Call) error {
-	rec := Record{Begun: time.Now().UTC()}
+	rec := Record{Begun: time.Now().UTC(), Boot: r.Boot}
 	if err := r.Records().Write(env, s, env.Direction, part, rec); err != nil {
 		return err
 	}
