@@ -51,6 +51,9 @@ func (w *wish) again() string {
 	if w.req.Trigger != plan.TriggerCommand {
 		text += " --trigger " + show.Quote(w.req.Trigger)
 	}
+	for _, o := range w.req.Choose {
+		text += " --choose " + show.Quote(o)
+	}
 	for _, o := range w.req.Only {
 		text += " --only " + show.Quote(o)
 	}
@@ -61,6 +64,7 @@ func (w *wish) again() string {
 func (w *wish) commonFlags(cmd *cobra.Command) {
 	w.which(cmd)
 	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
+	cmd.Flags().StringArrayVar(&w.req.Choose, "choose", nil, "`FEATURE` to add to what is installed; upkeep features lists them; may be given several times")
 	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
 }
 

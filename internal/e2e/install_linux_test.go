@@ -18,7 +18,7 @@ import (
 func bare(t *testing.T, edit func(path, text string) string) (*sitetest.Site, []string) {
 	s := sitetest.New(t, sitetest.Options{Example: "itop", Version: "3.1.0", Stopped: true, Edit: edit})
 	s.Bundle("3.2.0")
-	for _, name := range []string{"app", "conf", "data", "extensions", "model", "trace", "installation.yaml", "upkeep"} {
+	for _, name := range []string{"app", "conf", "data", "extensions", "model", "modules", "trace", "installation.yaml", "upkeep"} {
 		if err := os.RemoveAll(filepath.Join(s.Root, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestItopInstallRefused_S0_3(t *testing.T) {
 func TestItopInstallFails_S0_3(t *testing.T) {
 	s, args := bare(t, func(path, text string) string {
 		if path == "releases/3.2.0/release.yaml" {
-			text = strings.Replace(text, `versions: {app: "3.2.0", database: "2"}`, `versions: {app: "3.2.0", database: "3"}`, 1)
+			text = strings.Replace(text, `  database: "2"`, `  database: "3"`, 1)
 		}
 		return text
 	})

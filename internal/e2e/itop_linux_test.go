@@ -83,7 +83,7 @@ func TestItop_S0(t *testing.T) {
 	log, compiled := s.Log(), s.Read("trace/compile.log")
 	question := r.Out[:strings.Index(r.Out, "[y/N]")]
 	t.Run("S0_9_a_backup_by_default_before_files_and_schema", func(t *testing.T) {
-		wants(t, plan, `make the restore point of 3\.1\.0 \(app, conf, database\).*exchange app.*migrate database`)
+		wants(t, plan, `make the restore point of 3\.1\.0 \(app, conf, modules, database\).*exchange app.*migrate database`)
 		wants(t, log, `ended do backup.*begin do h1\.install\.app.*begin do h1\.migrate\.database`)
 	})
 	t.Run("S0_25_a_summary", func(t *testing.T) {
@@ -186,4 +186,15 @@ func TestItopAnnounced_S0_7(t *testing.T) {
 	r := untouched(t, s, 4, "check", "--from", s.Releases)
 	wants(t, flat(r.Out), `! php-announced: 8\.1\.2 .*wanted is >= 8\.2.*a release after 3\.2\.0 will refuse it`)
 	wants(t, r.Out, `✓ php: `)
+}
+
+// Features, in the words of a person: see the scripts.
+func TestFeatures_S0_11_S0_12_S0_13_S0_14_S0_16_S0_18_S0_19_S0_20_S0_21_S0_22_S0_23_S0_24_S0_29(t *testing.T) {
+	lab.Slow(t)
+	scripts(t, "", "testdata/features/features.txtar")
+}
+
+func TestNoTickets_S0_15_S0_17(t *testing.T) {
+	lab.Slow(t)
+	scripts(t, "", "testdata/features/none.txtar")
 }

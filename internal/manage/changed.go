@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/manifest"
@@ -13,15 +15,17 @@ import (
 	"upkeep/internal/site"
 )
 
-// changeParams asks for the parameters that may change in an upgrade, and
-// makes the installation's document in memory the one with the new values. It
-// gives what a step of the run has to write; nil when nothing changes.
-func (in *Installation) changeParams(ctx context.Context, p *manifest.Product, a Answers, input *plan.Input) error {
+// changeDocument asks for the parameters that may change in an upgrade, and
+// makes the installation's document in memory the one with the new values and
+// the features that are added. It gives what a step of the run has to write; nil
+// when nothing changes.
+func (in *Installation) changeDocument(ctx context.Context, p *manifest.Product, a Answers, input *plan.Input) error {
 	if err := knownParams(p, a.Given); err != nil {
 		return err
 	}
 	values, err := in.changedParams(ctx, p, a, input)
-	if err != nil || len(values) == 0 {
+	choices := in.newChoices(p)
+	if err != nil || len(values) == 0 && choices == nil {
 		return err
 	}
 	text, err := in.FS.ReadFile(in.Path)
@@ -33,16 +37,39 @@ func (in *Installation) changeParams(ctx context.Context, p *manifest.Product, a
 		return err
 	}
 	edited, err := site.SetParams(text, nodes[0], values)
+	if err == nil && choices != nil {
+		if nodes, err = yaml.Parse(in.Path, edited); err == nil {
+			edited, err = site.SetChoices(edited, nodes[0], choices)
+		}
+	}
 	if err != nil {
-		return &RefusedError{What: "the parameters cannot be changed in " + in.Path, Reasons: []string{err.Error()}}
+		return &RefusedError{What: in.Path + " cannot be changed", Reasons: []string{err.Error()}}
 	}
 	changed, err := openText(in.Path, edited, in.Exe)
 	if err != nil {
 		return err
 	}
+	if choices != nil {
+		input.Changes = append(input.Changes, "choices: "+strings.Join(p.Chosen.Added, ", ")+" added")
+	}
 	was := sha256.Sum256(text)
 	in.Doc = changed.Doc
 	input.Changed = &plan.ParamsParams{Path: in.Path, Was: hex.EncodeToString(was[:]), Text: string(edited)}
+	return nil
+}
+
+// newChoices gives what the document must say is chosen; nil where it says so, or
+// where there is nothing new.
+func (in *Installation) newChoices(p *manifest.Product) []string {
+	c := p.Chosen
+	if c == nil || len(c.Added) == 0 {
+		return nil
+	}
+	for _, name := range c.Added {
+		if !slices.Contains(in.Doc.Choices, name) {
+			return c.Features
+		}
+	}
 	return nil
 }
 

@@ -59,6 +59,10 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
+	if target.Product, text, err = in.chooseFirst(ctx, target, text, there, req.Choose); err != nil {
+		return err
+	}
+	f.text = text
 	if err := in.shares(ctx, target.Product, n.Folders); err != nil {
 		return err
 	}

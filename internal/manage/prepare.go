@@ -34,6 +34,7 @@ type Request struct {
 	Only      []string // components, or instances as COMPONENT@INSTANCE; empty: the whole product
 	Waivers   map[string]string
 	Trigger   string
+	Choose    []string          // features, beside those that are installed
 	Params    Answers           // parameters that are asked at every upgrade, to be changed
 	Prove     bool              // compare in full on the way back
 	Answers   map[string]string // question's id to what a person answers; kept with By
@@ -75,12 +76,20 @@ func (in *Installation) Prepare(ctx context.Context, req Request) (*Prepared, er
 
 // survey prepares; on a refusal it gives what was found all the same.
 func (in *Installation) survey(ctx context.Context, req Request) (*Prepared, error) {
+	p, err := in.unpacking()
+	if err != nil {
+		return nil, err
+	}
+	return p, in.prepare(ctx, req, p)
+}
+
+// unpacking has a folder in which archives are unpacked to be read.
+func (in *Installation) unpacking() (*Prepared, error) {
 	temp, err := scratch.New(in.FS, "", "plan")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
 	}
-	p := &Prepared{temp: temp}
-	return p, in.prepare(ctx, req, p)
+	return &Prepared{temp: temp}, nil
 }
 
 func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {
@@ -100,6 +109,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	if looked := in.nothing(target.Product); len(looked) > 0 {
 		return &RefusedError{What: "nothing is installed here", Reasons: append(looked, "upkeep install installs it; where it lies somewhere else, correct the installation document "+in.Path)}
+	}
+	if target.Product, err = in.narrow(ctx, target.Product, target.Release.Version, in.Doc.Choices, req.Choose); err != nil {
+		return err
 	}
 	s := in.surveyor()
 	if s.Said, err = in.words(ctx); err != nil {
@@ -129,6 +141,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if order, err := plan.OrderOf(target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
 		hops = []hop{{target, "what is added to " + p.To}}
 	}
+	if c := target.Product.Chosen; len(hops) == 0 && c != nil && len(c.Added) > 0 {
+		hops = []hop{{target, "features are added to " + p.To}}
+	}
 	if len(hops) == 0 {
 		p.UpToDate, p.Notes = true, sel.Notes
 		return nil
@@ -137,13 +152,16 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if input.OnFailure == "" {
 		input.OnFailure = in.Doc.OnFailure
 	}
-	if err := in.changeParams(ctx, target.Product, req.Params, &input); err != nil {
+	if err := in.changeDocument(ctx, target.Product, req.Params, &input); err != nil {
 		return err
 	}
 	input.Site = in.Doc
 	var surveyed []survey.Hop
-	for _, h := range hops {
+	for i, h := range hops {
 		r := h.release
+		if r.Product, err = in.stationed(ctx, r, target, i+1 == len(hops)); err != nil {
+			return err
+		}
 		b, err := planBundle(r)
 		if err != nil {
 			return err
@@ -162,6 +180,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	if input.Installed == nil {
 		input.Installed, input.Assumed = first.Product, true
+	}
+	if input.Installed, err = in.narrow(ctx, input.Installed, p.Installed, nil, nil); err != nil {
+		return err
 	}
 	places := facts.Places
 	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {

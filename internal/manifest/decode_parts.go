@@ -84,7 +84,8 @@ const maxFeatures = 8
 func (d decoder) features(m *document.MapDecoder, depth int) (map[string]Feature, []string) {
 	return named(d, m, "of", "a feature", func(id string, n *document.Node) Feature {
 		f := d.Map(n, "feature "+id)
-		out := Feature{Pos: n.Pos, Title: f.String("title"), Mandatory: f.Bool("mandatory"), Components: f.Strings("components")}
+		out := Feature{Pos: n.Pos, Title: f.String("title"), Mandatory: f.Bool("mandatory"), Default: f.Bool("default"), Hidden: f.Bool("hidden"),
+			Auto: d.when(f.Get("auto")), Replaces: f.Strings("replaces"), Components: f.Strings("components")}
 		if depth < maxFeatures {
 			out.Of, out.Order = d.features(f, depth+1)
 		} else if f.Has("of") {

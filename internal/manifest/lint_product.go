@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"upkeep/internal/document"
@@ -62,26 +61,7 @@ func (l *linter) of(at document.Pos, components []string) {
 
 func (l *linter) component(id string, c Component, components []string) {
 	l.roles(c.Pos, c.Role)
-	needed := map[string]bool{}
-	for _, text := range c.Depends {
-		other, spec := dependency(text)
-		needed[other] = true
-		if other == id {
-			l.errorf(c.Pos, "cyclic-depends", "", "component %s depends on itself", id)
-			continue
-		}
-		l.known(c.Pos, "unknown-component", "component", other, components)
-		if spec != "" && !l.readable(spec) {
-			l.errorf(c.Pos, "bad-range", `write NAME, or NAME >= VERSION`, "component %s depends on %q, which is no range", id, text)
-		}
-	}
-	for _, other := range c.Conflicts {
-		if other == id || needed[other] {
-			l.errorf(c.Pos, "contradiction", "", "component %s conflicts with %s and needs it", id, other)
-			continue
-		}
-		l.known(c.Pos, "unknown-component", "component", other, components)
-	}
+	l.relations(id, c, components)
 	for _, alias := range c.Aliases {
 		if _, taken := l.p.Components[alias]; taken {
 			l.errorf(c.Pos, "duplicate-id", "", "component %s has the alias %q, which is a component", id, alias)
@@ -103,14 +83,6 @@ func (l *linter) component(id string, c Component, components []string) {
 	}
 }
 
-// dependency cuts "name >= 2.4.0" into the name and the range.
-func dependency(text string) (name, spec string) {
-	if i := strings.IndexAny(text, " <>=!"); i >= 0 {
-		return text[:i], strings.TrimSpace(text[i:])
-	}
-	return text, ""
-}
-
 // readable reports whether a text is a range over the product's versions, or,
 // since a component may have versions of its own, over dotted ones.
 func (l *linter) readable(spec string) bool {
@@ -123,34 +95,6 @@ func (l *linter) readable(spec string) bool {
 	}
 	_, err = dotted.ParseRange(spec)
 	return err == nil
-}
-
-// dependsCycle looks for a component that leads back to itself.
-func (l *linter) dependsCycle() {
-	const seen, open = 1, 2
-	state := map[string]int{}
-	var visit func(id string, path []string)
-	visit = func(id string, path []string) {
-		switch state[id] {
-		case open:
-			from := slices.Index(path, id)
-			if len(path)-from > 1 { // a component that needs itself is reported as such
-				l.errorf(l.p.Components[id].Pos, "cyclic-depends", "", "components depend on one another in a circle: %s", strings.Join(append(path[from:], id), " → "))
-			}
-			return
-		case seen:
-			return
-		}
-		state[id] = open
-		for _, text := range l.p.Components[id].Depends {
-			other, _ := dependency(text)
-			visit(other, append(path, id))
-		}
-		state[id] = seen
-	}
-	for _, id := range l.p.Order {
-		visit(id, nil)
-	}
 }
 
 func (l *linter) servicesOnce() {
@@ -189,17 +133,5 @@ func (l *linter) hooks(h HookSet) {
 	case before && h.Undo.How == "restore":
 		l.errorf(h.Pos, "undo-before-backup", "add undo: {run: [PROGRAM, …]} or undo: none",
 			"the scripts in %s run before the backup: restoring it does not take them back", h.Dir)
-	}
-}
-
-func (l *linter) group(g Group) {
-	mandatory := 0
-	for _, f := range g.Of {
-		if f.Mandatory {
-			mandatory++
-		}
-	}
-	if g.Choose == "one" && mandatory > 1 {
-		l.errorf(g.Pos, "contradiction", "", "group %q is a choice of one and has %d mandatory features", g.Group, mandatory)
 	}
 }

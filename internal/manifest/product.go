@@ -37,6 +37,18 @@ type Product struct {
 	Feed        *Feed                `json:"feed,omitempty"`
 	SelfUpgrade *Step                `json:"self-upgrade,omitempty"`
 	Support     string               `json:"support,omitempty"`
+	// Chosen is what of the features is chosen, where that was settled: the
+	// components are then only those that are there. It stands in no document.
+	Chosen *Chosen `json:"-"`
+}
+
+// Chosen is what is chosen of a product's features.
+type Chosen struct {
+	Features   []string // paths, in the document's order
+	Added      []string // of these, what was asked for and not installed; at a first install all
+	Components []string // all that are there, each after what it needs
+	Brought    []string // of these, what the chosen features bring
+	Fresh      []string // of these, what no installed feature brings
 }
 
 // Places says where single entries of maps stand, by "dirs.data" or
@@ -229,9 +241,24 @@ type Feature struct {
 	Pos        document.Pos       `json:"-"`
 	Title      string             `json:"title,omitempty"`
 	Mandatory  bool               `json:"mandatory,omitempty"`
+	Default    bool               `json:"default,omitempty"`  // proposed at a first install
+	Hidden     bool               `json:"hidden,omitempty"`   // not offered: mandatory, or it chooses itself
+	Auto       *When              `json:"auto,omitempty"`     // it is chosen wherever this holds
+	Replaces   []string           `json:"replaces,omitempty"` // features of earlier releases that became this one
 	Components []string           `json:"components,omitempty"`
 	Of         map[string]Feature `json:"of,omitempty"`
 	Order      []string           `json:"-"` // feature ids below, in document order
+}
+
+// Extension is a feature of the site's own, or of a third party: the document
+// feature.yaml in a folder of its own, below the folder of a group.
+type Extension struct {
+	Pos        document.Pos         `json:"-"`
+	ID         string               `json:"feature"`
+	Title      string               `json:"title,omitempty"`
+	Version    string               `json:"version,omitempty"`
+	Components map[string]Component `json:"components"`
+	Order      []string             `json:"-"` // component ids in document order
 }
 
 // Remedy is a symptom with its probe and ordered fixes.

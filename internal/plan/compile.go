@@ -250,7 +250,10 @@ func (b *builder) header() {
 		p.Hops = append(p.Hops, Hop{From: from, To: h.Release.Version, Bundle: h.Bundle.Digest, Why: h.Why})
 	}
 	p.Units, p.Notes = in.Units, slices.Concat(p.Notes, in.Facts.Remarks, in.Notes)
-	p.Params, p.Choices = b.res.Scope.Public(), in.Site.Choices
+	p.Params = b.res.Scope.Public()
+	if c := in.Hops[len(in.Hops)-1].Product.Chosen; c != nil {
+		p.Choices, p.Added = c.Features, c.Added
+	}
 	if support, err := b.res.Scope.Expand(in.Hops[len(in.Hops)-1].Product.Support); b.check(err) {
 		p.Support = support
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Differences says in sentences what is not the same in two plans, the facts
@@ -42,6 +43,7 @@ func Differences(old, new *Plan) []string {
 		text("the version of "+i.Unit(), was[i.Component+i.ID].From, i.From)
 		text("the place of "+i.Unit(), was[i.Component+i.ID].At, i.At)
 	}
+	text("what is chosen of the features", strings.Join(old.Choices, ", "), strings.Join(new.Choices, ", "))
 	out = append(out, mapDifferences("the parameter ", old.Params, new.Params)...)
 	out = append(out, mapDifferences("the waiver of ", old.Waivers, new.Waivers)...)
 	out = append(out, mapDifferences("the hook ", hookSums(old), hookSums(new))...)

@@ -395,6 +395,10 @@ func (b *builder) version(id string, hop int) string {
 			return in.Versions[hop-1]
 		}
 	}
+	h := b.in.Hops[hop-1] // a component that only has a name, such as a module
+	if c := b.res.Product.Components[id]; c.Kind == "" && h.Return == nil && b.takesPart(id) {
+		return wantVersion(h, id, "")
+	}
 	return ""
 }
 

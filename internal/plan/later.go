@@ -19,9 +19,6 @@ func (b *builder) refuseLater() {
 	if len(s.Nodes) > 1 {
 		notYet("an installation on several nodes")
 	}
-	if len(s.Choices) > 0 {
-		notYet("choices of features")
-	}
 	defer b.use(b.in.Installed)
 	for _, h := range b.in.Hops {
 		b.use(h.Product)
@@ -51,7 +48,10 @@ func (b *builder) applies(w *manifest.When, h HopInput) bool {
 }
 
 func (b *builder) componentLater(id string, c manifest.Component, h HopInput) {
+	chosen := b.res.Raw.Chosen
 	switch {
+	case chosen != nil && !b.in.First && c.Kind != "" && slices.Contains(chosen.Fresh, ComponentOf(id)) && b.in.Facts.Instances[id].Version == "":
+		b.check(&NotYetError{What: fmt.Sprintf("adding component %s of kind %s, which a feature brings, to an installed product", id, c.Kind), Where: c.Pos})
 	case c.Review != nil && b.applies(c.Review, h):
 		b.check(&NotYetError{What: fmt.Sprintf("the review that component %s demands here", id), Where: c.Pos})
 	case c.Migrates != "":

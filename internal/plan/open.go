@@ -28,7 +28,7 @@ func (b *builder) stage() {
 	}
 	if b.in.Changed != nil {
 		b.add(Step{ID: "params", Verb: "params", Phase: "stage", Class: Reversible,
-			Title: "write the changed parameters into the installation document: " + strings.Join(b.in.Changes, ", ")}, b.in.Changed)
+			Title: "write what changes into the installation document: " + strings.Join(b.in.Changes, ", ")}, b.in.Changed)
 	}
 	for i, h := range b.in.Hops {
 		b.use(h.Product)

@@ -27,7 +27,8 @@ type Plan struct {
 	Nodes        []string          `json:"nodes"`
 	Account      string            `json:"account,omitempty"` // whose process carries the plan out
 	Params       map[string]string `json:"params,omitempty"`  // without secrets
-	Choices      []string          `json:"choices,omitempty"`
+	Choices      []string          `json:"choices,omitempty"` // features, by path
+	Added        []string          `json:"added,omitempty"`   // of these, what is not installed yet
 	Already      []string          `json:"already,omitempty"` // once-only steps that a first install takes for done
 	Waivers      map[string]string `json:"waivers,omitempty"` // check to "by: why"
 	Hooks        []HookFile        `json:"hooks,omitempty"`

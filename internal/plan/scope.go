@@ -47,8 +47,8 @@ func NewScope(p *manifest.Product, s *site.Installation, defaults, facts map[str
 		}
 	}
 	sc.values["installation.id"] = s.ID
-	if len(s.Choices) > 0 {
-		sc.values["choice.components"] = strings.Join(s.Choices, ",")
+	if p.Chosen != nil {
+		sc.values["choice.components"], sc.values["choice.features"] = strings.Join(p.Chosen.Brought, ","), strings.Join(p.Chosen.Features, ",")
 	}
 	return sc
 }

@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/version"
@@ -38,7 +39,7 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 	case w.Trigger != "":
 		return b.in.Trigger == w.Trigger, nil
 	case w.Present != "":
-		return b.found(w.Present) || slices.Contains(b.in.Site.Choices, w.Present), nil
+		return b.found(w.Present) || b.chosen(w.Present), nil
 	case w.Not != nil:
 		ok, err := b.when(w.Not, h)
 		return !ok, err
@@ -57,6 +58,20 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Holds decides a condition on a parameter before there are facts.
+func Holds(r *Resolver, w *manifest.When) (bool, error) {
+	v, err := r.Scope.Expand("${param." + w.Param + "}")
+	return truth(v, w.Is), err
+}
+
+// chosen says whether a feature of that path or id is chosen, or a component is
+// there that only has a name.
+func (b *builder) chosen(name string) bool {
+	c := b.res.Raw.Chosen
+	return c != nil && (slices.Contains(c.Components, name) ||
+		slices.ContainsFunc(c.Features, func(path string) bool { return path == name || strings.HasSuffix(path, "/"+name) }))
 }
 
 // found says whether any unit of a component was found.

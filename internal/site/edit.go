@@ -109,3 +109,34 @@ func insert(lines []string, params *document.Node, ids []string, values map[stri
 	at := params.Pairs[0].Key.Pos.Line - 1
 	return []byte(strings.Join(slices.Insert(lines, at, add...), "")), nil
 }
+
+// SetChoices gives the text of an installation document with other choices. Where
+// they are written, they are replaced; everything else stays as it is.
+func SetChoices(text []byte, root *document.Node, choices []string) ([]byte, error) {
+	var list []string
+	for _, c := range choices {
+		list = append(list, quoted(c))
+	}
+	line := "choices: [" + strings.Join(list, ", ") + "]\n"
+	lines := strings.SplitAfter(string(text), "\n")
+	for _, p := range root.Pairs {
+		if p.Key.Value != "choices" {
+			continue
+		}
+		from, to := p.Key.Pos.Line, max(p.Key.Pos.Line, p.Value.Pos.Line)
+		for _, item := range p.Value.Items {
+			to = max(to, item.Pos.Line)
+		}
+		if from < 1 || to > len(lines) || p.Key.Pos.Column != 1 {
+			return nil, fmt.Errorf("the choices cannot be replaced where they are written: change them there by hand")
+		}
+		if i := commentAt(strings.TrimSpace(strings.TrimPrefix(lines[from-1], "choices:"))); i >= 0 && from == to {
+			line = strings.TrimSuffix(line, "\n") + " " + strings.TrimSpace(strings.TrimPrefix(lines[from-1], "choices:"))[i:] + "\n"
+		}
+		return []byte(strings.Join(slices.Replace(lines, from-1, to, line), "")), nil
+	}
+	if n := len(lines); n > 0 && lines[n-1] != "" && !strings.HasSuffix(lines[n-1], "\n") {
+		lines[n-1] += "\n"
+	}
+	return []byte(strings.Join(lines, "") + line), nil
+}

@@ -16,6 +16,7 @@ func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	}
 	b.WriteString(table("", rows{{bold.Render(one(p.Subject())), what, faint.Render("plan " + p.ID())}}, 1, width) + "\n")
 	b.WriteString(planInstances(p, width))
+	b.WriteString(planFeatures(p, width))
 	b.WriteString(planRoute(p, width))
 	b.WriteString(planPeople(p, width))
 	b.WriteString(planSteps(p, f, width))

@@ -72,7 +72,10 @@ func (f *FS) LimitInodes(n int64) {
 }
 
 // Unsynced is the same volume, whose changes are not durable when they return.
-func (f *FS) Unsynced() durable.FS { return &FS{f.v, true} }
+func (f *FS) Unsynced() durable.FS { return f.Careless() }
+
+// Careless is Unsynced with what only this file system can do.
+func (f *FS) Careless() *FS { return &FS{f.v, true} }
 
 // Clone is an independent copy with all that is not synced: the machine after all processes were killed. Open files stay with
 // the original.

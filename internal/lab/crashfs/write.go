@@ -1,6 +1,7 @@
 package crashfs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -97,6 +98,32 @@ func (f *FS) Create(path string, perm fs.FileMode) (durable.File, error) {
 		err = syscall.EISDIR // so says open
 	}
 	return nil, fail(op, path, err)
+}
+
+// Overwrite writes into a file as programs do that take no care: in place, the old
+// content gone first. One that is not there is made.
+func (f *FS) Overwrite(path string, data []byte, perm fs.FileMode) error {
+	w, err := f.Create(path, perm)
+	if errors.Is(err, fs.ErrExist) {
+		f.v.mu.Lock()
+		p, ferr := f.v.must(path, false)
+		if err = ferr; err == nil && p.node.isDir() {
+			err = syscall.EISDIR
+		}
+		if err == nil {
+			p.node.opens++
+			w = &file{v: f.v, n: p.node, path: path}
+		}
+		f.v.mu.Unlock()
+		if err == nil {
+			err = w.Truncate(0)
+		}
+	}
+	if err != nil {
+		return fail("write", path, err)
+	}
+	_, err = w.Write(data)
+	return errors.Join(err, w.Close())
 }
 
 // add makes a new inode under a free name.

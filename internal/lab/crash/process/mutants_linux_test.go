@@ -51,7 +51,7 @@ func errands(r releases) []Errand {
 	install.Prepare = given(func(s *sitetest.Site) {
 		s.Bundle("3.2.0")
 		s.Stop()
-		for _, name := range []string{"app", "conf", "data", "extensions", "model", "trace", "installation.yaml", "upkeep"} {
+		for _, name := range []string{"app", "conf", "data", "extensions", "model", "modules", "trace", "installation.yaml", "upkeep"} {
 			if err := os.RemoveAll(filepath.Join(s.Root, name)); err != nil {
 				panic(err)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -167,23 +166,14 @@ func (w *World) order(op tap.Op) {
 
 // write is a file that a program writes. Programs sync nothing.
 func (w *World) write(c change) error {
-	at, disk := filepath.Join(w.p.Root, c.at), w.Disk.Unsynced()
+	at, disk := filepath.Join(w.p.Root, c.at), w.Disk.Careless()
 	if c.text == "-" {
 		return disk.RemoveAll(at)
 	}
 	if err := disk.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return err
 	}
-	// in place, without a temporary file of its own that nobody else could remove
-	if err := disk.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := disk.Create(at, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write([]byte(c.text))
-	return errors.Join(err, f.Close())
+	return disk.Overwrite(at, []byte(c.text), 0o644)
 }
 
 // look is called after every operation: what users see must be whole.
