@@ -189,6 +189,17 @@ func (in *Installation) Runs(ctx context.Context) ([]journal.Run, error) {
 	return j.Runs(ctx)
 }
 
+// lastRun gives when the latest run began that has ended.
+func (in *Installation) lastRun(ctx context.Context) (time.Time, bool, error) {
+	rows, err := in.Runs(ctx)
+	for _, r := range rows {
+		if !r.Closed.IsZero() {
+			return r.Opened, true, nil
+		}
+	}
+	return time.Time{}, false, err
+}
+
 // Run gives one run; the latest when id is empty. A part of an id will do
 // when it fits one run only.
 func (in *Installation) Run(ctx context.Context, id string) (*Run, error) {

@@ -11,11 +11,13 @@ import (
 // those of every probe. "header." stands for every key that begins so.
 func SourceKeys() map[string][]string {
 	return map[string][]string{
-		"access": nil, "age": nil, "ask": nil, "clock": nil, "command": {"format"}, "dns": nil, "drift": nil, "exists": nil, "feed": nil, "file": {"format"},
-		"free": nil, "http": {"format", "method", "body", "status", "user", "password", "secret-header", "redirects", "header."},
-		"inodes": nil, "inventory": nil, "lock": nil, "log": {"level", "since"}, "memory": nil, "newest": {"name"}, "open-files": nil, "os": nil, "package": nil, "pending-restart": nil,
-		"port": nil, "process": {"name"}, "registry": nil, "service": nil, "sql": {"in"}, "sum": nil, "tcp": nil, "tls": {"ca", "name"},
-		"writable": nil,
+		"access": nil, "account": nil, "address": nil, "age": nil, "ask": nil, "block-device": nil, "clock": nil, "command": {"format"}, "cpu": nil, "dns": nil,
+		"drift": nil, "exists": nil, "feed": nil, "file": {"format"}, "free": nil, "group": nil,
+		"http":   {"format", "method", "body", "status", "user", "password", "secret-header", "redirects", "header."},
+		"inodes": nil, "inventory": {"from", "format", "item", "state", "depends"}, "kernel-module": nil, "limits": {"name", "user"}, "lock": nil,
+		"log": {"level", "since"}, "memory": nil, "mount": nil, "newest": {"name"}, "open-files": nil, "os": nil, "package": nil, "pending-restart": nil,
+		"port": nil, "process": {"name", "user"}, "redis": {"user", "password"}, "registry": nil, "service": nil, "sql": {"in"}, "sum": nil, "sysctl": nil,
+		"tcp": nil, "timer": nil, "tls": {"ca", "name"}, "udp": nil, "writable": nil,
 	}
 }
 
@@ -84,8 +86,16 @@ func (d decoder) probeArgs(p *Probe, m *document.MapDecoder) {
 	switch p.Source {
 	case "command":
 		p.Args = d.args(n, "command")
-	case "port":
-		p.Args = []string{d.literal(n, `"port"`)}
+	case "port", "udp":
+		p.Args = []string{d.literal(n, `"`+p.Source+`"`)}
+	case "log":
+		if n.Kind != document.List {
+			p.Args = []string{d.text(m, "log")}
+			break
+		}
+		if p.Args = d.OneOrMany(n, `"log"`); len(n.Items) == 0 || slices.Contains(p.Args, "") {
+			d.Errorf(n.Pos, "", `"log" needs the path of a log`)
+		}
 	default:
 		p.Args = []string{d.text(m, p.Source)}
 	}
@@ -109,6 +119,8 @@ func (d decoder) probeParams(p *Probe, m *document.MapDecoder, n *document.Node,
 		switch {
 		case key == "in":
 			p.In = m.String("in")
+		case key == "from":
+			p.From = d.probeIn(m, "from")
 		case key == "header.":
 			for _, pair := range n.Pairs {
 				if strings.HasPrefix(pair.Key.Value, key) && len(pair.Key.Value) > len(key) {

@@ -124,6 +124,7 @@ type Probe struct {
 	Expect Expect            `json:"expect,omitzero"`
 	As     string            `json:"as,omitempty"`
 	Role   []string          `json:"role,omitempty"`
+	From   *Probe            `json:"from,omitempty"`   // inventory: what reads its list
 	Params map[string]string `json:"params,omitempty"` // source's further keys: method, body, status, user, password (a parameter), name, …
 }
 

@@ -216,6 +216,7 @@ func (w walker) oneProbe(p Probe) {
 			w.texts(p.Pos, plainText, p.Params[key])
 		}
 	}
+	w.probePtr(p.From)
 }
 
 func (w walker) condition(c *When) {

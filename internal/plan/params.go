@@ -37,6 +37,7 @@ type Probe struct {
 	Params   map[string]string `json:"params,omitempty"`
 	Password *SecretRef        `json:"password,omitempty"`
 	Service  *Service          `json:"service,omitempty"`
+	From     *Probe            `json:"from,omitempty"` // inventory: what reads its list
 }
 
 // Service is a service's definition with all its references resolved.

@@ -127,6 +127,12 @@ func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 		out.Params[k] = x
 	}
 	switch p.Source {
+	case "inventory":
+		if p.From != nil {
+			if out.From, err = r.Probe(*p.From); err != nil {
+				return fail(err)
+			}
+		}
 	case "ask":
 		r.answered(p, out)
 	case "sql":

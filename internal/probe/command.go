@@ -21,14 +21,14 @@ func readCommand(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	if e.deps.Commands == nil {
 		return Value{}, unreadable(q.arg, errors.New("no commands can be run here"))
 	}
-	id, done := e.op.command()
+	id, fresh, done := e.op.command()
 	defer done()
 	if err := ctx.Err(); err != nil {
 		return Value{}, err
 	}
 	var out bounded
 	result, err := e.deps.Commands.Run(ctx, scope.Command{
-		OpID: id, Args: q.Args, Env: q.Env, Account: q.As,
+		OpID: id, Fresh: fresh, Args: q.Args, Env: q.Env, Account: q.As,
 		Deadline: q.timeout, Grace: time.Second, Stdout: &out,
 	})
 	name := filepath.Base(q.arg)
@@ -37,7 +37,7 @@ func readCommand(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	case errors.As(err, &exit):
 		return Value{Evidence: failure(name, result, exit)}, nil
 	case err != nil:
-		return Value{}, unreadable(q.arg, err)
+		return Value{}, unreadable(q.arg, missing(err, q.arg))
 	case out.cut:
 		return Value{}, unreadable(q.arg, fmt.Errorf("it wrote more than %d bytes", maxOutput))
 	}
@@ -52,6 +52,28 @@ func readCommand(ctx context.Context, e *Evaluator, q query) (Value, error) {
 		v.Evidence += ", no output"
 	}
 	return v, nil
+}
+
+// run runs a program of the computer's own, and gives what it writes.
+func (e *Evaluator) run(ctx context.Context, timeout time.Duration, args ...string) (string, error) {
+	if e.deps.Commands == nil {
+		return "", errors.New("no commands can be run here")
+	}
+	id, fresh, done := e.op.command()
+	defer done()
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	var out bounded
+	_, err := e.deps.Commands.Run(ctx, scope.Command{OpID: id, Fresh: fresh, Args: args, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"},
+		Deadline: timeout, Grace: time.Second, Stdout: &out})
+	switch {
+	case err != nil:
+		return "", missing(err, args[0])
+	case out.cut:
+		return "", fmt.Errorf("%s wrote more than %d bytes", args[0], maxOutput)
+	}
+	return out.String(), nil
 }
 
 func failure(name string, r scope.Result, exit *scope.ExitError) string {

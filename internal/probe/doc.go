@@ -7,7 +7,7 @@
 // The sources and the grammar are described in docs/reference/probes.md. There
 // is one file a source.
 //
-// It belongs to the edge: it may import the model (plan, version), the
-// packages database, durable and scope, its own sub-packages, the standard
-// library and golang.org/x/sys. It is handed everything that touches the world.
+// It belongs to the edge: it may import the model (plan, version, document), the
+// packages database, durable, scope and service, its own sub-packages, the
+// standard library and golang.org/x/sys. It is handed everything that touches the world.
 package probe

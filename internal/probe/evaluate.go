@@ -2,7 +2,10 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -119,5 +122,19 @@ func (e *Evaluator) read(ctx context.Context, s source, q query) (Value, error) 
 	case limited.Err() != nil:
 		return Value{}, named(unreadable("", fmt.Errorf("no answer within %s: %w", q.timeout, limited.Err())), q.Probe)
 	}
-	return Value{}, named(r.err, q.Probe)
+	return Value{}, named(rights(r.err), q.Probe)
+}
+
+// rights says what helps where something may not be read.
+func rights(err error) error {
+	if !errors.Is(err, fs.ErrPermission) || os.Geteuid() == 0 || strings.Contains(err.Error(), "root") {
+		return err
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		mended := *own
+		mended.Err = fmt.Errorf("%w: it needs root, or rights for the account that Upkeep runs as", own.Err)
+		return &mended
+	}
+	return fmt.Errorf("%w: it needs root, or rights for the account that Upkeep runs as", err)
 }

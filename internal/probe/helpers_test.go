@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"upkeep/internal/database"
 	"upkeep/internal/plan"
@@ -94,4 +96,16 @@ type counted struct {
 func (c counted) Close() error {
 	*c.closed++
 	return c.Database.Close()
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// waitFor waits for what another process is about to do.
+func waitFor(t *testing.T, ready func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ready(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come about")
+		}
+	}
 }

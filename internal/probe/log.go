@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,20 +21,33 @@ const maxLogs = 1000
 
 // readLog: the entries of a log that are of a level or worse, and not older
 // than "since": their texts, each once, without their times. The last element
-// of the path may be a pattern; files that were last written before "since" are
-// passed by, and those that end in .gz are unpacked.
+// of a path may be a pattern; files that were last written before "since" are
+// passed by, and those that end in .gz are unpacked. A log may lie in several
+// places, as when it is gathered from them later.
 func readLog(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	want, err := q.logFilter(e.deps.Now())
+	if err == nil && q.Params["since"] == lastRun {
+		want.Since, err = e.lastRun(ctx)
+	}
 	if err != nil {
 		return Value{}, err
 	}
-	paths, err := e.logFiles(ctx, q.arg, want.Since)
-	if err != nil {
-		return Value{}, err
+	var paths, nowhere []string
+	for _, arg := range q.Args {
+		some, err := e.logFiles(ctx, arg, want.Since)
+		if err != nil {
+			return Value{}, err
+		}
+		if len(some) == 0 && !strings.ContainsAny(filepath.Base(arg), "*?[") {
+			nowhere = append(nowhere, arg)
+		}
+		paths = append(paths, some...)
 	}
-	if len(paths) == 0 && !strings.ContainsAny(filepath.Base(q.arg), "*?[") {
-		return Value{Evidence: q.arg + " does not exist, or was not written since then"}, nil
+	if len(nowhere) == len(q.Args) {
+		return Value{Evidence: strings.Join(nowhere, " and ") + " does not exist, or was not written since then"}, nil
 	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
 	var found logs.Found
 	for _, path := range paths {
 		if err := e.readOneLog(ctx, path, &found, want); err != nil {
@@ -41,8 +55,26 @@ func readLog(ctx context.Context, e *Evaluator, q query) (Value, error) {
 		}
 	}
 	v := Value{Text: strings.Join(found.Texts, "\n"), Present: found.Total > 0}
-	v.Evidence = logEvidence(q.arg, len(paths), found, want)
+	v.Evidence = logEvidence(strings.Join(q.Args, " and "), len(paths), found, want)
+	if len(nowhere) > 0 {
+		v.Evidence += "; " + strings.Join(nowhere, " and ") + " does not exist, or was not written since then"
+	}
 	return v, nil
+}
+
+// lastRun is the word for the moment at which the last run began.
+const lastRun = "last-run"
+
+// lastRun gives that moment; zero, any age, when there was no run yet.
+func (e *Evaluator) lastRun(ctx context.Context) (time.Time, error) {
+	if e.deps.LastRun == nil {
+		return time.Time{}, unreadable("", errors.New("the runs of the installation are not known here"))
+	}
+	at, _, err := e.deps.LastRun(ctx)
+	if err != nil {
+		return time.Time{}, unreadable("", fmt.Errorf("cannot tell when the last run was: %w", err))
+	}
+	return at, nil
 }
 
 func logEvidence(name string, files int, found logs.Found, want logs.Filter) string {
@@ -73,11 +105,13 @@ func checkLog(q query) error {
 }
 
 // logFilter reads the keys "level" (warning when it is not given) and "since",
-// a span or a moment.
+// a span or a moment; that of the last run is read later.
 func (q query) logFilter(now time.Time) (logs.Filter, error) {
 	f := logs.Filter{Level: logs.Warning, Now: now}
-	if _, err := filepath.Match(filepath.Base(q.arg), ""); err != nil {
-		return f, malformed("%q is no path, and no pattern", q.arg)
+	for _, arg := range q.Args {
+		if _, err := filepath.Match(filepath.Base(arg), ""); err != nil || arg == "" {
+			return f, malformed("%q is no path, and no pattern", arg)
+		}
 	}
 	if name, set := q.Params["level"]; set {
 		var err error
@@ -86,7 +120,7 @@ func (q query) logFilter(now time.Time) (logs.Filter, error) {
 		}
 	}
 	text, set := q.Params["since"]
-	if !set || text == "" {
+	if !set || text == "" || text == lastRun {
 		return f, nil
 	}
 	if span, err := document.ParseDuration(text); err == nil && span > 0 {
@@ -99,7 +133,7 @@ func (q query) logFilter(now time.Time) (logs.Filter, error) {
 			return f, nil
 		}
 	}
-	return f, malformed("its since %q is neither a time such as 2d nor a moment such as 2026-01-31T20:00:00Z", text)
+	return f, malformed("its since %q is neither a time such as 2d, nor a moment such as 2026-01-31T20:00:00Z, nor last-run", text)
 }
 
 // logFiles are the files that the path stands for, as they are named.

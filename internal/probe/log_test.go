@@ -3,6 +3,8 @@ package probe
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -46,4 +48,29 @@ func TestLog_S4_35(t *testing.T) {
 	} {
 		r.check(t, e)
 	}
+}
+
+// A log may lie in several places, and be of interest since the last upgrade.
+func TestLogOfSeveralPlaces(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Date(2026, 1, 10, 12, 0, 0, 0, time.UTC)
+	here := write(t, filepath.Join(dir, "err_20260110.log"), "2026-01-10T11:00:00Z|Error|here\n2026-01-08T11:00:00Z|Error|before\n")
+	write(t, filepath.Join(dir, "all", "err_20260109.log"), "2026-01-09T11:00:00Z|Error|gathered\n")
+	p := probe("log", here, "level=error")
+	p.Args = append(p.Args, filepath.Join(dir, "all", "err_*.log"), filepath.Join(dir, "none.log"))
+	row{p: p, got: "gathered here before", evidence: "in 2 files of " + here + " and "}.check(t, New(Deps{}))
+	row{p: p, got: "gathered here before", evidence: "; " + dir + "/none.log does not exist"}.check(t, New(Deps{}))
+	p.Args = []string{here, here}
+	row{name: "named twice", p: p, got: "here before", evidence: "2 entries"}.check(t, New(Deps{}))
+	p.Args = []string{dir + "/a", dir + "/b"}
+	row{name: "nowhere", p: p, ok: true, got: "none", evidence: dir + "/a and " + dir + "/b does not exist"}.check(t, New(Deps{}))
+
+	since := func(at time.Time, known bool, err error) *Evaluator {
+		return New(Deps{Now: func() time.Time { return now }, LastRun: func(context.Context) (time.Time, bool, error) { return at, known, err }})
+	}
+	p = probe("log", here, "level=error", "since=last-run")
+	row{p: p, got: "here", evidence: "1 entries of level error or worse since 2026-01-09 00:00 UTC"}.check(t, since(time.Date(2026, 1, 9, 0, 0, 0, 0, time.UTC), true, nil))
+	row{name: "no run yet", p: p, got: "here before"}.check(t, since(time.Time{}, false, nil))
+	row{p: p, err: "cannot tell when the last run was: damaged"}.check(t, since(time.Time{}, false, errors.New("damaged")))
+	row{p: p, err: "the runs of the installation are not known here"}.check(t, New(Deps{}))
 }

@@ -23,10 +23,10 @@ func (o *operation) session() string {
 
 // command names the scope of a command probe, and makes it wait for its turn
 // where the scope is shared. done must be called.
-func (o *operation) command() (id string, done func()) {
+func (o *operation) command() (id string, fresh bool, done func()) {
 	if o.id == "" {
-		return "probe/" + rand.Text(), func() {}
+		return "probe/" + rand.Text(), true, func() {}
 	}
 	o.mu.Lock()
-	return o.id, o.mu.Unlock
+	return o.id, false, o.mu.Unlock
 }

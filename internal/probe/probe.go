@@ -58,6 +58,10 @@ type Files interface {
 // nothing, and the probes that it asks are not themselves of this source.
 type LeftOver func(ctx context.Context) ([]string, error)
 
+// LastRun gives when the last run of the installation began that has ended;
+// false when there was none.
+type LastRun func(ctx context.Context) (time.Time, bool, error)
+
 // Dial opens a connection; net.Dialer's DialContext does. The gate's passes it.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -74,6 +78,9 @@ type Deps struct {
 	Services  Services          // for service
 	Commands  Commands          // for command
 	LeftOver  LeftOver          // for access
+	LastRun   LastRun           // for log with since: last-run
+	Timers    Timers            // for timer
+	Registry  Registry          // for registry. Default: that of Windows, where this is Windows
 	Secrets   Secrets           // for passwords
 	Now       func() time.Time  // for age. Default: time.Now
 	Timeout   time.Duration     // of a probe that says none. Default: DefaultTimeout
@@ -89,6 +96,7 @@ const maxTimeout = 10 * time.Minute
 type Evaluator struct {
 	deps    Deps
 	op      *operation
+	sitting *sitting // nil: none
 	sources map[string]source
 }
 
@@ -105,6 +113,9 @@ func New(d Deps) *Evaluator {
 	}
 	if d.Now == nil {
 		d.Now = time.Now
+	}
+	if d.Registry == nil {
+		d.Registry = registry()
 	}
 	if d.Timeout <= 0 {
 		d.Timeout = DefaultTimeout

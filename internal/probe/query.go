@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/document/nearest"
 	"upkeep/internal/plan"
 	"upkeep/internal/probe/expect"
 	"upkeep/internal/probe/selector"
@@ -38,7 +39,7 @@ func prepare(sources map[string]source, p plan.Probe, timeout time.Duration) (so
 	case !known && slices.Contains(Later(), p.Source):
 		return s, query{}, &Error{Source: p.Source, Kind: ErrNotYet}
 	case !known:
-		return s, query{}, named(malformed("there is no source %q: use one of %s", p.Source, strings.Join(Sources(), ", ")), p)
+		return s, query{}, named(malformed("there is no source %q: %suse one of %s", p.Source, meant(p.Source, Sources()), strings.Join(Sources(), ", ")), p)
 	}
 	q, err := s.query(p, timeout)
 	return s, q, named(err, p)
@@ -51,8 +52,12 @@ func (s source) query(p plan.Probe, timeout time.Duration) (query, error) {
 		return q, malformed("it needs an argument")
 	case s.max > 0 && len(p.Args) > s.max:
 		return q, malformed("it takes %d argument, not %d", s.max, len(p.Args))
-	case p.Select != "" && !s.selects:
+	case p.Select != "" && !s.selects && len(s.words) == 0:
 		return q, malformed("it takes no select")
+	case p.Select != "" && len(s.words) > 0 && !slices.Contains(s.words, p.Select):
+		return q, malformed("%s cannot be selected: %suse one of %s", oneLine(p.Select, 60), meant(p.Select, s.words), strings.Join(s.words, ", "))
+	case p.Select != "" && s.told && len(p.Expect) == 0:
+		return q, malformed("it does not say which %s is expected: add expect", strings.ReplaceAll(p.Select, "-", " "))
 	case p.Password != nil && !s.password:
 		return q, malformed("it takes no password")
 	}
@@ -67,7 +72,11 @@ func (s source) query(p plan.Probe, timeout time.Duration) (query, error) {
 			return q, malformed("it takes no key %q", key)
 		}
 	}
-	if text, set := p.Params["timeout"]; set {
+	text, set := p.Params["timeout"]
+	if !set && p.From != nil { // the time of an inventory is that of its list
+		text, set = p.From.Params["timeout"]
+	}
+	if set {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 || d > maxTimeout {
 			return q, malformed("its timeout %q is no time of at most %s, such as 30s", text, maxTimeout)
@@ -84,6 +93,14 @@ func (s source) query(p plan.Probe, timeout time.Duration) (query, error) {
 		return q, s.check(q)
 	}
 	return q, nil
+}
+
+// meant names the nearest of some words.
+func meant(word string, words []string) string {
+	if near := nearest.Word(word, words); near != "" {
+		return near + " was probably meant: "
+	}
+	return ""
 }
 
 func (s source) takes(key string) bool {

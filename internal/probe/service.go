@@ -54,13 +54,8 @@ func readStartType(ctx context.Context, e *Evaluator, q query) (Value, error) {
 }
 
 func checkService(q query) error {
-	switch {
-	case q.Service == nil:
+	if q.Service == nil {
 		return malformed("it names no service of the product")
-	case q.Select != "" && q.Select != startType:
-		return malformed("of a service only %s can be selected, not %s", startType, q.Select)
-	case q.Select == startType && len(q.Expect) == 0:
-		return malformed("it does not say which start type is expected: expect: enabled")
 	}
 	return nil
 }

@@ -19,6 +19,10 @@ type source struct {
 	expect string
 	// selects: it takes a selector. password: it takes a secret.
 	selects, password bool
+	// words, where given, are all that can be selected; told says that what is
+	// expected of them must be written.
+	words []string
+	told  bool
 	// checks are further rules; they read nothing.
 	check func(q query) error
 }
@@ -38,18 +42,18 @@ func table() map[string]source {
 		"age":      {read: readAge, min: 1, max: 1},
 		"sum":      {read: readSum, min: 1, max: 1, check: checkSum},
 		"lock":     {read: readLock, min: 1, max: 1, expect: "free"},
-		"process":  {read: readProcess, min: 1, max: 1, params: []string{"name"}, expect: "running"},
+		"process":  {read: readProcess, min: 1, max: 1, params: []string{"name", "user"}, expect: "running", words: []string{"count"}, told: true},
 		"command":  {read: readCommand, min: 1, selects: true, params: []string{"format"}},
 		"http": {read: readHTTP, min: 1, max: 1, selects: true, password: true, check: checkHTTP,
 			params: []string{"format", "method", "body", "status", "user", "secret-header", "redirects"}, prefixes: []string{"header."}},
-		"package":         {read: readPackage, min: 1, max: 1, selects: true},
+		"package":         {read: readPackage, min: 1, max: 1, selects: true, check: checkPackage},
 		"port":            {read: readPort, min: 1, max: 1},
 		"tcp":             {read: readPort, min: 1, max: 1},
 		"sql":             {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
 		"open-files":      {read: readOpenFiles, min: 1, max: 1},
 		"tls":             {read: readTLS, min: 1, max: 1, params: []string{"ca", "name"}},
 		"os":              {read: readOS, min: 1, max: 1, check: oneOf("id", "version", "kernel", "arch")},
-		"log":             {read: readLog, min: 1, max: 1, params: []string{"level", "since"}, expect: "none", check: checkLog},
+		"log":             {read: readLog, min: 1, params: []string{"level", "since"}, expect: "none", check: checkLog},
 		"memory":          {read: readMemory, min: 1, max: 1, check: oneOf("total", "available", "swap")},
 		"inodes":          {read: readInodes, min: 1, max: 1},
 		"dns":             {read: readDNS, min: 1, max: 1},
@@ -57,14 +61,28 @@ func table() map[string]source {
 		"ask":             {read: readAnswer, min: 1, max: 1, params: []string{"answer", "by", "at"}, expect: "yes"},
 		"pending-restart": {read: readRestart, min: 1, max: 1, expect: "none", check: oneOf("os", "libraries")},
 		"access":          {read: readAccess, min: 1, max: 1, expect: "none", check: oneOf(leftOver)},
-		"service":         {read: readService, max: 1, selects: true, expect: "running", check: checkService},
+		"service":         {read: readService, max: 1, expect: "running", check: checkService, words: []string{startType}, told: true},
+		"cpu":             {read: readCPU, min: 1, max: 1, selects: true, check: checkCPU},
+		"mount":           {read: readMount, min: 1, max: 1, words: []string{"options", "source", "at", "network"}},
+		"block-device":    {read: readBlockDevice, min: 1, max: 1, words: []string{"name", "size", "read-only", "rotational"}},
+		"kernel-module":   {read: readKernelModule, min: 1, max: 1, check: checkKernelModule},
+		"sysctl":          {read: readSysctl, min: 1, max: 1, check: checkSysctl},
+		"address":         {read: readAddress, min: 1, max: 1, check: checkAddress},
+		"udp":             {read: readUDP, min: 1, max: 1, check: checkUDP},
+		"limits":          {read: readLimits, min: 1, max: 1, params: []string{"name", "user"}, words: slices.Sorted(maps.Keys(limitNames()))},
+		"account":         {read: readAccount, min: 1, max: 1, check: checkAccount, words: []string{"home", "shell", "group", "groups"}},
+		"group":           {read: readGroup, min: 1, max: 1, check: checkAccount, words: []string{"members"}},
+		"redis":           {read: readRedis, min: 1, max: 1, selects: true, password: true, params: []string{"user"}, check: checkRedis},
+		"registry":        {read: readRegistry, min: 1, max: 1, check: checkRegistry},
+		"timer":           {read: readTimer, min: 1, max: 1, expect: "active", words: []string{"enabled", "last", "next", "result"}, told: true},
+		"inventory":       {read: readInventory, min: 1, max: 1, selects: true, params: []string{"format", "item", "state", "depends"}, check: checkInventory},
 	}
 }
 
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"drift", "feed", "inventory", "registry"}
+	return []string{"drift", "feed"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -14,11 +14,11 @@ func readSQL(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	if e.deps.Database == nil {
 		return Value{}, unreadable("", errors.New("no database can be opened here"))
 	}
-	db, err := e.deps.Database(ctx, *q.DB, e.op.session())
+	db, done, err := e.database(ctx, *q.DB)
 	if err != nil {
 		return Value{}, unreadable("", err)
 	}
-	defer db.Close()
+	defer done()
 	text, err := db.Query(ctx, q.arg)
 	switch {
 	case errors.Is(err, database.ErrNoRow):

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,7 +81,7 @@ func TestStartType(t *testing.T) {
 		{p: of("web", "start-type", "enabled"), got: "disabled"},
 		{p: of("ill", "start-type", "enabled"), err: "cannot read service ill: no answer from the manager"},
 		{p: of("web", "start-type"), err: "it does not say which start type"},
-		{p: of("web", "state", "enabled"), err: "only start-type can be selected, not state"},
+		{p: of("web", "state", "enabled"), err: "state cannot be selected: use one of start-type"},
 	} {
 		r.check(t, e)
 	}
@@ -134,7 +135,7 @@ func TestUnknownSources(t *testing.T) {
 			t.Errorf("%s validates: %v", source, err)
 		}
 	}
-	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": use one of access, age, ask, clock, command,`}.check(t, e)
+	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": file was probably meant: use one of access, account, address, age,`}.check(t, e)
 	for _, source := range Sources() {
 		if err := Validate(plan.Probe{Source: source, Params: map[string]string{"unknown": "x"}, Args: []string{"x"}}); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s takes an unknown key: %v", source, err)
@@ -163,4 +164,50 @@ func TestSourcesOfTheGrammar(t *testing.T) {
 	if diff := cmp.Diff(manifest.Sources(), known); diff != "" {
 		t.Errorf("-the grammar's, +ours:\n%s", diff)
 	}
+}
+
+// Probes of a sitting share connections, one that hangs holds up no other, and
+// nothing stays open.
+func TestConnectionsOfASitting(t *testing.T) {
+	path := t.TempDir() + "/notes.db"
+	if setUp, err := sql.Open("sqlite", path); err != nil {
+		t.Fatal(err)
+	} else if _, err := setUp.Exec("CREATE TABLE v (x)"); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	opened, closed := 0, 0
+	e, end := New(Deps{Database: func(ctx context.Context, db plan.Database, opID string) (database.Database, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		opened++
+		return &slow{counted{sqlite.New(sqlite.Config{Path: path, FS: durable.OS(), Temp: t.TempDir()}), &closed}}, nil
+	}}).Sitting()
+	ask := func(statement string) plan.Probe {
+		return plan.Probe{Source: "sql", Args: []string{statement}, DB: &plan.Database{Component: "database", Kind: "sqlite", Path: path}, Params: map[string]string{"timeout": "1s"}}
+	}
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() { row{p: ask("hang"), err: "no answer within 1s"}.check(t, e) })
+	}
+	for range 20 {
+		wg.Go(func() { row{p: ask("SELECT 7"), ok: true, got: "7"}.check(t, e) })
+	}
+	wg.Wait()
+	end()
+	if opened > 12 || opened < 3 {
+		t.Errorf("%d connections for 20 questions and 3 that hang", opened)
+	}
+	waitFor(t, func() bool { mu.Lock(); defer mu.Unlock(); return closed == opened })
+}
+
+// slow is a database of which one statement hangs.
+type slow struct{ database.Database }
+
+func (s *slow) Query(ctx context.Context, sql string) (string, error) {
+	if sql == "hang" {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}
+	return s.Database.Query(ctx, sql)
 }

@@ -81,8 +81,10 @@ func probe() *jsonschema.Schema {
 		switch source {
 		case "command":
 			p.Properties.Set(source, ref("Command"))
-		case "port":
+		case "port", "udp":
 			p.Properties.Set(source, ref("Literal"))
+		case "log":
+			p.Properties.Set(source, oneOrMany())
 		default:
 			p.Properties.Set(source, text())
 		}
@@ -100,6 +102,9 @@ func probe() *jsonschema.Schema {
 			continue
 		}
 		p.Properties.Set(key, ref("Literal"))
+		if key == "from" {
+			p.Properties.Set(key, ref("Probe"))
+		}
 		slices.Sort(extra[key])
 		p.DependentSchemas[key] = &jsonschema.Schema{AnyOf: required(extra[key]...)}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,10 +26,12 @@ func (r *Runner) Run(ctx context.Context, c Command) (Result, error) {
 	}
 	name := filepath.Base(c.Args[0])
 	g := res.Scope.group()
-	if busy, err := g.Populated(); err != nil {
-		return res, fmt.Errorf("cannot run %s: %w", name, err)
-	} else if busy {
-		return res, fmt.Errorf("cannot run %s: %w: end them first", name, ErrBusy)
+	if !c.Fresh {
+		if busy, err := g.Populated(); err != nil {
+			return res, fmt.Errorf("cannot run %s: %w", name, err)
+		} else if busy {
+			return res, fmt.Errorf("cannot run %s: %w: end them first", name, ErrBusy)
+		}
 	}
 	path, script, err := c.program()
 	if err != nil {
@@ -114,8 +117,15 @@ func (c Command) program() (string, *os.File, error) {
 			return p, nil, nil
 		}
 	}
-	return "", nil, fmt.Errorf("not found in its PATH %q", path)
+	return "", nil, notFound{path}
 }
+
+// notFound says that no folder of the PATH has the program: fs.ErrNotExist.
+type notFound struct{ path string }
+
+func (e notFound) Error() string { return fmt.Sprintf("not found in its PATH %q", e.path) }
+
+func (notFound) Is(target error) bool { return target == fs.ErrNotExist }
 
 // wait waits for the child itself. When its time has passed or ctx is done it
 // ends the whole scope, and says why it was stopped.

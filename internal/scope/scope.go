@@ -71,6 +71,7 @@ type Proc = proc.Proc
 // Command says what to run and within what bounds.
 type Command struct {
 	OpID     string        // run/step/direction; names the scope
+	Fresh    bool          // OpID was never used before: nothing that could still run is looked for
 	Args     []string      // program and arguments; a bare name is looked up in the PATH of Env
 	Dir      string        // "" = /
 	Env      []string      // complete: nothing is inherited. UPKEEP_OP is added.

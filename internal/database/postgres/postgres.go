@@ -31,11 +31,13 @@ type Config struct {
 }
 
 // DB is a PostgreSQL database. It holds no connection between calls, so that
-// it never stands in the way of the product.
+// it never stands in the way of the product, unless Keep was called.
 type DB struct {
 	config   Config
 	tools    toolbox
 	patience time.Duration // how long a dump or a restore waits for a lock
+	keep     bool          // a connection may outlive its question, until Close
+	kept     *link         // that does
 }
 
 var _ database.Database = (*DB)(nil)
@@ -48,8 +50,14 @@ func New(c Config) *DB {
 // Kind is "postgres".
 func (db *DB) Kind() string { return "postgres" }
 
-// Close has nothing to do: no connection outlives a call.
-func (db *DB) Close() error { return nil }
+// Close ends the connection that was kept; no other outlives a call.
+func (db *DB) Close() error {
+	if db.kept != nil {
+		db.kept.close()
+		db.kept = nil
+	}
+	return nil
+}
 
 // AppName is the application_name of the sessions of an operation:
 // "upkeep/" and its id. PostgreSQL cuts names at 63 bytes without a word, so a

@@ -52,3 +52,8 @@ func (*Manager) Allow(context.Context, service.Spec) error { return errNone }
 func (*Manager) Inhibited(context.Context, service.Spec) (string, bool, error) {
 	return "", false, errNone
 }
+
+// Timer is not there on this system.
+func (*Manager) Timer(context.Context, string) (service.Timer, bool, error) {
+	return service.Timer{}, false, errNone
+}

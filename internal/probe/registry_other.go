@@ -1,0 +1,5 @@
+//go:build !windows
+
+package probe
+
+func registry() Registry { return nil }
