@@ -2,6 +2,7 @@ package survey
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"upkeep/internal/manifest"
@@ -35,13 +36,25 @@ func (s *Surveyor) unproven(ctx context.Context, r *plan.Resolver, v manifest.Pr
 	return ""
 }
 
-// findings are the lines of a value, each to be acknowledged for itself.
+// maxFindings bounds what people can be asked to acknowledge one by one.
+const maxFindings = 500
+
+// findings are the lines of a value, each to be acknowledged for itself; what
+// is more than anybody reads is the last one.
 func findings(v probe.Value) []string {
 	var out []string
-	for _, l := range strings.Split(v.Text, "\n") {
-		if l = strings.TrimSpace(l); l != "" {
+	more := 0
+	for l := range strings.Lines(v.Text) {
+		switch l = strings.TrimSpace(l); {
+		case l == "":
+		case len(out) == maxFindings:
+			more++
+		default:
 			out = append(out, l)
 		}
+	}
+	if more > 0 {
+		out = append(out, fmt.Sprintf("and %d findings more", more))
 	}
 	return out
 }

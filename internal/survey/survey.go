@@ -361,25 +361,6 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 	return nil
 }
 
-// checks evaluates the readiness checks of a release, side by side.
-func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.Release, f *plan.Facts) {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for _, c := range rel.Checks {
-		wg.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			res, next := s.check(ctx, r, c)
-			mu.Lock()
-			f.Checks[plan.CheckKey(rel.Version, c.ID)] = res
-			f.Checks[plan.AnnouncedKey(rel.Version, c.ID)] = next
-			mu.Unlock()
-		})
-	}
-	wg.Wait()
-}
-
 // check evaluates a check; one that speaks of ${this.…} for every unit that the
 // plan is about: it holds when it holds for all of them. next is how it stands
 // with what the next release wants.
