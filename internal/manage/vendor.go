@@ -79,7 +79,7 @@ func Lint(path string) LintResult {
 		r.Error = document.Pretty(err)
 		return r
 	}
-	for _, f := range manifest.Lint(p, rel) {
+	for _, f := range append(manifest.Lint(p, rel), unfitProbes(p, rel)...) {
 		r.Findings = append(r.Findings, placed(f, src))
 	}
 	return r

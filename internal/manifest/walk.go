@@ -35,6 +35,17 @@ type walker struct {
 	when  func(w When)
 }
 
+// EachProbe visits every probe of a manifest, of which either document may be nil.
+func EachProbe(p *Product, r *Release, visit func(Probe)) {
+	w := walker{text: func(document.Pos, string, use) {}, probe: visit, step: func(Step, place) {}, when: func(When) {}}
+	if p != nil {
+		w.product(p)
+	}
+	if r != nil {
+		w.release(r)
+	}
+}
+
 func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (w walker) texts(at document.Pos, u use, texts ...string) {

@@ -222,3 +222,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What nothing can meet is refused, whatever it compares.
+func TestContradictions(t *testing.T) {
+	for text, bad := range map[string]bool{
+		">= 2.0, < 1.0": true, "> 2.0, < 2.0": true, ">= 2.0, <= 2.0": false, ">= 2.0, < 2.0": true, "< 1.0, >= 2.0": true, ">= 1.0, < 2.0": false,
+		"= 3.0, < 2.0": true, "= 1.0, < 2.0": false, "= 1.0, != 1.0": true, "= 1.0, = 2.0": true, "!= 1.0, != 2.0": false,
+		">= 2GB, < 1GB": true, ">= 1024MB, <= 1GB": false, "> 1d, < 20h": true, "> 2026-01-02, < 2026-01-01": true, ">= 10, < 9": true, ">= 9, < 10": false,
+		">= 2GB, < 1d": false, ">= 1.0, < 2.0, > 2.0": true,
+	} {
+		_, err := Parse([]string{text}, Options{})
+		if (err != nil) != bad || bad && !strings.Contains(err.Error(), "nothing is both ") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -60,7 +60,33 @@ func parseRange(text string, o Options) (alternative, error) {
 			return nil, fmt.Errorf("it has more than %d terms", maxTerms)
 		}
 	}
+	for i, a := range r {
+		for _, b := range r[i+1:] {
+			if excludes(a, b) || excludes(b, a) {
+				return nil, fmt.Errorf("nothing is both %s %s and %s %s", a.op, a.text, b.op, b.text)
+			}
+		}
+	}
 	return r, nil
+}
+
+// excludes says that no value meets a lower bound, or a fixed value, and
+// another term. Bounds that are read in different ways are left alone.
+func excludes(a, b term) bool {
+	if a.kind != b.kind || a.kind == "" {
+		return false
+	}
+	c, err := b.compare(a.text)
+	switch {
+	case err != nil:
+		return false
+	case a.op == "=":
+		ok, _ := b.match(a.text)
+		return !ok
+	case (a.op == ">=" || a.op == ">") && (b.op == "<=" || b.op == "<"):
+		return c > 0 || c == 0 && (a.op == ">" || b.op == "<")
+	}
+	return false
 }
 
 func parseTerm(part string, o Options) (term, error) {
