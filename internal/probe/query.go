@@ -211,6 +211,9 @@ var account = regexp.MustCompile(`(://[^/\s:@]*:)\S*@`)
 // oneLine makes a text fit into a line of evidence. A password in an address
 // is left out.
 func oneLine(s string, limit int) string {
+	if most := 64 << 10; len(s) > most { // nobody is shown more of it
+		return oneLine(strings.ToValidUTF8(s[:most], ""), limit-1) + "…"
+	}
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\ufffd")), " ")
 	s = account.ReplaceAllString(s, "${1}***@")
 	if r := []rune(s); len(r) > limit {

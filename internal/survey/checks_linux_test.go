@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,8 +75,11 @@ func TestBadChecksHideNoOther(t *testing.T) {
 		check("floods", "command", "/bin/sh", "-c", "head -c 5000000 /dev/zero"),
 		check("missing", "command", "/no/such/program"),
 		check("unreadable", "file", "/"),
+		check("contradictory", "exists", "/"),
+		check("no such source", "exsts", "/"),
 		check("fine", "exists", "/"),
 	}}
+	rel.Checks[4].Probe.Expect.AnyOf = []string{">= 2.0, < 1.0"}
 	f := s.blank()
 	s.checks(t.Context(), r, rel, &f)
 	for _, c := range rel.Checks {
@@ -83,6 +88,76 @@ func TestBadChecksHideNoOther(t *testing.T) {
 			t.Errorf("%s: %+v", c.ID, got)
 		}
 	}
+}
+
+// A document of 10,000 checks takes no more goroutines and memory than one of
+// a few, and each is answered: those that flood, hang and lack something too.
+func TestManyChecks(t *testing.T) {
+	s, r := surveyor(t)
+	path := filepath.Join(t.TempDir(), "value")
+	if err := os.WriteFile(path, []byte(strings.Repeat("a finding\n", 600)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rel := &manifest.Release{Version: "2"}
+	for i := range 10_000 {
+		id := fmt.Sprint("c", i)
+		c := check(id, "file", path)
+		c.Acknowledge, c.Probe.Expect.AnyOf = "each", []string{"none"}
+		switch {
+		case i%1000 == 1:
+			c = check(id, "command", "/bin/sh", "-c", "head -c 5000000 /dev/zero")
+		case i%1000 == 2:
+			c = check(id, "command", "/bin/sleep", "60")
+			c.Probe.Params = map[string]string{"timeout": "50ms"}
+		case i%2 == 0:
+			c = check(id, "exists", "/no/such/file")
+		}
+		rel.Checks = append(rel.Checks, c)
+	}
+	var most, goroutines uint64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			var now runtime.MemStats
+			runtime.ReadMemStats(&now)
+			most, goroutines = max(most, now.HeapInuse), max(goroutines, uint64(runtime.NumGoroutine()))
+		}
+	}()
+	f := s.blank()
+	s.checks(t.Context(), r, rel, &f)
+	close(stop)
+	<-stopped
+	if len(f.Checks) != 20_000 {
+		t.Fatalf("%d results", len(f.Checks))
+	}
+	for i, c := range rel.Checks {
+		got := f.Checks[plan.CheckKey("2", c.ID)]
+		switch {
+		case i%1000 == 1 || i%1000 == 2:
+			if got.OK || got.Error == "" {
+				t.Errorf("%s: %+v", c.ID, got)
+			}
+		case i%2 == 0:
+			if got.OK || got.Got != "none" || got.Error != "" {
+				t.Errorf("%s: %+v", c.ID, got)
+			}
+		case got.OK || len(got.Findings) != maxFindings+1 || got.Findings[maxFindings] != "and 100 findings more":
+			t.Fatalf("%s: %d findings, %v", c.ID, len(got.Findings), got.OK)
+		}
+	}
+	if limit := before.HeapInuse + 512<<20; most > limit || goroutines > 300 {
+		t.Errorf("%d MiB and %d goroutines", most>>20, goroutines)
+	}
+	t.Logf("%d MiB, before it %d; %d goroutines", most>>20, before.HeapInuse>>20, goroutines)
 }
 
 // BenchmarkChecks reads 200 mixed checks, of which the slowest takes 300 ms and

@@ -50,7 +50,7 @@ func findings(v probe.Value) []string {
 		case len(out) == maxFindings:
 			more++
 		default:
-			out = append(out, l)
+			out = append(out, strings.Clone(l)) // a part of the value would keep all of it in memory
 		}
 	}
 	if more > 0 {

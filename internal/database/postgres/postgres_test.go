@@ -125,3 +125,47 @@ func TestContract(t *testing.T) {
 		})
 	})
 }
+
+// Questions of a database that keeps its connection find it as new, and find
+// another one when the server has ended it.
+func TestKeep(t *testing.T) {
+	s := start(t)
+	name := s.fresh(t)
+	db := s.open(name)
+	db.Keep()
+	ask := func(sql string) string {
+		t.Helper()
+		got, err := db.Query(t.Context(), sql)
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		return got
+	}
+	pid := ask("SELECT pg_backend_pid()")
+	if again := ask("SELECT pg_backend_pid()"); again != pid {
+		t.Errorf("a second connection: %s and %s", pid, again)
+	}
+	if _, err := db.Query(t.Context(), "SELECT 1 FROM nowhere"); err == nil {
+		t.Error("a table that is not there is read")
+	}
+	if _, err := db.Query(t.Context(), "CREATE TABLE t ()"); err == nil {
+		t.Error("it writes")
+	}
+	ask("SELECT set_config('search_path', 'nowhere', false) || pg_advisory_lock(7)::text")
+	if got := ask("SELECT current_setting('search_path') || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')"); got != `"$user", public0` {
+		t.Errorf("the question before it has left %s", got)
+	}
+	if again := ask("SELECT pg_backend_pid()"); again != pid {
+		t.Error("after a mistake there is a second connection")
+	}
+	s.Psql(t, "postgres", "SELECT pg_terminate_backend("+pid+")")
+	if again := ask("SELECT pg_backend_pid()"); again == pid {
+		t.Error("the connection that was ended still answers")
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := s.Psql(t, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE application_name = '"+AppName("run-1/backup/do")+"' AND datname = '"+name+"'"); strings.TrimSpace(left) != "0" {
+		t.Errorf("%s connections are open after the end", left)
+	}
+}
