@@ -29,10 +29,17 @@ func readInventory(ctx context.Context, e *Evaluator, q query) (Value, error) {
 	}
 	v := Value{Text: strings.Join(picked, "\n"), Present: len(picked) > 0}
 	v.Evidence = fmt.Sprintf("%s: %s", q.arg, tally(all))
-	if q.Select != "" {
-		v.Evidence = fmt.Sprintf("%d of %s are %s: %s", len(picked), v.Evidence, q.Select, oneLine(strings.Join(picked, ", "), 160))
+	lacking := strings.HasPrefix(q.Select, unmet)
+	switch list := oneLine(strings.Join(picked, ", "), 160); {
+	case lacking && len(picked) == 0:
+		v.Evidence += "; none lacks what it needs"
+	case lacking:
+		v.Evidence += "; " + list
+	case q.Select != "" && len(picked) == 0:
+		v.Evidence += "; none is " + q.Select
+	case q.Select != "":
+		v.Evidence += fmt.Sprintf("; %s: %s", q.Select, list)
 	}
-	v.Evidence = strings.TrimSuffix(v.Evidence, ": ")
 	return v, nil
 }
 

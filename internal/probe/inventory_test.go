@@ -23,12 +23,12 @@ func TestInventory_S4_44(t *testing.T) {
 	list := probe("file", lines)
 	for _, r := range []row{
 		{p: of(list), ok: true, got: "agent: on patch: outdated, needs agent software: off", evidence: "plug-ins: 3 items, 1 on, 1 outdated, 1 off"},
-		{p: of(list, "select=outdated", "expect=none"), got: "patch", evidence: "1 of plug-ins: 3 items, 1 on, 1 outdated, 1 off are outdated: patch"},
-		{p: of(list, "select=broken, lost", "expect=none"), ok: true, got: "none", evidence: "0 of plug-ins: 3 items"},
+		{p: of(list, "select=outdated", "expect=none"), got: "patch", evidence: "plug-ins: 3 items, 1 on, 1 outdated, 1 off; outdated: patch"},
+		{p: of(list, "select=broken, lost", "expect=none"), ok: true, got: "none", evidence: "; none is broken, lost"},
 		{p: of(list, "select=on,off"), ok: true, got: "agent software"},
 		{p: of(list, "select=/^o/"), ok: true, got: "agent patch software"},
 		{p: of(list, "select=/^(/"), err: "cannot compile the regular expression"},
-		{p: of(list, "select=unmet-dependencies", "expect=none"), ok: true, got: "none"},
+		{p: of(list, "select=unmet-dependencies", "expect=none"), ok: true, got: "none", evidence: "; none lacks what it needs"},
 		{p: of(list, "select=unmet-dependencies of outdated", "expect=none"), got: "patch needs agent (on)"},
 		{p: of(probe("file", table), "select=unmet-dependencies of on", "expect=none"), got: "patch needs agent (off)"},
 		{p: of(probe("file", table), "state=stat"), err: "it has no column stat: is state meant?"},

@@ -118,6 +118,7 @@ type unit struct {
 	Reload     bool // its file was changed since it was read
 	Condition  bool // of the last start
 	Job        bool // a job is waiting or running
+	Moved      bool // its state has changed in this boot: it was started
 
 	DropIns     []string // that systemd has read
 	TriggeredBy []string // sockets, timers, paths
@@ -175,6 +176,9 @@ func parse(props map[string]any) unit {
 		DropIns: list("DropInPaths"), TriggeredBy: list("TriggeredBy"), ConsistsOf: list("ConsistsOf")}
 	if id, ok := props["InvocationID"].([]byte); ok && len(id) > 0 {
 		u.Invocation = hex.EncodeToString(id)
+	}
+	if at, ok := props["StateChangeTimestamp"].(uint64); ok {
+		u.Moved = at > 0
 	}
 	u.Restarts, _ = props["NRestarts"].(uint32)
 	if job, ok := props["Job"].([]any); ok && len(job) > 0 {

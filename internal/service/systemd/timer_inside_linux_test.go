@@ -1,6 +1,8 @@
 package systemd_test
 
 import (
+	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -47,6 +49,20 @@ func TestInsideTimer(t *testing.T) {
 				t.Errorf("after it ran: %+v", got)
 			}
 		})
+	}
+	// Of a time before this boot systemd knows when it was, and not how it ended.
+	if err := os.MkdirAll("/var/lib/systemd/timers", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stamp, before := "/var/lib/systemd/timers/stamp-kept.timer", time.Now().Add(-time.Hour).Truncate(time.Second)
+	if err := errors.Join(os.WriteFile(stamp, nil, 0o644), os.Chtimes(stamp, before, before)); err != nil {
+		t.Fatal(err)
+	}
+	makeUnit(t, "kept.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+	makeUnit(t, "kept.timer", "[Timer]\nOnCalendar=2099-01-01 00:00:00 UTC\nPersistent=yes\n")
+	ctl(t, "start", "kept.timer")
+	if got := look("kept"); !got.Last.Equal(before) || got.Result != "" {
+		t.Errorf("a time before this boot: %+v, want %v", got, before)
 	}
 	ctl(t, "disable", "--now", "refresh.timer")
 	if got := look("refresh"); got.Active || got.Enabled != "disabled" {

@@ -48,7 +48,7 @@ func (m *Manager) Timer(ctx context.Context, name string) (service.Timer, bool, 
 	switch {
 	case started.running():
 		t.Result = "running"
-	case started.known():
+	case started.known() && started.Moved: // otherwise the last time was before this boot, and systemd has forgotten how it ended
 		t.Result = started.Result
 	}
 	return t, true, nil
