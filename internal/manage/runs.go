@@ -192,12 +192,18 @@ func (in *Installation) Runs(ctx context.Context) ([]journal.Run, error) {
 // lastRun gives when the latest run began that has ended.
 func (in *Installation) lastRun(ctx context.Context) (time.Time, bool, error) {
 	rows, err := in.Runs(ctx)
+	at, ended := latestEnded(rows)
+	return at, ended, err
+}
+
+// latestEnded is for rows that are sorted, the latest first.
+func latestEnded(rows []journal.Run) (began time.Time, ended bool) {
 	for _, r := range rows {
 		if !r.Closed.IsZero() {
-			return r.Opened, true, nil
+			return r.Opened, true
 		}
 	}
-	return time.Time{}, false, err
+	return time.Time{}, false
 }
 
 // Run gives one run; the latest when id is empty. A part of an id will do

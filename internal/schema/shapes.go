@@ -84,7 +84,7 @@ func probe() *jsonschema.Schema {
 		case "port", "udp":
 			p.Properties.Set(source, ref("Literal"))
 		case "log":
-			p.Properties.Set(source, oneOrMany())
+			p.Properties.Set(source, &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text(), {Type: "array", Items: text(), MinItems: atLeast(1)}}})
 		default:
 			p.Properties.Set(source, text())
 		}

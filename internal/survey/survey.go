@@ -75,8 +75,11 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 	var errs []error
 	fail := func(err error) { mu.Lock(); errs = append(errs, err); mu.Unlock() }
 	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
 	for id, pr := range p.Facts {
 		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
 			v, err := s.read(ctx, r, pr)
 			if err != nil {
 				fail(fmt.Errorf("cannot read the fact %s: %w", id, err))
