@@ -51,8 +51,16 @@ func (e *Error) Unwrap() []error {
 
 // Permanent reports whether trying again cannot help.
 func Permanent(err error) bool {
-	return errors.Is(err, ErrNotYet) || errors.Is(err, ErrMalformed)
+	var other elsewhere
+	return errors.Is(err, ErrNotYet) || errors.Is(err, ErrMalformed) || errors.As(err, &other)
 }
+
+// elsewhere says that a source is one of another operating system.
+type elsewhere string
+
+func (e elsewhere) Error() string { return string(e) }
+
+const errLinuxOnly = elsewhere("this is known only of Linux so far")
 
 func malformed(format string, args ...any) error {
 	return &Error{Kind: ErrMalformed, Err: fmt.Errorf(format, args...)}

@@ -122,12 +122,12 @@ func (e *Evaluator) read(ctx context.Context, s source, q query) (Value, error) 
 	case limited.Err() != nil:
 		return Value{}, named(unreadable("", fmt.Errorf("no answer within %s: %w", q.timeout, limited.Err())), q.Probe)
 	}
-	return Value{}, named(rights(r.err), q.Probe)
+	return Value{}, named(rights(r.err, os.Geteuid() == 0), q.Probe)
 }
 
 // rights says what helps where something may not be read.
-func rights(err error) error {
-	if !errors.Is(err, fs.ErrPermission) || os.Geteuid() == 0 || strings.Contains(err.Error(), "root") {
+func rights(err error, root bool) error {
+	if !errors.Is(err, fs.ErrPermission) || root || strings.Contains(err.Error(), "root") {
 		return err
 	}
 	var own *Error

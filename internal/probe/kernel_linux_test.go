@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -269,11 +268,18 @@ func TestErrorsSayWhatIsNeeded(t *testing.T) {
 	row{p: p, err: `not found in its PATH "/nowhere"; Debian has psql in the package postgresql-client: install it`}.check(t, e)
 	p.Args[0] = "/nowhere/redis-cli"
 	row{p: p, err: "Debian has redis-cli in the package redis-tools"}.check(t, e)
+	const needs = "permission denied: it needs root, or rights for the account that Upkeep runs as"
 	if os.Geteuid() != 0 {
-		row{p: probe("file", "/etc/shadow"), err: "permission denied: it needs root, or rights for the account that Upkeep runs as"}.check(t, e)
-		return
+		row{p: probe("file", "/etc/shadow"), err: needs}.check(t, e)
 	}
-	if err := unreadable("x", errors.New("permission denied")); rights(err) != err {
+	denied := unreadable("x", os.ErrPermission)
+	if got := rights(denied, false).Error(); !strings.Contains(got, needs) {
+		t.Error(got)
+	}
+	if rights(denied, true) != denied {
 		t.Error("root is told that it needs root")
+	}
+	if gone := unreadable("x", os.ErrNotExist); rights(gone, false) != gone {
+		t.Error("rights do not help where there is nothing")
 	}
 }

@@ -23,7 +23,7 @@ func readRegistry(ctx context.Context, e *Evaluator, q query) (Value, error) {
 		return Value{}, err
 	}
 	if e.deps.Registry == nil {
-		return Value{}, unreadable(q.arg, fmt.Errorf("only Windows has a registry, and this is %s: a product for both has a command that tells the same", runtime.GOOS))
+		return Value{}, unreadable(q.arg, elsewhere("only Windows has a registry, and this is "+runtime.GOOS+": a product for both has a command that tells the same"))
 	}
 	text, found, err := e.deps.Registry.Value(ctx, root, key, name)
 	switch {

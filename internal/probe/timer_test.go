@@ -72,4 +72,7 @@ func TestRegistry_S4_9(t *testing.T) {
 	}
 	e.deps.Registry = nil
 	row{p: probe("registry", release, "expect=none"), err: "only Windows has a registry, and this is "}.check(t, e)
+	if _, err := e.Read(t.Context(), probe("registry", release)); !Permanent(err) {
+		t.Error("trying again would help")
+	}
 }

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -51,5 +50,3 @@ func readOpenFiles(ctx context.Context, _ *Evaluator, q query) (Value, error) {
 	}
 	return Value{Text: strings.Join(who, ", "), Present: true, Evidence: fmt.Sprintf("%d processes: %s", len(uses), oneLine(strings.Join(what, ", "), 300))}, nil
 }
-
-var errLinuxOnly = errors.New("this is known only of Linux so far")

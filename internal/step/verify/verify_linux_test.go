@@ -143,7 +143,7 @@ func TestWaitsForASlowStart(t *testing.T) {
 }
 
 func TestWhatCannotBeReadEver(t *testing.T) {
-	s := childtest.Step(t, plan.Step{Verb: "verify"}, plan.VerifyParams{Probes: []plan.Probe{{Source: "registry", Args: []string{"x"}}}})
+	s := childtest.Step(t, plan.Step{Verb: "verify"}, plan.VerifyParams{Probes: []plan.Probe{{Source: "feed", Args: []string{"x"}}}})
 	env, _ := childtest.Env(t, s, step.Forward)
 	began := time.Now()
 	if err := handler(t, nil).Do(t.Context(), env, s, nil); !errors.Is(err, probe.ErrNotYet) {
