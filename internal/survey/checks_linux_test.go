@@ -104,9 +104,9 @@ func TestManyChecks(t *testing.T) {
 		c := check(id, "file", path)
 		c.Acknowledge, c.Probe.Expect.AnyOf = "each", []string{"none"}
 		switch {
-		case i%1000 == 1:
+		case i%2500 == 1:
 			c = check(id, "command", "/bin/sh", "-c", "head -c 5000000 /dev/zero")
-		case i%1000 == 2:
+		case i%2500 == 2:
 			c = check(id, "command", "/bin/sleep", "60")
 			c.Probe.Params = map[string]string{"timeout": "50ms"}
 		case i%2 == 0:
@@ -142,7 +142,7 @@ func TestManyChecks(t *testing.T) {
 	for i, c := range rel.Checks {
 		got := f.Checks[plan.CheckKey("2", c.ID)]
 		switch {
-		case i%1000 == 1 || i%1000 == 2:
+		case i%2500 == 1 || i%2500 == 2:
 			if got.OK || got.Error == "" {
 				t.Errorf("%s: %+v", c.ID, got)
 			}
