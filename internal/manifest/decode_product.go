@@ -23,6 +23,7 @@ func (d decoder) product(n *document.Node) *Product {
 	p.Env = m.StringMap("env")
 	p.Roles, _ = named(d, m, "roles", "a role", d.role)
 	p.SameVersion = m.Strings("same-version")
+	p.Families = d.families(m)
 	m.Required("components")
 	p.Components, p.Order = named(d, m, "components", "a component", d.component)
 	d.like(p)

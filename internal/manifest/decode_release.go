@@ -14,10 +14,12 @@ func (d decoder) release(n *document.Node) *Release {
 		head.Required("product", "version")
 		r.Product = d.idKey(head, "product", "a product")
 		r.Version, r.Published, r.Notes = d.version(head, "version"), d.date(head, "published"), head.String("notes")
+		r.Withdrawn, r.Fix = d.text(head, "withdrawn"), d.fix(head.Get("fix"))
 		head.Done()
 	}
 	r.Facts, _ = named(d, m, "facts", "a fact", func(_ string, n *document.Node) Probe { return d.probe(n) })
 	r.Routes = each(m, "routes", d.route)
+	r.Blocked = each(m, "blocked", d.block)
 	r.Checks = each(m, "checks", d.check)
 	r.Payloads, _ = named(d, m, "payloads", "a component", func(id string, n *document.Node) string { return d.String(n, "payload "+id) })
 	r.Versions, _ = named(d, m, "versions", "a component", func(id string, n *document.Node) string { return d.String(n, "version of "+id) })
@@ -39,25 +41,6 @@ func (d decoder) date(m *document.MapDecoder, key string) string {
 		d.Errorf(m.Get(key).Pos, `write "2025-11-20"`, "%q must be a date, not %q", key, s)
 	}
 	return s
-}
-
-func (d decoder) route(n *document.Node) Route {
-	m := d.Map(n, "a route")
-	m.Required("from")
-	r := Route{Pos: n.Pos, From: d.text(m, "from"), Via: d.text(m, "via")}
-	if s := m.Map("settings"); s != nil {
-		r.Settings = map[string]string{}
-		s.Each(func(id string, _, v *document.Node) { r.Settings[id] = d.literal(v, "setting "+id) })
-	}
-	if f := m.Map("fixes"); f != nil {
-		r.Fixes = &Fixes{Families: f.Strings("families"), Required: f.String("required")}
-		for _, c := range f.List("choose") {
-			r.Fixes.Choose = append(r.Fixes.Choose, d.OneOf(c, `"choose"`, "all-latest", "pick"))
-		}
-		f.Done()
-	}
-	m.Done()
-	return r
 }
 
 func (d decoder) check(n *document.Node) Check {

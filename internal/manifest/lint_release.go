@@ -30,6 +30,10 @@ func (l *linter) release() {
 	for _, route := range r.Routes {
 		l.route(route)
 	}
+	for _, b := range r.Blocked {
+		l.block(b)
+	}
+	l.fixOf(r.Fix)
 	seen := map[string]bool{}
 	for _, c := range r.Checks {
 		if seen[c.ID] {
@@ -87,31 +91,6 @@ func (l *linter) version(at document.Pos, what, v string) {
 	}
 	if err := l.order.Valid(v); err != nil {
 		l.errorf(at, "bad-version", "", "%s: %s", what, err)
-	}
-}
-
-func (l *linter) route(r Route) {
-	if l.p == nil || l.order.IsZero() {
-		return
-	}
-	from, err := l.order.ParseRange(r.From)
-	switch {
-	case err != nil:
-		l.errorf(r.Pos, "bad-range", "", "%s", err)
-	case from.Empty():
-		l.errorf(r.Pos, "bad-range", "", "no version can be in the range %q", r.From)
-	}
-	if r.Via != "" {
-		l.version(r.Pos, "via", r.Via)
-		if c, err := l.order.Compare(r.Via, l.r.Version); err == nil && c >= 0 {
-			l.errorf(r.Pos, "bad-via", "", "the route leads over %s, which is not older than %s", r.Via, l.r.Version)
-		}
-		if in, verr := from.Contains(r.Via); err == nil && verr == nil && in {
-			l.errorf(r.Pos, "bad-via", "end the range before it", "the route from %s leads over %s, which is in that range", r.From, r.Via)
-		}
-	}
-	for _, id := range sorted(r.Settings) {
-		l.known(r.Pos, "unknown-setting", "setting", id, sorted(l.p.Settings))
 	}
 }
 

@@ -23,6 +23,7 @@ type Product struct {
 	Env         map[string]string    `json:"env,omitempty"`
 	Roles       map[string]Role      `json:"roles,omitempty"`
 	SameVersion []string             `json:"same-version,omitempty"` // roles that must agree
+	Families    []string             `json:"families,omitempty"`     // of fixes
 	Components  map[string]Component `json:"components"`
 	Order       []string             `json:"-"` // component ids in document order
 	ParamOrder  []string             `json:"-"` // parameter ids in document order

@@ -13,7 +13,10 @@ type Release struct {
 	Version   string            `json:"version"`
 	Published string            `json:"published,omitempty"` // ISO date
 	Notes     string            `json:"notes,omitempty"`
+	Withdrawn string            `json:"withdrawn,omitempty"` // why nobody should install it any more
+	Fix       *Fix              `json:"fix,omitempty"`       // what it is a fix of
 	Routes    []Route           `json:"routes,omitempty"`
+	Blocked   []Block           `json:"blocked,omitempty"`
 	Facts     map[string]Probe  `json:"facts,omitempty"` // besides those of the product
 	Checks    []Check           `json:"checks,omitempty"`
 	Payloads  map[string]string `json:"payloads,omitempty"` // component to file of the bundle
@@ -24,18 +27,48 @@ type Release struct {
 
 // Route is a supported source of the release.
 type Route struct {
-	Pos      document.Pos      `json:"-"`
-	From     string            `json:"from"` // a range
-	Via      string            `json:"via,omitempty"`
-	Settings map[string]string `json:"settings,omitempty"`
-	Fixes    *Fixes            `json:"fixes,omitempty"`
+	Pos       document.Pos      `json:"-"`
+	From      string            `json:"from"` // a range
+	Via       string            `json:"via,omitempty"`
+	Settings  map[string]string `json:"settings,omitempty"` // to a value, or to Keep
+	Fixes     *Fixes            `json:"fixes,omitempty"`
+	Reference string            `json:"reference,omitempty"`
 }
 
-// Fixes names families of fixes that a route needs.
+// Keep is what a route says of a setting that is to read after the upgrade as
+// it did before.
+const Keep = "keep"
+
+// Fix says that a release is a fix of another one, and whose fixes it carries:
+// all of these families up to itself.
+type Fix struct {
+	Pos      document.Pos `json:"-"`
+	Of       string       `json:"of"`
+	Families []string     `json:"families"`
+}
+
+// Fixes says which fixes a source must carry first. Of the required family it
+// must carry the latest; of the others the operator chooses.
 type Fixes struct {
-	Families []string `json:"families,omitempty"`
-	Choose   []string `json:"choose,omitempty"`
-	Required string   `json:"required,omitempty"`
+	Pos      document.Pos `json:"-"`
+	Families []string     `json:"families"`
+	Choose   []string     `json:"choose,omitempty"` // AllLatest, Pick; the first is what counts where nobody chooses
+	Required string       `json:"required,omitempty"`
+}
+
+// What an operator can choose of the families of fixes: the latest of each, or
+// those that she names.
+const (
+	AllLatest = "all-latest"
+	Pick      = "pick"
+)
+
+// Block forbids the hop from some sources that a route allows.
+type Block struct {
+	Pos    document.Pos `json:"-"`
+	From   string       `json:"from"` // a range
+	Reason string       `json:"reason"`
+	When   *When        `json:"when,omitempty"` // nil: always
 }
 
 // Check is a readiness condition.

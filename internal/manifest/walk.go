@@ -155,6 +155,9 @@ func (w walker) release(r *Release) {
 		w.condition(c.When)
 		w.all(c.Fix, place{})
 	}
+	for _, b := range r.Blocked {
+		w.condition(b.When)
+	}
 	for _, phase := range Phases() {
 		w.all(r.Procedure.Phases[phase].Steps, place{phase: phase})
 	}

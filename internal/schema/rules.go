@@ -80,7 +80,10 @@ func (b *builder) manifestRules() {
 	b.words("Check", "acknowledge", "each", "all")
 	b.replace("Check", "role", oneOrMany())
 	b.replace("Check", "moments", listOf(&jsonschema.Schema{Enum: []any{"open", "check", "begin"}}))
-	b.replace("Fixes", "choose", listOf(&jsonschema.Schema{Enum: []any{"all-latest", "pick"}}))
+	b.replace("Fixes", "choose", listOf(&jsonschema.Schema{Enum: []any{manifest.AllLatest, manifest.Pick}}))
+	for _, def := range []string{"Product", "Fixes", "Fix"} {
+		b.replace(def, "families", &jsonschema.Schema{Type: "array", Items: text(), MinItems: atLeast(1), UniqueItems: true})
+	}
 	b.replace("Service", "ports", listOf(ref("Literal")))
 	b.replace("Route", "settings", &jsonschema.Schema{Type: "object", AdditionalProperties: ref("Literal")})
 	for _, key := range []string{"run", "start", "stop"} {
@@ -91,14 +94,16 @@ func (b *builder) manifestRules() {
 	b.describe("Product", map[string]string{
 		"triggers": "what may start a run", "params": "inputs of the administrator", "facts": "named probes",
 		"dirs": "places, for ${dir.NAME}", "env": "declared environment of every command", "roles": "what computers are in the product",
-		"same-version": "roles whose versions must agree", "components": "units, each with its own way to tell its version",
+		"same-version": "roles whose versions must agree",
+		"families":     "families of fixes that releases carry", "components": "units, each with its own way to tell its version",
 		"services": "in the order in which they start; they stop in reverse", "access": "modes of the product's own that keep users out",
 		"backups": "where the default does not fit", "settings": "values that are read before and applied again after",
 		"hooks": "folders of scripts", "features": "what the operator chooses", "remedies": "symptoms and what helps, for the doctor",
 		"feed": "where published releases are found", "self-upgrade": "what upgrades the product's own upgrade tool", "support": "whom to ask",
 	})
 	b.describe("Release", map[string]string{
-		"facts": "named probes, beside those of the product", "routes": "versions that it can be reached from", "checks": "readiness conditions",
+		"facts": "named probes, beside those of the product", "routes": "versions that it can be reached from",
+		"blocked": "versions that it must not be reached from, though a route says so, and why", "checks": "readiness conditions",
 		"payloads": "component to file of the bundle", "versions": "component to the version that is read back afterwards",
 		"procedure": "steps added to the phases; order, barrier and reopening are Upkeep's own",
 	})

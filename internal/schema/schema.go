@@ -28,7 +28,7 @@ func Manifest() ([]byte, error) {
 	b.reflect(manifest.Release{}, "Release")
 	b.special()
 	b.nest("Product", "product", "id", "vendor", "versions", "entry", "lang")
-	b.nest("Release", "release", "product", "version", "published", "notes")
+	b.nest("Release", "release", "product", "version", "published", "notes", "withdrawn", "fix")
 	b.manifestRules()
 	root := &jsonschema.Schema{Version: jsonschema.Version, ID: "urn:upkeep:schema:manifest", Title: "Upkeep: product and release documents",
 		OneOf: []*jsonschema.Schema{ref("Product"), ref("Release")}, Definitions: b.defs}
