@@ -12,11 +12,10 @@ type semver struct{}
 
 func (semver) valid(v string) error {
 	core, pre, build := splitSemver(v)
-	parts := strings.Split(core, ".")
-	if len(parts) != 3 {
+	if strings.Count(core, ".") != 2 {
 		return fmt.Errorf("%q is not a semver version: it needs three numbers, such as 2.10.1", v)
 	}
-	for _, p := range parts {
+	for p := range strings.SplitSeq(core, ".") {
 		if !plainNumber(p) {
 			return fmt.Errorf("%q is not a semver version: %q is not a number without leading zeros", v, p)
 		}
@@ -68,8 +67,13 @@ func splitSemver(v string) (core, pre, build string) {
 func (semver) compare(a, b string) int {
 	coreA, preA, _ := splitSemver(a)
 	coreB, preB, _ := splitSemver(b)
-	if c := compareParts(strings.Split(coreA, "."), strings.Split(coreB, ".")); c != 0 {
-		return c
+	for coreA != "" || coreB != "" { // both have three numbers
+		var numberA, numberB string
+		numberA, coreA, _ = strings.Cut(coreA, ".")
+		numberB, coreB, _ = strings.Cut(coreB, ".")
+		if c := compareNumbers(numberA, numberB); c != 0 {
+			return c
+		}
 	}
 	switch {
 	case preA == preB:
