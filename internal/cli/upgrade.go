@@ -12,6 +12,7 @@ import (
 	"upkeep/internal/cli/live"
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
@@ -36,6 +37,8 @@ func (w *wish) which(cmd *cobra.Command) {
 func (w *wish) flags(cmd *cobra.Command) {
 	w.commonFlags(cmd)
 	cmd.Flags().StringArrayVar(&w.req.Only, "only", nil, "`COMPONENT or COMPONENT@INSTANCE` to upgrade, where its vendor lets it stand alone; may be given several times")
+	cmd.Flags().StringVar(&w.req.Fixes, "fixes", "", "all-latest or pick: which fixes are passed before a release that asks for some; what is required is passed anyway (default what the vendor offers first)")
+	cmd.Flags().StringArrayVar(&w.req.Picks, "pick", nil, "`VERSION` of a fix to be passed, beside what is required; may be given several times")
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().StringArrayVar(&w.set, "set", nil, "`NAME=VALUE` of a parameter that may change in an upgrade")
@@ -57,6 +60,12 @@ func (w *wish) again() string {
 	for _, o := range w.req.Only {
 		text += " --only " + show.Quote(o)
 	}
+	if w.req.Fixes != "" {
+		text += " --fixes " + show.Quote(w.req.Fixes)
+	}
+	for _, o := range w.req.Picks {
+		text += " --pick " + show.Quote(o)
+	}
 	return text
 }
 
@@ -71,6 +80,12 @@ func (w *wish) commonFlags(cmd *cobra.Command) {
 func (w *wish) request(person string) (manage.Request, error) {
 	if w.req.OnFailure != "" && w.req.OnFailure != "origin" && w.req.OnFailure != "stay" {
 		return w.req, usage{fmt.Errorf("--on-failure is origin or stay, not %q", w.req.OnFailure)}
+	}
+	if w.req.Fixes != "" && w.req.Fixes != manifest.AllLatest && w.req.Fixes != manifest.Pick {
+		return w.req, usage{fmt.Errorf("--fixes is all-latest or pick, not %q", w.req.Fixes)}
+	}
+	if w.req.Fixes == manifest.AllLatest && len(w.req.Picks) > 0 {
+		return w.req, usage{fmt.Errorf("--fixes all-latest takes the latest, and --pick others: give one of them")}
 	}
 	if w.req.Trigger == plan.TriggerBack {
 		return w.req, usage{fmt.Errorf("--trigger %s is not for upgrades: upkeep back takes one back", w.req.Trigger)}

@@ -233,7 +233,7 @@ func releaseOf(d *described) string {
 	if len(d.releases) == 0 {
 		return d.from
 	}
-	r, err := choose(d.releases, "")
+	r, err := newest(d.releases)
 	if err != nil {
 		return d.from
 	}

@@ -42,7 +42,7 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if len(d.releases) == 0 {
 		return fmt.Errorf("%s is a product's document, and no release of it: name a release's bundle with --from", d.from)
 	}
-	target, err := choose(d.releases, req.To)
+	target, _, err := choose(d.releases, req.To)
 	if err != nil {
 		return err
 	}

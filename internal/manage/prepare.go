@@ -19,7 +19,6 @@ import (
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
-	"upkeep/internal/route"
 	"upkeep/internal/run"
 	"upkeep/internal/scratch"
 	"upkeep/internal/site"
@@ -36,6 +35,8 @@ type Request struct {
 	Trigger   string
 	Choose    []string          // features, beside those that are installed
 	Params    Answers           // parameters that are asked at every upgrade, to be changed
+	Fixes     string            // all-latest, pick; empty: what the vendor offers first
+	Picks     []string          // fixes that are passed beside what is required
 	Prove     bool              // compare in full on the way back
 	Answers   map[string]string // question's id to what a person answers; kept with By
 	By        string            // who gives them
@@ -97,7 +98,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err != nil {
 		return err
 	}
-	target, err := choose(releases, req.To)
+	target, passed, err := choose(releases, req.To)
 	if err != nil {
 		return err
 	}
@@ -134,12 +135,17 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	sel.Notes = append(slices.Clone(p.Outside), sel.Notes...)
 	p.Installed = sel.From
-	hops, err := in.hops(releases, target.Product, p.Installed, p.To)
+	sel.Notes = append(sel.Notes, passed...)
+	hops, notes, err := in.hops(ctx, s, releases, target, facts, req, p.Installed)
+	if err != nil && len(passed) > 0 {
+		err = fmt.Errorf("%w; %s", err, strings.Join(passed, "; "))
+	}
 	if err != nil {
 		return err
 	}
-	if order, err := plan.OrderOf(target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
-		hops = []hop{{target, "what is added to " + p.To}}
+	sel.Notes = append(sel.Notes, notes...)
+	if order, err := orderOf(releases, target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
+		hops = []hop{{release: target, why: "what is added to " + p.To}}
 	}
 	if c := target.Product.Chosen; len(hops) == 0 && c != nil && len(c.Added) > 0 {
 		hops = []hop{{target, "features are added to " + p.To}}
@@ -166,7 +172,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		if err != nil {
 			return err
 		}
-		input.Hops = append(input.Hops, plan.HopInput{Release: r.Release, Product: r.Product, Bundle: b, Why: h.why})
+		input.Hops = append(input.Hops, plan.HopInput{Release: r.Release, Product: r.Product, Bundle: b, Why: h.why, Route: h.route})
 		surveyed = append(surveyed, survey.Hop{Product: r.Product, Release: r.Release})
 		p.Releases = append(p.Releases, r)
 	}
@@ -247,27 +253,6 @@ func (in *Installation) fits(p *manifest.Product) error {
 	return nil
 }
 
-// choose picks the wanted release.
-func choose(releases []Release, to string) (Release, error) {
-	order, err := plan.OrderOf(releases[0].Product)
-	if err != nil {
-		return Release{}, err
-	}
-	if to == "" {
-		if to, err = latest(order, releases); err != nil {
-			return Release{}, err
-		}
-	}
-	var have []string
-	for _, r := range releases {
-		if c, err := order.Compare(r.Release.Version, to); err == nil && c == 0 {
-			return r, nil
-		}
-		have = append(have, r.Release.Version)
-	}
-	return Release{}, fmt.Errorf("release %s is not at hand: there are %v", to, have)
-}
-
 // installedVersion is the version of the product: that of its first component
 // which tells one.
 func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
@@ -284,35 +269,6 @@ func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
 		return "", fmt.Errorf("the installed version of %s cannot be read: its probe (%s) gave nothing; is the product where the installation document says?", id, c.Version.Source)
 	}
 	return "", errors.New("no component of the product tells its version: the product document needs version: PROBE on one")
-}
-
-type hop struct {
-	release Release
-	why     string
-}
-
-func (in *Installation) hops(releases []Release, p *manifest.Product, from, to string) ([]hop, error) {
-	order, err := plan.OrderOf(p)
-	if err != nil {
-		return nil, err
-	}
-	var docs []*manifest.Release
-	for _, r := range releases {
-		docs = append(docs, r.Release)
-	}
-	way, err := route.Find(order, docs, from, to)
-	if err != nil {
-		return nil, err
-	}
-	var out []hop
-	for _, h := range way {
-		for _, r := range releases {
-			if r.Release == h.Release {
-				out = append(out, hop{r, h.Why})
-			}
-		}
-	}
-	return out, nil
 }
 
 // past reads from the journal what earlier runs tell: how long steps took,

@@ -16,7 +16,6 @@ import (
 	"upkeep/internal/files"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
-	"upkeep/internal/version"
 )
 
 // Release is one release at hand, with its opened bundle.
@@ -202,23 +201,4 @@ func planBundle(r Release) (plan.Bundle, error) {
 		slices.SortFunc(s, func(a, b plan.Script) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return out, nil
-}
-
-// latest gives the newest of the releases.
-func latest(order version.Order, rs []Release) (string, error) {
-	best := ""
-	for _, r := range rs {
-		if best == "" {
-			best = r.Release.Version
-			continue
-		}
-		c, err := order.Compare(r.Release.Version, best)
-		if err != nil {
-			return "", err
-		}
-		if c > 0 {
-			best = r.Release.Version
-		}
-	}
-	return best, nil
 }

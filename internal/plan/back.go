@@ -63,6 +63,9 @@ func backTitle(s Step, params any) string {
 	case *VerifyParams:
 		return "read back the old versions and services"
 	case *RecordParams:
+		if len(p.Want) > 0 {
+			return "set the settings back to what they read before"
+		}
 		return "compare the settings with those recorded"
 	case *NotifyParams:
 		return "tell " + p.Who + " that it is cancelled"

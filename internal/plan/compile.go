@@ -93,7 +93,7 @@ type builder struct {
 
 	proofs      []CheckItem // of what people do before the run
 	corrections []Step      // that take it back
-	again       []Step      // settings that people compare and set again
+	again       []again     // settings that people compare and set again
 }
 
 // entered is an access mode that a step of the plan has entered.
@@ -112,6 +112,14 @@ type mark struct {
 type recorded struct {
 	step   string
 	params *RecordParams
+	since  int // hop from which on they are applied again; 0: from the first
+}
+
+// again is a setting that a person compares and sets again.
+type again struct {
+	Step
+	setting string
+	since   int
 }
 
 // heldStep is a hold that a later step releases.
@@ -247,7 +255,7 @@ func (b *builder) header() {
 		if i > 0 {
 			from = in.Hops[i-1].Release.Version
 		}
-		p.Hops = append(p.Hops, Hop{From: from, To: h.Release.Version, Bundle: h.Bundle.Digest, Why: h.Why})
+		p.Hops = append(p.Hops, Hop{From: from, To: h.Release.Version, Bundle: h.Bundle.Digest, Why: h.Why, Settings: h.settings()})
 	}
 	p.Units, p.Notes = in.Units, slices.Concat(p.Notes, in.Facts.Remarks, in.Notes)
 	p.Params = b.res.Scope.Public()

@@ -83,6 +83,7 @@ func (b *builder) landings() {
 			b.into, b.held, b.entered = &list, b.marks[i].held, b.marks[i].entered
 			b.n, b.prefix, b.landing = i+1, fmt.Sprintf("m%d.", i+1), true
 			b.overdue()
+			b.toldHere(b.in.Hops[i])
 			b.verify(b.in.Hops[i])
 			b.finish(i, fmt.Sprintf("m%d.", i+1))
 			b.endless()

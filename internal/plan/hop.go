@@ -195,13 +195,13 @@ func (b *builder) hop(i int) {
 		}
 		b.barrier(h, i)
 		b.start(h)
-		b.reapply()
+		b.reapply(h)
 		b.phase(manifest.ReApply, rel)
 		b.verify(h)
 		return
 	}
 	b.start(h)
-	b.reapply()
+	b.reapply(h)
 	b.phase(manifest.ReApply, rel)
 	b.verify(h)
 	b.milestone(h, i)

@@ -34,7 +34,8 @@ type HopInput struct {
 	Product *manifest.Product
 	Bundle  Bundle
 	Why     string
-	Return  *ReturnParams // set for a run that takes an earlier one back; Release and Product are then what was installed before it
+	Route   *manifest.Route // of the release, that is taken; nil: not by any, as in a first install
+	Return  *ReturnParams   // set for a run that takes an earlier one back; Release and Product are then what was installed before it
 }
 
 // payload gives what a hop brings for a unit.

@@ -33,11 +33,6 @@ func (b *builder) refuseLater() {
 		if h.Product.SelfUpgrade != nil {
 			b.check(&NotYetError{What: "self-upgrade", Where: h.Product.SelfUpgrade.Pos})
 		}
-		for _, r := range h.Release.Routes {
-			if r.Fixes != nil || len(r.Settings) > 0 {
-				b.check(&NotYetError{What: fmt.Sprintf("fixes and settings of the route from %s", r.From), Where: r.Pos})
-			}
-		}
 	}
 }
 

@@ -95,6 +95,7 @@ func (b *builder) open() {
 	b.opening(manifest.ReadOnly)
 	b.opening(manifest.Drain)
 	b.opening(manifest.Record)
+	b.recordKept()
 	// a backup is good only from the moment writes have stopped, so it comes
 	// before the stop only where a refused write shows that they have
 	shown := false

@@ -170,10 +170,12 @@ type Setting struct {
 }
 
 // RecordParams: settings are read and kept; Apply names the record step
-// whose values are compared and written again.
+// whose values are compared and written again. Want are values that they must
+// have instead; what they were is put back on the way back.
 type RecordParams struct {
-	Settings []Setting `json:"settings"`
-	Apply    string    `json:"apply,omitempty"`
+	Settings []Setting         `json:"settings"`
+	Apply    string            `json:"apply,omitempty"`
+	Want     map[string]string `json:"want,omitempty"`
 }
 
 // DrainParams: wait, bounded, until running work has ended.

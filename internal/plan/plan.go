@@ -67,6 +67,8 @@ type Hop struct {
 	To     string `json:"to"`
 	Bundle string `json:"bundle"`        // digest of the release's bundle
 	Why    string `json:"why,omitempty"` // why the route passes here
+	// Settings are what the route says of settings after this hop: a value, or keep.
+	Settings map[string]string `json:"settings,omitempty"`
 }
 
 // Instance is what the plan changes of one installed copy of a component.

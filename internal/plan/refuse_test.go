@@ -98,7 +98,9 @@ func TestRefusals(t *testing.T) {
 		{"not yet: windows", shop, v2, func(in *plan.Input) { in.Site.Windows = []site.Window{{Days: "sat"}} }, "windows (allowed times of runs) in the installation document: not yet"},
 		{"not yet: merging", strings.Replace(shop, "kind: tree,", "kind: tree, config: {edited: merge},", 1), v2, nil, "merging the edited files of component app: not yet"},
 		{"not yet: self-upgrade", with(shop, `self-upgrade: {run: [apt-get, install]}`), v2, nil, "self-upgrade: not yet"},
-		{"not yet: settings of a route", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: enabled}}]`), nil, "fixes and settings of the route from >= 1.0: not yet"},
+		{"a setting of the route that the product has not", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: enabled}}]`), routes, `the route from >= 1.0 to 2.0 at upkeep.yaml`},
+		{"a kept setting that the product has not", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: keep}}]`), routes, `there is no setting "cron"`},
+		{"not yet: a setting of the route that a person reads and a command sets", with(shop, asked), with(v2, `routes: [{from: ">= 1.0", settings: {lac: enabled}}]`), routes, "setting lac, which a person reads and a command sets: not yet"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -50,7 +50,8 @@ func (b *builder) refuseStarts() {
 		if !b.check(err) || !b.res.Product.Components[id].Independent || h.Return != nil {
 			continue
 		}
-		if _, err := route.Find(order, []*manifest.Release{h.Release}, v, h.Release.Version); err != nil {
+		holds := func(_ *manifest.Release, w *manifest.When) (bool, error) { return b.when(w, h) }
+		if !route.Leads(order, h.Release, route.Wish{From: v, Holds: holds}) {
 			b.refuse("%s is on %s, from which the way of the others (%s to %s) does not lead on: upgrade it by itself first, with --only %s", id, v, b.plan.Hops[n-1].From, h.Release.Version, id)
 		}
 	}

@@ -88,7 +88,7 @@ func (b *builder) toldRecord(id string, set manifest.Setting) {
 		return
 	}
 	if t := b.set(id, set, was); t != nil {
-		b.again = append(b.again, Step{ID: "re-apply." + id, Verb: "tell", Phase: string(manifest.ReApply), Class: Reversible, Undo: "restore", Writes: true, Task: t,
-			Title: fmt.Sprintf("a person compares setting %s with what was recorded (%s), and sets it again where it differs", id, was)})
+		b.again = append(b.again, again{setting: id, Step: Step{ID: "re-apply." + id, Verb: "tell", Phase: string(manifest.ReApply), Class: Reversible, Undo: "restore", Writes: true, Task: t,
+			Title: fmt.Sprintf("a person compares setting %s with what was recorded (%s), and sets it again where it differs", id, was)}})
 	}
 }

@@ -17,6 +17,17 @@ func OrderOf(p *manifest.Product) (version.Order, error) {
 	return version.Parse(p.Versions.Name)
 }
 
+// Holds decides a condition before there is a way: one that speaks of the way,
+// or of a fact that is not among those read, cannot be told.
+func Holds(in Input, p *manifest.Product, w *manifest.When) (bool, error) {
+	r, err := NewResolver(p, in.Site, in.Facts)
+	if err != nil {
+		return false, err
+	}
+	b := &builder{in: in, res: r}
+	return b.when(w, HopInput{})
+}
+
 // when decides a condition for a hop; no condition holds.
 func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 	switch {
@@ -95,6 +106,9 @@ func truth(v, is string) bool {
 // crosses says that the whole route passes from before the version to it or
 // beyond it.
 func (b *builder) crosses(v string) (bool, error) {
+	if len(b.in.Hops) == 0 {
+		return false, fmt.Errorf("whether the way crosses %s cannot be told before there is one", v)
+	}
 	// the target's document knows all versions; an older one may not list them
 	order, err := OrderOf(b.in.Hops[len(b.in.Hops)-1].Product)
 	if err != nil {

@@ -5,107 +5,77 @@ package route
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/version"
 )
 
-// Hop is one edge of a route.
+// Wish is what a way is looked for.
+type Wish struct {
+	From, To string
+	// Fixes is what the operator chooses of the families of fixes:
+	// manifest.AllLatest, manifest.Pick, or nothing: what the route offers first.
+	Fixes string
+	// Picks are the fixes that she picks beside what is required.
+	Picks []string
+	// Holds says whether the condition of a blocked way holds here. It must be
+	// pure: the same for the same condition. Nil: nobody can tell, and every way
+	// that is blocked under a condition counts as blocked.
+	Holds func(*manifest.Release, *manifest.When) (bool, error)
+}
+
+// Way leads from version to version.
+type Way struct {
+	Hops  []Hop
+	Notes []string // which fixes are passed, what is not used, and why
+}
+
+// Hop is one edge of a way.
 type Hop struct {
 	From    string
 	To      string
 	Release *manifest.Release
-	Why     string // why the way passes here; empty for the last hop
-}
-
-// NoRouteError says that no supported way exists, and what does.
-type NoRouteError struct {
-	From, To string
-	Reached  []string // versions that can be reached from From
-	Needs    []string // the sources that To supports
-}
-
-func (e *NoRouteError) Error() string {
-	msg := fmt.Sprintf("there is no supported way from %s to %s: %s can be reached from %s", e.From, e.To, e.To, orNothing(e.Needs))
-	if len(e.Reached) > 0 {
-		msg += fmt.Sprintf(", and from %s the releases at hand lead to %s", e.From, some(e.Reached))
-	}
-	return msg
-}
-
-// some lists a few of many.
-func some(list []string) string {
-	const enough = 8
-	if len(list) <= enough {
-		return strings.Join(list, ", ")
-	}
-	return fmt.Sprintf("%s and %d others", strings.Join(list[:enough], ", "), len(list)-enough)
-}
-
-func orNothing(s []string) string {
-	if len(s) == 0 {
-		return "nothing"
-	}
-	return strings.Join(s, " or ")
+	Route   *manifest.Route // the release's route that is taken
+	Why     string          // why the way passes here; empty for the last hop
 }
 
 // Find gives the way with the fewest hops; among those of equal length the
-// one whose first hop leads furthest, then the second, and so on. From must
-// not be later than to. Releases may be in any order; of two that are of
-// equal version the first counts.
-func Find(order version.Order, releases []*manifest.Release, from, to string) ([]Hop, error) {
-	c, err := order.Compare(from, to)
+// one whose first hop leads furthest, then the second, and so on. It never
+// passes a release that is withdrawn nor a hop that is blocked. From must not
+// be later than To. Releases may be in any order; of two that are of equal
+// version the first counts, and it is withdrawn if any of them says so.
+func Find(order version.Order, releases []*manifest.Release, w Wish) (Way, error) {
+	c, err := order.Compare(w.From, w.To)
+	switch {
+	case err != nil:
+		return Way{}, err
+	case c == 0:
+		return Way{}, nil
+	case c > 0:
+		return Way{}, fmt.Errorf("%s is older than the installed %s: Upkeep does not downgrade; to go back to a restore point use upkeep back", w.To, w.From)
+	}
+	g, err := build(order, releases, w)
 	if err != nil {
-		return nil, err
+		return Way{}, err
 	}
-	if c == 0 {
-		return nil, nil
+	last := len(g.versions) - 1
+	if g.gone[last] != "" {
+		return Way{}, &WithdrawnError{Version: w.To, Reason: g.gone[last]}
 	}
-	if c > 0 {
-		return nil, fmt.Errorf("%s is older than the installed %s: Upkeep does not downgrade; to go back to a restore point use upkeep back", to, from)
-	}
-	g, err := build(order, releases, from, to)
-	if err != nil {
-		return nil, err
-	}
-	way := g.shortest()
+	way := g.shortest(g.sources, 0, last)
 	if way == nil {
-		return nil, g.noRoute(from, to)
+		return Way{}, g.noRoute(w)
 	}
-	return g.explain(way), nil
+	over, err := g.choose(way, w)
+	if err != nil {
+		return Way{}, err
+	}
+	return g.explain(over)
 }
 
-// explain names the hops of a way, and why it passes where it does.
-func (g *graph) explain(way []int) []Hop {
-	var hops []Hop
-	for i, rank := range way[1:] {
-		hops = append(hops, Hop{From: g.versions[way[i]], To: g.versions[rank], Release: g.releases[rank]})
-	}
-	for i := range hops[:len(hops)-1] {
-		next := hops[i+1]
-		hops[i].Why = fmt.Sprintf("not straight from %s to %s: %s can be reached only from %s", hops[i].From, next.To, next.To, orNothing(sources(next.Release)))
-	}
-	return hops
-}
-
-func sources(r *manifest.Release) []string {
-	var out []string
-	for _, route := range r.Routes {
-		if route.Via != "" {
-			out = append(out, fmt.Sprintf("%s (via %s)", route.From, route.Via))
-			continue
-		}
-		out = append(out, route.From)
-	}
-	return out
-}
-
-func (g *graph) noRoute(from, to string) error {
-	e := &NoRouteError{From: from, To: to, Needs: sources(g.releases[len(g.versions)-1])}
-	for _, rank := range slices.Backward(g.reached()) {
-		e.Reached = append(e.Reached, g.versions[rank])
-	}
-	return e
+// Leads says whether one hop leads from a version to a release.
+func Leads(order version.Order, r *manifest.Release, w Wish) bool {
+	w.To = r.Version
+	_, err := Find(order, []*manifest.Release{r}, w)
+	return err == nil
 }

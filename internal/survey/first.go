@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"path/filepath"
 	"time"
@@ -35,7 +36,12 @@ func (s *Surveyor) First(ctx context.Context, p *manifest.Product, in *site.Inst
 	if err != nil {
 		return f, err
 	}
-	for id, pr := range p.Facts {
+	facts := maps.Clone(rel.Facts)
+	if facts == nil {
+		facts = map[string]manifest.Probe{}
+	}
+	maps.Copy(facts, p.Facts)
+	for id, pr := range facts {
 		v, err := s.read(ctx, r, pr)
 		if err != nil {
 			v = ""

@@ -282,6 +282,9 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		if err := s.hooks(hr, in, f); err != nil {
 			return err
 		}
+		if err := s.releaseFacts(ctx, hr, h.Release, f); err != nil {
+			return err
+		}
 		s.checks(ctx, hr, h.Release, f)
 		s.proofs(ctx, hr, h.Release, f)
 		s.settings(ctx, hr, f)

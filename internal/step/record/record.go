@@ -44,6 +44,12 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 	if m.Now, err = h.read(ctx, env, p.Settings); err != nil {
 		return nil, err
 	}
+	for id, v := range p.Want {
+		if m.Recorded == nil {
+			m.Recorded = map[string]setting.Value{}
+		}
+		m.Recorded[id] = setting.Value{Text: v, Present: true}
+	}
 	if p.Apply != "" {
 		raw, err := env.Recall(p.Apply)
 		if err != nil {
@@ -107,7 +113,11 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 		if now == was {
 			continue
 		}
-		child.Log(env, "setting %s reads %s after the upgrade and read %s before: it is set again", set.ID, now, was)
+		if _, wanted := p.Want[set.ID]; wanted {
+			child.Log(env, "setting %s reads %s, and has to be %s on this route: it is set", set.ID, now, was)
+		} else {
+			child.Log(env, "setting %s reads %s after the upgrade and read %s before: it is set again", set.ID, now, was)
+		}
 		if err := h.settings.Write(ctx, env, s, set, was.Text); err != nil {
 			return err
 		}
@@ -115,9 +125,38 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	return nil
 }
 
-// Undo implements step.Handler. What was applied lies in data that the restore
-// point brings back.
-func (h *Handler) Undo(context.Context, step.Env, plan.Step, step.Memo) error { return nil }
+// Undo implements step.Handler. What was applied again lies in data that the
+// restore point brings back; what the route wants may lie anywhere, and is set
+// back here.
+func (h *Handler) Undo(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) error {
+	p, err := step.Params[plan.RecordParams](s)
+	if err != nil || len(p.Want) == 0 {
+		return err
+	}
+	m, err := decode(s, raw)
+	if err != nil {
+		return err
+	}
+	for _, set := range p.Settings {
+		was := m.Now[set.ID]
+		now, err := h.settings.Read(ctx, env, set)
+		if err != nil {
+			return err
+		}
+		switch {
+		case now == was:
+			continue
+		case !was.Present:
+			child.Log(env, "setting %s had no value before; it is left to the restore point", set.ID)
+			continue
+		}
+		child.Log(env, "setting %s reads %s and read %s before: it is set back", set.ID, now, was)
+		if err := h.settings.Write(ctx, env, s, set, was.Text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Observe implements step.Handler.
 func (h *Handler) Observe(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) (step.Observation, error) {
@@ -127,14 +166,17 @@ func (h *Handler) Observe(ctx context.Context, env step.Env, s plan.Step, raw st
 		return step.Observation{}, err
 	case env.Direction == step.Back && p.Apply != "":
 		return step.Observation{State: step.Old, Evidence: "the restore point brings back what it changed"}, nil
-	case env.Direction == step.Back:
+	case env.Direction == step.Back && len(p.Want) == 0:
 		return step.Observation{State: step.Old, Evidence: "it changes nothing"}, nil
 	}
 	m, err := decode(s, raw)
 	if err != nil {
 		return step.Observation{}, err
 	}
-	if p.Apply == "" {
+	if env.Direction == step.Back {
+		return h.setBack(ctx, env, p, m)
+	}
+	if p.Apply == "" && len(p.Want) == 0 {
 		return step.Observation{State: step.New, Evidence: fmt.Sprintf("%d settings are recorded", len(m.Now))}, nil
 	}
 	now, err := h.read(ctx, env, p.Settings)
@@ -145,15 +187,39 @@ func (h *Handler) Observe(ctx context.Context, env step.Env, s plan.Step, raw st
 	untouched := true
 	for _, set := range p.Settings {
 		if was, ok := m.Recorded[set.ID]; ok && was.Present && now[set.ID] != was {
-			differ = append(differ, fmt.Sprintf("%s reads %s and read %s before", set.ID, now[set.ID], was))
+			differ = append(differ, fmt.Sprintf("%s reads %s, wanted is %s", set.ID, now[set.ID], was))
 		}
 		untouched = untouched && now[set.ID] == m.Now[set.ID]
 	}
 	switch {
 	case len(differ) == 0:
-		return step.Observation{State: step.New, Evidence: fmt.Sprintf("%d settings read as before", len(m.Recorded))}, nil
+		return step.Observation{State: step.New, Evidence: fmt.Sprintf("%d settings read as wanted", len(m.Recorded))}, nil
 	case untouched:
 		return step.Observation{State: step.Old, Evidence: strings.Join(differ, ", ")}, nil
 	}
 	return step.Observation{State: step.Mixed, Evidence: strings.Join(differ, ", ")}, nil
+}
+
+// setBack observes what was wanted on the way back.
+func (h *Handler) setBack(ctx context.Context, env step.Env, p *plan.RecordParams, m memo) (step.Observation, error) {
+	now, err := h.read(ctx, env, p.Settings)
+	if err != nil {
+		return step.Observation{}, err
+	}
+	old, wanted := true, true
+	var evidence []string
+	for _, set := range p.Settings {
+		was := m.Now[set.ID]
+		old = old && (now[set.ID] == was || !was.Present)
+		wanted = wanted && now[set.ID] == m.Recorded[set.ID]
+		evidence = append(evidence, fmt.Sprintf("%s reads %s and read %s before", set.ID, now[set.ID], was))
+	}
+	o := step.Observation{State: step.Mixed, Evidence: strings.Join(evidence, ", ")}
+	switch {
+	case old:
+		o.State = step.Old
+	case wanted:
+		o.State = step.New
+	}
+	return o, nil
 }

@@ -60,6 +60,31 @@ func TestApplyContract(t *testing.T) {
 	})
 }
 
+// What a route wants is set, and set back to what it was.
+func TestWantContract(t *testing.T) {
+	want := func(w world) plan.RecordParams {
+		return plan.RecordParams{Settings: []plan.Setting{w.Setting("mail"), w.Setting("theme")}, Want: map[string]string{"mail": "on", "theme": "dark"}}
+	}
+	for name, c := range map[string]struct {
+		before step.State
+		mail   string
+		theme  string
+		mixed  map[string]func(*testing.T, world)
+	}{
+		"both differ":  {"", "off", "blue", map[string]func(*testing.T, world){"one is set": func(t *testing.T, w world) { w.Set(t, "mail", "on") }}},
+		"one differs":  {"", "on", "blue", nil},
+		"none differs": {step.New, "on", "dark", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steptest.Run(t, steptest.Subject[world]{Before: c.before, Mixed: c.mixed,
+				New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, world) {
+					w := settingtest.New(t, "mail", c.mail, "theme", c.theme)
+					return record.New(childtest.Runner(t, k), childtest.Probes(t)), childtest.Step(t, plan.Step{Verb: "record", Undo: "action", Redo: true}, want(w)), w
+				}})
+		})
+	}
+}
+
 func TestOnlyWhatDiffersIsWritten(t *testing.T) {
 	w := settingtest.New(t, "mail", "on", "proxy", "10.0.0.1", "theme", "blue")
 	w.Set(t, "theme", "") // it had no value before
