@@ -94,12 +94,16 @@ func (g *graph) passes(c *chosen, w Wish, r *manifest.Route, from, to int, picke
 		return true, err
 	}
 	levels, err := g.levels(to)
+	if err != nil {
+		return true, err
+	}
 	for _, l := range levels {
 		if l.route == r && g.compare(l.line.of, of) == 0 {
 			c.notes = append(c.notes, g.noteFixes(l, to, choice, others))
+			return true, nil
 		}
 	}
-	return true, err
+	return g.noneKnown(c, r, from, to)
 }
 
 func (g *graph) compare(a, b string) int {
@@ -168,14 +172,4 @@ func (g *graph) over(c *chosen, stops map[int]string, of string, to int, must bo
 	part = append(part, g.shortest(g.sources, part[len(part)-1], to)[1:]...)
 	c.way = append(c.way[:start], part...)
 	return nil
-}
-
-// noneKnown notes that the releases at hand know no fixes that a route requires.
-func (g *graph) noneKnown(c *chosen, r *manifest.Route, from, to int) (bool, error) {
-	taken, err := g.routeOf(from, to)
-	if err != nil || taken == nil || r.Fixes.Required == "" || r.Via == "" || g.compare(r.Via, g.versions[from]) != 0 && taken != r {
-		return false, err
-	}
-	c.notes = append(c.notes, fmt.Sprintf("%s requires the latest fixes of %s, %s at least; the releases at hand know no later ones than %s", g.versions[to], r.Fixes.Required, r.Via, g.versions[from]))
-	return true, nil
 }

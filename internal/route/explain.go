@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"upkeep/internal/manifest"
 )
 
 // explain names the hops of a way, and why it passes where it does.
@@ -62,15 +64,7 @@ func (g *graph) noteFixes(l level, to int, choice string, others []string) strin
 	default:
 		text = fmt.Sprintf("%s requires the latest fixes of %s: %s is the latest at hand", g.versions[to], f.Required, g.versions[l.rank])
 	}
-	for _, rank := range l.passed {
-		why := g.gone[rank]
-		if why == "" {
-			why = g.barredWhy(rank, to)
-		} else {
-			why = "withdrawn: " + why
-		}
-		text += fmt.Sprintf("; %s is later and is not used (%s)", g.versions[rank], why)
-	}
+	text += g.passedOver(l.passed, to)
 	if len(others) > 0 {
 		text += "; of the other families " + strings.Join(others, ", ")
 	}
@@ -81,4 +75,41 @@ func (g *graph) noteFixes(l level, to int, choice string, others []string) strin
 		}
 	}
 	return text
+}
+
+// passedOver says why later fixes are not used.
+func (g *graph) passedOver(ranks []int, to int) (text string) {
+	for _, rank := range ranks {
+		why := g.barredWhy(rank, to)
+		if g.gone[rank] != "" {
+			why = "withdrawn: " + g.gone[rank]
+		}
+		text += fmt.Sprintf("; %s is later and is not used (%s)", g.versions[rank], why)
+	}
+	return text
+}
+
+// noneKnown notes that the releases at hand know no fixes that a route requires,
+// or none that can be used. It says whether the hop is one of those that the
+// route is about.
+func (g *graph) noneKnown(c *chosen, r *manifest.Route, from, to int) (bool, error) {
+	taken, err := g.routeOf(from, to)
+	if err != nil || taken == nil || r.Fixes.Required == "" || taken != r && (r.Via == "" || g.compare(r.Via, g.versions[from]) != 0) {
+		return false, err
+	}
+	lines, err := g.linesOf(r, r.Fixes.Required)
+	if err != nil {
+		return false, err
+	}
+	least := ""
+	if r.Via != "" {
+		least = fmt.Sprintf(", %s at least", r.Via)
+	}
+	text := fmt.Sprintf("%s requires the latest fixes of %s%s: the releases at hand know no later ones than %s", g.versions[to], r.Fixes.Required, least, g.versions[from])
+	for _, l := range lines {
+		_, skipped := g.latest(l, to)
+		text += g.passedOver(skipped, to)
+	}
+	c.notes = append(c.notes, text)
+	return true, nil
 }

@@ -64,7 +64,7 @@ func TestFixes(t *testing.T) {
 		{"beyond, without the release that asks for fixes", route.Wish{From: "7.5", To: "7.6"}, []string{of3, hf6, sp1, "7.6: *"}, "7.5 > 7.6", ""},
 		{"beyond, over the release that asks for fixes", route.Wish{From: "7.5", To: "7.6"}, []string{of3, hf6, sp1, "7.6: 7.5 SP1"}, "7.5 > 7.5 OF3 > 7.5 HF6 > 7.5 SP1 > 7.6", "chosen: all-latest"},
 		{"without via", route.Wish{From: "7.5"}, []string{hf6, hf7, "7.5 SP1: >= 7.5, < 7.5 SP1 needs itms of itms"}, "7.5 > 7.5 HF7 > 7.5 SP1", "7.5 HF7 is the latest at hand"},
-		{"a fix of something else", route.Wish{From: "7.1"}, []string{hf7, "7.5 SP1: 7.1 needs itms of itms"}, "7.1 > 7.5 SP1", ""},
+		{"a fix of something else", route.Wish{From: "7.1"}, []string{hf7, "7.5 SP1: 7.1 needs itms of itms"}, "7.1 > 7.5 SP1", "know no later ones than 7.1"},
 		{"a fix of nothing", route.Wish{From: "7.5"}, []string{"7.5 HF6: 7.5 | fix 8.0 itms", sp1}, "release 7.5 HF6 is a fix of another one", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
