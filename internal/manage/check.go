@@ -21,7 +21,20 @@ type Finding struct {
 	Fix       string `json:"fix,omitempty"`
 	Reference string `json:"reference,omitempty"` // where the vendor says more
 	Release   string `json:"release,omitempty"`
+	Later     bool   `json:"later,omitempty"` // of a later hop of the way, to Release
 	Waivable  bool   `json:"waivable,omitempty"`
+}
+
+// Text says what was found, and of which hop it is where that is a later one.
+func (f Finding) Text() string {
+	text := f.Evidence
+	if f.Error != "" {
+		text = "could not be checked: " + f.Error
+	}
+	if f.Later {
+		text += " (of the later hop to " + f.Release + ")"
+	}
+	return text
 }
 
 // Readiness is what stands between an installation and a release.
@@ -67,10 +80,17 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 	for i, h := range p.Input.Hops {
 		for _, c := range h.Release.Checks {
 			res, known := p.Input.Facts.Checks[plan.CheckKey(h.Release.Version, c.ID)]
-			if !known || !plan.Applies(p.Input, i, c) {
+			if !plan.Applies(p.Input, i, c) {
 				continue
 			}
-			f := Finding{Reference: c.Reference, ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Text(), Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
+			if !known {
+				if i > 0 { // it shows only between the hops
+					add(Finding{ID: c.ID, Level: "info", Release: h.Release.Version, Later: true, Reference: c.Reference,
+						Evidence: "it is about the product as it is before this hop, and is looked at in the run, once " + p.Input.Hops[i-1].Release.Version + " is there"})
+				}
+				continue
+			}
+			f := Finding{Later: i > 0, Reference: c.Reference, ID: c.ID, Level: c.Level, OK: res.OK, Evidence: res.Text(), Error: res.Error, Effect: c.Effect, Release: h.Release.Version, Waivable: c.Waivable}
 			if f.Level == "" {
 				f.Level = "blocker"
 			}

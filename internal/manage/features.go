@@ -100,7 +100,7 @@ func (in *Installation) chooseFirst(ctx context.Context, target Release, text []
 	if err != nil {
 		return nil, nil, err
 	}
-	if p, err = solved(c, feature.Question{Standing: in.Doc.Choices, Asked: asked, First: true, Holds: in.holds(p)}, p); err != nil || there {
+	if p, err = solved(c, feature.Question{Standing: in.Doc.Choices, Asked: asked, First: true, Holds: in.holds(p, false)}, p); err != nil || there {
 		return p, text, err
 	}
 	nodes, err := yaml.Parse(in.Path, text)
@@ -146,7 +146,7 @@ func (in *Installation) catalogue(ctx context.Context, p *manifest.Product, rele
 // last run left it, otherwise as the components tell, and where they tell
 // nothing as the installation document says.
 func (in *Installation) features(ctx context.Context, c *feature.Catalogue, p *manifest.Product) (feature.Question, error) {
-	q := feature.Question{Standing: in.Doc.Choices, Holds: in.holds(p)}
+	q := feature.Question{Standing: in.Doc.Choices, Holds: in.holds(p, true)}
 	recorded, err := in.recordedChoices(ctx)
 	if err != nil || recorded != nil {
 		q.Installed = recorded
@@ -217,17 +217,8 @@ func (in *Installation) there(ctx context.Context, p *manifest.Product) (func(st
 
 // holds decides the conditions of features that choose themselves by what is
 // known before anything is surveyed.
-func (in *Installation) holds(p *manifest.Product) func(*manifest.When) (bool, error) {
-	return func(w *manifest.When) (bool, error) {
-		if w.Param == "" {
-			return false, nil
-		}
-		r, err := in.surveyor().Resolver(p, in.Doc, plan.Facts{})
-		if err != nil {
-			return false, err
-		}
-		return plan.Holds(r, w)
-	}
+func (in *Installation) holds(p *manifest.Product, first bool) func(*manifest.When) (bool, error) {
+	return func(w *manifest.When) (bool, error) { return plan.Holds(plan.Input{Site: in.Doc, First: first}, p, w) }
 }
 
 // extensions reads the features that lie in folders of the site.

@@ -16,16 +16,16 @@ import (
 // checkStep runs the checks once more, first thing in the run: readiness ages.
 func (b *builder) checkStep() {
 	p := &CheckParams{}
-	for _, h := range b.in.Hops {
+	for i, h := range b.in.Hops {
 		b.use(h.Product)
 		for _, c := range h.Release.Checks {
-			if b.asksOf(c, h) || b.skipCheck(c, h) {
+			if !b.early(i, c) || b.asksOf(c, h) || b.skipCheck(c, h) {
 				continue
 			}
 			p.Checks = append(p.Checks, b.checkItems(c)...)
 			r, known := b.in.Facts.Checks[CheckKey(h.Release.Version, c.ID)]
 			if known && !r.OK {
-				b.failedCheck(c, r)
+				b.failedCheck(i, c, r)
 			}
 		}
 	}
@@ -79,10 +79,14 @@ func (b *builder) skipCheck(c manifest.Check, h HopInput) bool {
 	return false
 }
 
-func (b *builder) failedCheck(c manifest.Check, r CheckResult) {
-	text := fmt.Sprintf("check %s: %s", c.ID, r.Text())
+func (b *builder) failedCheck(hop int, c manifest.Check, r CheckResult) {
+	name := c.ID
+	if hop > 0 {
+		name += " (of the later hop to " + b.in.Hops[hop].Release.Version + ")"
+	}
+	text := fmt.Sprintf("check %s: %s", name, r.Text())
 	if r.Error != "" {
-		text = fmt.Sprintf("check %s could not be made: %s", c.ID, r.Error)
+		text = fmt.Sprintf("check %s could not be made: %s", name, r.Error)
 	}
 	if c.Effect != "" {
 		text += " (" + c.Effect + ")"
@@ -214,6 +218,7 @@ func (b *builder) between(i int) {
 	b.only = i
 	defer func() { b.only = 0 }()
 	b.use(prev.Product)
+	b.checkBetween(i)
 	// the document of what is there stops and backs up; the release to come adds
 	b.stop(b.in.Hops[i].Release)
 	b.guard(b.in.Hops[i])

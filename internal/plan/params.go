@@ -311,6 +311,7 @@ type CleanUpParams struct {
 // CheckParams: readiness is checked again.
 type CheckParams struct {
 	Checks []CheckItem `json:"checks"`
+	Before string      `json:"before,omitempty"` // the version of the later hop that they are of; empty: first thing in the run
 }
 
 // CheckItem is one check whose failure stops the run before anything changes.

@@ -71,12 +71,6 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 	return false, nil
 }
 
-// Holds decides a condition on a parameter before there are facts.
-func Holds(r *Resolver, w *manifest.When) (bool, error) {
-	v, err := r.Scope.Expand("${param." + w.Param + "}")
-	return truth(v, w.Is), err
-}
-
 // chosen says whether a feature of that path or id is chosen, or a component is
 // there that only has a name.
 func (b *builder) chosen(name string) bool {

@@ -13,15 +13,15 @@ import (
 // memory that they need: most of them only wait for an answer.
 const atOnce = 24
 
-// checks evaluates the readiness checks of a release, side by side. Those that
-// wait for something else to answer begin first, so that the slowest of them
+// checks evaluates the readiness checks of a release that can be told now, side
+// by side. Those that wait for something else to answer begin first, so that the slowest of them
 // decides how long it takes, wherever it stands in the document.
-func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.Release, f *plan.Facts) {
+func (s *Surveyor) checks(ctx context.Context, r *plan.Resolver, rel *manifest.Release, f *plan.Facts, early func(manifest.Check) bool) {
 	own := *s
 	probes, end := s.Probes.Sitting()
 	own.Probes = probes
 	defer end()
-	order := slices.Clone(rel.Checks)
+	order := slices.DeleteFunc(slices.Clone(rel.Checks), func(c manifest.Check) bool { return !early(c) })
 	slices.SortStableFunc(order, func(a, b manifest.Check) int { return patience(a.Probe.Source) - patience(b.Probe.Source) })
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -69,7 +69,7 @@ func (s *Surveyor) First(ctx context.Context, p *manifest.Product, in *site.Inst
 	if err := s.hooks(r, in, &f); err != nil {
 		return f, err
 	}
-	s.checks(ctx, r, rel, &f)
+	s.checks(ctx, r, rel, &f, func(manifest.Check) bool { return true })
 	return f, s.volumes(&f, s.State, s.Backup)
 }
 

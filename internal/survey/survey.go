@@ -274,7 +274,11 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 	if err := s.databases(ctx, r, f); err != nil {
 		return err
 	}
+	var way []*manifest.Release
 	for _, h := range hops {
+		way = append(way, h.Release)
+	}
+	for i, h := range hops {
 		hr, err := s.Resolver(h.Product, in, *f)
 		if err != nil {
 			return err
@@ -285,7 +289,7 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		if err := s.releaseFacts(ctx, hr, h.Release, f); err != nil {
 			return err
 		}
-		s.checks(ctx, hr, h.Release, f)
+		s.checks(ctx, hr, h.Release, f, func(c manifest.Check) bool { return plan.Early(hr, way, i, c) })
 		s.proofs(ctx, hr, h.Release, f)
 		s.settings(ctx, hr, f)
 	}

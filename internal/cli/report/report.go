@@ -49,7 +49,7 @@ func (r Report) sections() []section {
 		case f.Level == "warning":
 			i = 1
 		}
-		f.Evidence = text(f)
+		f.Evidence = f.Text()
 		for _, s := range []*string{&f.ID, &f.Evidence, &f.Effect, &f.Fix, &f.Reference, &f.Release, &f.Waived} {
 			*s = show.Clean(*s)
 		}
@@ -76,13 +76,6 @@ func (r Report) verdict() (class, text string) {
 		return "warning", "The upgrade can start; look at the warnings first."
 	}
 	return "ok", "Ready: the upgrade can start."
-}
-
-func text(f manage.Finding) string {
-	if f.Error != "" {
-		return "could not be checked: " + f.Error
-	}
-	return f.Evidence
 }
 
 // HTML writes the page.
@@ -134,7 +127,7 @@ func JUnit(w io.Writer, r Report) error {
 	s := suite{Name: fmt.Sprintf("readiness of %s for %s", r.Installation, r.To), At: r.At.UTC().Format("2006-01-02T15:04:05")}
 	for _, f := range r.Findings {
 		c := testCase{Name: show.Clean(f.ID), Class: show.Clean(strings.Trim(r.Installation+"."+f.Release, "."))}
-		m := &message{Short: show.Clean(text(f)), Type: f.Level, Text: more(f)}
+		m := &message{Short: show.Clean(f.Text()), Type: f.Level, Text: more(f)}
 		switch {
 		case f.OK:
 			c.Out = m.Short

@@ -44,12 +44,8 @@ func Changed(at string, changed []manage.Finding, command, from string, width in
 }
 
 func finding(f manage.Finding, command, from string, width int) string {
-	text := f.Evidence
-	if f.Error != "" {
-		text = "could not be checked: " + f.Error
-	}
 	var b strings.Builder
-	line := func(mark string) { b.WriteString(wrap(Clean(f.ID+": "+text), mark+" ", "  ", width)) }
+	line := func(mark string) { b.WriteString(wrap(Clean(f.ID+": "+f.Text()), mark+" ", "  ", width)) }
 	switch {
 	case f.OK:
 		line(green.Render("✓"))

@@ -55,6 +55,10 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, _ step.Memo
 	if len(list) == 0 {
 		return nil
 	}
+	if p.Before != "" {
+		return &step.UserError{Msg: fmt.Sprintf("%d of %d checks before %s do not hold", len(list), len(p.Checks), p.Before), Err: errors.New(strings.Join(list, "; ")),
+			Now: "mend it and start again"}
+	}
 	return &step.UserError{Msg: fmt.Sprintf("%d of %d checks do not hold any more", len(list), len(p.Checks)), Err: errors.New(strings.Join(list, "; ")),
 		Now: "nothing was changed: mend it and start again"}
 }
