@@ -52,6 +52,7 @@ func describe(ctx context.Context, from, cache string) (*described, error) {
 		}
 		d.releases = append(d.releases, *r)
 	}
+	learn(d.releases)
 	target, err := newest(d.releases)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func (in *Installation) target(ctx context.Context, req Request) (*Prepared, err
 	releases, err := in.OpenReleases(ctx, req.From, p.temp.Path)
 	if err == nil {
 		var target Release
-		if target, err = choose(releases, req.To); err == nil {
+		if target, _, err = choose(releases, req.To); err == nil {
 			err = in.fits(target.Product)
 		}
 		p.Releases = []Release{target}
@@ -100,7 +100,7 @@ func (in *Installation) chooseFirst(ctx context.Context, target Release, text []
 	if err != nil {
 		return nil, nil, err
 	}
-	if p, err = solved(c, feature.Question{Standing: in.Doc.Choices, Asked: asked, First: true, Holds: in.holds(p, false)}, p); err != nil || there {
+	if p, err = solved(c, feature.Question{Standing: in.Doc.Choices, Asked: asked, First: true, Holds: in.holds(p, true)}, p); err != nil || there {
 		return p, text, err
 	}
 	nodes, err := yaml.Parse(in.Path, text)
@@ -146,7 +146,7 @@ func (in *Installation) catalogue(ctx context.Context, p *manifest.Product, rele
 // last run left it, otherwise as the components tell, and where they tell
 // nothing as the installation document says.
 func (in *Installation) features(ctx context.Context, c *feature.Catalogue, p *manifest.Product) (feature.Question, error) {
-	q := feature.Question{Standing: in.Doc.Choices, Holds: in.holds(p, true)}
+	q := feature.Question{Standing: in.Doc.Choices, Holds: in.holds(p, false)}
 	recorded, err := in.recordedChoices(ctx)
 	if err != nil || recorded != nil {
 		q.Installed = recorded

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
+	"upkeep/internal/route"
 	"upkeep/internal/run"
 	"upkeep/internal/scratch"
 	"upkeep/internal/site"
@@ -144,7 +146,11 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	sel.Notes = append(sel.Notes, notes...)
-	if order, err := orderOf(releases, target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
+	if order, err := plan.OrderOf(target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
+		w := route.Wish{From: p.Installed, Holds: in.conditions(ctx, s, []Release{target}, facts, req)}
+		if why, err := route.Barred(order, target.Release, w); err != nil || why != "" {
+			return cmp.Or(err, errors.New("nothing is added to "+p.To+": "+why))
+		}
 		hops = []hop{{release: target, why: "what is added to " + p.To}}
 	}
 	if c := target.Product.Chosen; len(hops) == 0 && c != nil && len(c.Added) > 0 {

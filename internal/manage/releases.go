@@ -67,6 +67,7 @@ func (in *Installation) OpenReleases(ctx context.Context, from, cache string) ([
 	if len(out) == 0 {
 		return nil, &NoReleaseError{From: from}
 	}
+	learn(out)
 	return out, nil
 }
 

@@ -3,7 +3,6 @@ package manage
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"upkeep/internal/manifest"
@@ -13,31 +12,38 @@ import (
 	"upkeep/internal/version"
 )
 
-// orderOf gives the order of the versions at hand. Where versions are listed, a
-// fix that came out later stands in later documents only: the first document
-// that lists them all counts, the target's own before others.
-func orderOf(releases []Release, p *manifest.Product) (version.Order, error) {
-	own, err := plan.OrderOf(p)
-	if err != nil || len(p.Versions.List) == 0 {
-		return own, err
-	}
-	docs := []*manifest.Product{p}
+// learn has every product document that lists versions take over the longest
+// list at hand that says the same and more: a fix that came out later stands in
+// no earlier document.
+func learn(releases []Release) {
+	var longest []string
 	for _, r := range releases {
-		docs = append(docs, r.Product)
-	}
-	for _, d := range docs {
-		unlisted := func(r Release) bool { return !slices.Contains(d.Versions.List, r.Release.Version) }
-		if !slices.ContainsFunc(releases, unlisted) {
-			return plan.OrderOf(d)
+		if list := r.Product.Versions.List; len(list) > len(longest) {
+			longest = list
 		}
 	}
-	return own, nil
+	for _, r := range releases {
+		if list := r.Product.Versions.List; len(list) > 0 && within(list, longest) {
+			r.Product.Versions.List = longest
+		}
+	}
+}
+
+// within says whether a list is part of a longer one, in the same order.
+func within(list, longer []string) bool {
+	i := 0
+	for _, v := range longer {
+		if i < len(list) && list[i] == v {
+			i++
+		}
+	}
+	return i == len(list)
 }
 
 // choose picks the wanted release: the one that is named, or the latest that is
 // not withdrawn. passed says which later ones are.
 func choose(releases []Release, to string) (target Release, passed []string, err error) {
-	order, err := orderOf(releases, releases[0].Product)
+	order, err := plan.OrderOf(releases[0].Product)
 	if err != nil {
 		return Release{}, nil, err
 	}
@@ -60,7 +66,7 @@ func choose(releases []Release, to string) (target Release, passed []string, err
 // newest gives the newest of the releases, withdrawn or not: of one that is
 // installed, its document counts as before.
 func newest(releases []Release) (Release, error) {
-	order, err := orderOf(releases, releases[0].Product)
+	order, err := plan.OrderOf(releases[0].Product)
 	if err != nil {
 		return Release{}, err
 	}
@@ -128,7 +134,7 @@ type hop struct {
 
 // hops finds the way to the target.
 func (in *Installation) hops(ctx context.Context, s *survey.Surveyor, releases []Release, target Release, f plan.Facts, req Request, from string) ([]hop, []string, error) {
-	order, err := orderOf(releases, target.Product)
+	order, err := plan.OrderOf(target.Product)
 	if err != nil {
 		return nil, nil, err
 	}

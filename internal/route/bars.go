@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"upkeep/internal/manifest"
+	"upkeep/internal/version"
 )
 
 // bar blocks the hops from some versions to a release.
@@ -50,6 +51,28 @@ func (w Wish) blocks(r *manifest.Release, b *manifest.Block) (reason string, blo
 		}
 	}
 	return fmt.Sprintf("%s (this would be so %s, which cannot be told, so it counts as blocked: %v)", b.Reason, Where(*b.When), err), true
+}
+
+// Barred says why a release must not be installed on a version, whatever its
+// routes say; empty where nothing forbids it.
+func Barred(order version.Order, r *manifest.Release, w Wish) (string, error) {
+	if r.Withdrawn != "" {
+		return (&WithdrawnError{Version: r.Version, Reason: r.Withdrawn}).Error(), nil
+	}
+	for i := range r.Blocked {
+		in, err := order.ParseRange(r.Blocked[i].From)
+		if err != nil {
+			return "", fmt.Errorf("release %s: %w", r.Version, err)
+		}
+		ok, err := in.Contains(w.From)
+		if err != nil {
+			return "", err
+		}
+		if reason, blocked := w.blocks(r, &r.Blocked[i]); ok && blocked {
+			return fmt.Sprintf("the way from %s to %s is blocked: %s", w.From, r.Version, reason), nil
+		}
+	}
+	return "", nil
 }
 
 // unbarred takes away what is blocked.

@@ -163,6 +163,23 @@ func TestBlockedAndWithdrawn(t *testing.T) {
 	}
 }
 
+func TestBarred(t *testing.T) {
+	order, _ := version.Parse("dotted")
+	for text, want := range map[string]string{
+		"2.0: 2.0":                               "",
+		"2.0: 2.0 | withdrawn it loses mail":     "2.0 is withdrawn: it loses mail",
+		"2.0: 2.0 | not >= 2.0 because it fails": "the way from 2.0 to 2.0 is blocked: it fails",
+		"2.0: 2.0 | not 1.0 because it fails":    "",
+	} {
+		if why, err := route.Barred(order, releases(text)[0], route.Wish{From: "2.0"}); err != nil || !strings.HasPrefix(why, want) || want == "" && why != "" {
+			t.Errorf("%s: %q, %v", text, why, err)
+		}
+	}
+	if _, err := route.Barred(order, releases("2.0: 2.0 | not => 1 because it fails")[0], route.Wish{From: "2.0"}); err == nil {
+		t.Error("a range that cannot be read bars nothing")
+	}
+}
+
 // Whatever is withdrawn, blocked, required and chosen: a way only ascends, passes
 // nothing that is withdrawn or blocked, and carries the latest fixes wherever
 // they are required.
