@@ -24,7 +24,9 @@ func TestDeterminism(t *testing.T) {
 	product := with(shop, both, settings, `env: {A: "1", B: "2", C: "3", D: "${param.colour}"}`, `dirs: {a: /a, b: /b, c: /c}`,
 		`hooks: [{by: site, dir: /srv/hooks, name: "${phase}[_-]${component}", phase: any, as: shop, env: {X: "1", W: "2", Z: "3"}}]`)
 	build := func() plan.Input {
-		in := input(t, product, with(v2, `+record: [{record: [cron, theme]}]`), v3)
+		in := input(t, product, with(v2, `+record: [{record: [cron, theme]}]`), with(v3, `routes: [{from: ">= 2.0", settings: {cron: enabled, theme: dark}}]`))
+		routes(&in)
+		in.Hops[1].Route.Settings = shuffled(in.Hops[1].Route.Settings)
 		in.Site.Waivers = shuffled(map[string]site.Waiver{"a": {By: "1"}, "b": {By: "2"}, "c": {By: "3"}})
 		in.Waivers = map[string]string{"backup": "4"}
 		in.Facts.HookDirs["/srv/hooks"] = []plan.HookEntry{{Name: "PREINSTALL_app", SHA256: "1"}, {Name: "PREINSTALL-data", SHA256: "2"}, {Name: "ENDUPDATE_app", SHA256: "3"}}
