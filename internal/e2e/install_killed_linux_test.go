@@ -17,7 +17,7 @@ func TestItopInstallKilled_S0_3(t *testing.T) {
 	lab.Slow(t)
 	broken := func(path, text string) string {
 		if path == "releases/3.2.0/release.yaml" {
-			text = strings.Replace(text, `versions: {app: "3.2.0", database: "2"}`, `versions: {app: "3.2.0", database: "3"}`, 1)
+			text = strings.Replace(text, `  database: "2"`, `  database: "3"`, 1)
 		}
 		return text
 	}

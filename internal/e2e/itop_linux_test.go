@@ -83,7 +83,7 @@ func TestItop_S0(t *testing.T) {
 	log, compiled := s.Log(), s.Read("trace/compile.log")
 	question := r.Out[:strings.Index(r.Out, "[y/N]")]
 	t.Run("S0_9_a_backup_by_default_before_files_and_schema", func(t *testing.T) {
-		wants(t, plan, `make the restore point of 3\.1\.0 \(app, conf, modules, database\).*exchange app.*migrate database`)
+		wants(t, plan, `make the restore\s+point of 3\.1\.0 \(app,\s+conf,\s+modules,\s+database\).*exchange app.*migrate database`)
 		wants(t, log, `ended do backup.*begin do h1\.install\.app.*begin do h1\.migrate\.database`)
 	})
 	t.Run("S0_25_a_summary", func(t *testing.T) {

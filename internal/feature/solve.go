@@ -329,7 +329,7 @@ func (s *solving) answer(there map[string]bool, order []string) Answer {
 			Chosen: s.why[n] != "", Locked: s.locked[n], Why: s.why[n]}
 		if st.Chosen {
 			a.Chosen = append(a.Chosen, f.path)
-			if s.why[n] == "chosen" || s.q.First {
+			if !f.nothing() && (s.why[n] == "chosen" || s.q.First) {
 				a.Added = append(a.Added, f.path)
 			}
 		} else {

@@ -114,6 +114,21 @@ func TestSolve_S0_11_to_S0_24(t *testing.T) {
 	}
 }
 
+// What was not installed and is asked for is added; the choice of nothing is not.
+func TestAdded(t *testing.T) {
+	for _, tt := range []struct{ installed, standing, asked, want string }{
+		{"core none", "core none", "", ""},
+		{"core", "core none", "storage", "storage"},
+		{"core simple", "core simple", "simple/portal", "simple/portal"},
+		{"core", "core none", "simple", "simple"},
+	} {
+		a, err := catalogue(t, desk).Solve(feature.Question{Installed: strings.Fields(tt.installed), Standing: strings.Fields(tt.standing), Asked: strings.Fields(tt.asked)})
+		if got := strings.Join(a.Added, " "); err != nil || got != tt.want {
+			t.Errorf("%+v: %q, %v", tt, got, err)
+		}
+	}
+}
+
 func TestReplacedFeatures(t *testing.T) {
 	const text = `
 product: {id: desk, versions: dotted}

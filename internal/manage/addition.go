@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"slices"
 	"strings"
 
 	"upkeep/internal/plan"
@@ -21,7 +22,11 @@ func addition(order version.Order, r Release, f plan.Facts) bool {
 	if !self {
 		return false
 	}
+	chosen := r.Product.Chosen
 	for component, want := range r.Release.Versions {
+		if chosen != nil && !slices.Contains(chosen.Components, component) {
+			continue
+		}
 		there := false
 		for unit, fact := range f.Instances {
 			if there = there || plan.ComponentOf(unit) == component; plan.ComponentOf(unit) == component && fact.Version != want {

@@ -154,7 +154,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		hops = []hop{{release: target, why: "what is added to " + p.To}}
 	}
 	if c := target.Product.Chosen; len(hops) == 0 && c != nil && len(c.Added) > 0 {
-		hops = []hop{{target, "features are added to " + p.To}}
+		hops = []hop{{release: target, why: "features are added to " + p.To}}
 	}
 	if len(hops) == 0 {
 		p.UpToDate, p.Notes = true, sel.Notes
