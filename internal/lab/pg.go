@@ -149,7 +149,8 @@ func (pg *PG) startOn(ctx context.Context) error {
 
 func (pg *PG) ready(ctx context.Context) error {
 	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
+	// a machine that stood still for a while has let the time pass without a look
+	for looks := 0; looks < 100 || time.Now().Before(deadline); looks++ {
 		select {
 		case err := <-pg.done:
 			return errors.Join(fmt.Errorf("cannot start PostgreSQL: it ended at once (%v):\n%s", err, pg.logTail()), pg.watch.release())
