@@ -18,12 +18,13 @@ import (
 )
 
 func (a *App) runs() *cobra.Command {
-	cmd := &cobra.Command{Use: "runs", Short: "Show the runs of this installation, their steps and logs", Args: args(0, 0, "list, show or log")}
+	cmd := &cobra.Command{Use: "runs", Short: "Show the runs of this installation, their steps and logs", Args: args(0, 0, "list, show, log or answers")}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd) }
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the runs, latest first", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd) }},
 		&cobra.Command{Use: "show [RUN]", Short: "Show one run with its steps", Args: args(0, 1, "at most one run"), RunE: a.showRun},
-		&cobra.Command{Use: "log [RUN]", Short: "Print the log of a run", Args: args(0, 1, "at most one run"), RunE: a.logRun})
+		&cobra.Command{Use: "log [RUN]", Short: "Print the log of a run", Args: args(0, 1, "at most one run"), RunE: a.logRun},
+		&cobra.Command{Use: "answers [RUN]", Short: "Print what was answered for a run, to be given to another one with --answers; no secrets", Args: args(0, 1, "at most one run"), RunE: a.answersOfRun})
 	return cmd
 }
 
@@ -69,6 +70,20 @@ func (a *App) showRun(cmd *cobra.Command, got []string) error {
 	}
 	a.print(show.Run(r, a.width()))
 	return nil
+}
+
+func (a *App) answersOfRun(cmd *cobra.Command, got []string) error {
+	_, r, err := a.oneRun(cmd, got)
+	if err != nil {
+		return err
+	}
+	answers := manage.AnswersOf(r.Plan)
+	if a.format == "json" {
+		return a.json(answers)
+	}
+	title := fmt.Sprintf("Answers of the run %s of %s, for upkeep upgrade or install with --answers FILE.\nSecrets are not in it: say where they lie, as in password: \"file:/etc/upkeep/password\".", r.ID, r.Plan.Subject())
+	_, err = a.Out.Write(answers.Compose(title))
+	return err
 }
 
 func (a *App) logRun(cmd *cobra.Command, got []string) error {

@@ -23,6 +23,7 @@ type wish struct {
 	waive  []string
 	answer []string
 	set    []string
+	file   string // of answers
 	plan   string
 	yes    bool
 	dryRun bool
@@ -54,6 +55,9 @@ func (w *wish) again() string {
 	if w.req.Trigger != plan.TriggerCommand {
 		text += " --trigger " + show.Quote(w.req.Trigger)
 	}
+	if w.file != "" {
+		text += " --answers " + show.Quote(w.file)
+	}
 	for _, o := range w.req.Choose {
 		text += " --choose " + show.Quote(o)
 	}
@@ -73,6 +77,7 @@ func (w *wish) again() string {
 func (w *wish) commonFlags(cmd *cobra.Command) {
 	w.which(cmd)
 	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
+	cmd.Flags().StringVar(&w.file, "answers", "", "`FILE` of answers, as upkeep runs answers writes it; what else is said counts first")
 	cmd.Flags().StringArrayVar(&w.req.Choose, "choose", nil, "`FEATURE` to add to what is installed; upkeep features lists them; may be given several times")
 	cmd.Flags().StringVar(&w.req.Trigger, "trigger", plan.TriggerCommand, "`NAME` of what starts the run, one that the product declares")
 }
@@ -102,6 +107,11 @@ func (w *wish) request(person string) (manage.Request, error) {
 			return w.req, usage{fmt.Errorf("--waive wants CHECK=why, with a reason, not %q", text)}
 		}
 		w.req.Waivers[id] = person + ": " + why
+	}
+	if w.file != "" {
+		if w.req.File, err = manage.ReadAnswers(w.file); err != nil {
+			return w.req, err
+		}
 	}
 	w.req.By = person
 	for _, text := range w.answer {

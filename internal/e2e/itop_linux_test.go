@@ -198,3 +198,8 @@ func TestNoTickets_S0_15_S0_17(t *testing.T) {
 	lab.Slow(t)
 	scripts(t, "", "testdata/features/none.txtar")
 }
+
+func TestAnswersFile(t *testing.T) {
+	lab.Slow(t)
+	scripts(t, "", "testdata/features/answers.txtar")
+}

@@ -46,6 +46,13 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if err != nil {
 		return err
 	}
+	if err := req.answered(target.Product, target.Release.Version); err != nil {
+		return err
+	}
+	if err := req.answeredParams(ctx, nil, target.Product); err != nil {
+		return err
+	}
+	n.Answers.Given = joined(n.Answers.Given, req.Params.Given, func(v string) string { return v })
 	in, text, there, err := draft(ctx, n, target.Product, func(in *Installation) func(string) error { return in.triesNew(ctx, target.Product) })
 	if err != nil {
 		return err

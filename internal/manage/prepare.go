@@ -36,6 +36,7 @@ type Request struct {
 	Waivers   map[string]string
 	Trigger   string
 	Choose    []string          // features, beside those that are installed
+	File      *site.Answers     // what an answers file says, where nothing else does
 	Params    Answers           // parameters that are asked at every upgrade, to be changed
 	Fixes     string            // all-latest, pick; empty: what the vendor offers first
 	Picks     []string          // fixes that are passed beside what is required
@@ -105,6 +106,12 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	if err := in.fits(target.Product); err != nil {
+		return err
+	}
+	if err := req.answered(target.Product, target.Release.Version); err != nil {
+		return err
+	}
+	if err := req.answeredParams(ctx, in, target.Product); err != nil {
 		return err
 	}
 	if err := in.answer(ctx, releases, req); err != nil {

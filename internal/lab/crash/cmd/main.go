@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"upkeep/internal/lab/crash/scale"
@@ -27,14 +29,16 @@ type part struct {
 	short bool // it is tried with every change, too; others are among the slow tests, or take too long
 }
 
-// parts are what is run, in order: the cheap ones first.
-var parts = []part{
+// lanes are what is run, side by side: what computes beside what waits for
+// services and disks.
+var lanes = [][]part{{
 	{[]string{"-run", "^TestModel", "./internal/run/..."}, false},
 	{[]string{"./internal/lab/crashfs", "./internal/lab/tap/...", "./internal/lab/crash/upgrade"}, true},
+}, {
 	{[]string{"-run", "PowerCut", "./internal/durable"}, false},
 	{[]string{"./internal/lab/crash/process"}, true},
 	{[]string{"./internal/lab/crash/contract"}, false},
-}
+}}
 
 func main() {
 	if err := run(); err != nil {
@@ -50,20 +54,19 @@ func run() error {
 	}
 	defer os.RemoveAll(dir)
 	report := filepath.Join(dir, "report")
-	began, failed := time.Now(), false
-	for _, p := range parts {
-		if scale.Short() && !p.short {
-			continue
-		}
-		start := time.Now()
-		cmd := exec.Command("go", append([]string{"test", "-count=1", "-p=1", "-timeout=300m"}, p.args...)...)
-		cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1", tally.Env+"="+report)
-		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-		if err := cmd.Run(); err != nil {
-			failed = true
-		}
-		fmt.Printf("crash: %s: %s\n", p.args[len(p.args)-1], time.Since(start).Round(time.Second))
+	began := time.Now()
+	var lane sync.WaitGroup
+	var failed atomic.Bool
+	for _, parts := range lanes {
+		lane.Go(func() {
+			for _, p := range parts {
+				if (p.short || !scale.Short()) && !try(p, report) {
+					failed.Store(true)
+				}
+			}
+		})
 	}
+	lane.Wait()
 	sums, err := add(report)
 	if err != nil {
 		return err
@@ -84,12 +87,23 @@ func run() error {
 	fmt.Printf("%d crash points, %d pairs, %d images, %d of %d mutants caught, %d between\n",
 		of("crash points"), of("pairs"), of("images"), of("caught"), of("mutants"), of("between"))
 	switch {
-	case failed || of("between") > 0:
+	case failed.Load() || of("between") > 0:
 		return fmt.Errorf("something is between, or was not noticed: see above")
 	case of("crash points") == 0:
 		return fmt.Errorf("nothing was tried")
 	}
 	return nil
+}
+
+// try runs a part and prints what it says once it has ended, so that lanes do not
+// mix.
+func try(p part, report string) (ok bool) {
+	start := time.Now()
+	cmd := exec.Command("go", append([]string{"test", "-count=1", "-p=1", "-timeout=300m"}, p.args...)...)
+	cmd.Env = append(os.Environ(), "UPKEEP_SLOW=1", tally.Env+"="+report)
+	out, err := cmd.CombinedOutput()
+	fmt.Printf("%scrash: %s: %s\n", out, p.args[len(p.args)-1], time.Since(start).Round(time.Second))
+	return err == nil
 }
 
 type key struct{ harness, what string }

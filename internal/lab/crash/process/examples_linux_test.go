@@ -14,7 +14,7 @@ import (
 // of a run that nobody disturbed.
 func TestKilledHolds(t *testing.T) {
 	lab.Slow(t)
-	Every(t, itms("holds", 0, "7.5 SP1", func(s *sitetest.Site) { s.Bundle("7.5 SP1") }), Choice{Of: Point.Journal, Most: 24})
+	Every(t, itms("holds", 0, "7.5 SP1", func(s *sitetest.Site) { s.Bundle("7.5 SP1") }), Choice{Of: Point.Journal, Most: 18})
 }
 
 // The same on the way back of an upgrade that fails late.
@@ -52,5 +52,5 @@ func TestKilledHooks(t *testing.T) {
 		Prepare: func(s *sitetest.Site) []string {
 			s.Bundle("1.2.3")
 			return []string{"upgrade", "--yes", "--from", s.Releases}
-		}}, Choice{Of: Point.Journal, Most: 24})
+		}}, Choice{Of: Point.Journal, Most: 18})
 }

@@ -14,14 +14,14 @@ import (
 func TestFaultsForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	faults(t, r.target("faults forward", 0, "3.0", r.good), 60, func(*Undisturbed, tap.Traced) bool { return true })
+	faults(t, r.target("faults forward", 0, "3.0", r.good), 44, func(*Undisturbed, tap.Traced) bool { return true })
 }
 
 // The same on the way back.
 func TestFaultsBack(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	faults(t, r.target("faults back", 6, "1.0", r.bad), 40, backward)
+	faults(t, r.target("faults back", 6, "1.0", r.bad), 30, backward)
 }
 
 func faults(t *testing.T, x Target, many int, of func(*Undisturbed, tap.Traced) bool) {

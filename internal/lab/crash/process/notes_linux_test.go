@@ -38,7 +38,7 @@ func (r releases) target(name string, code int, to, from string, more ...string)
 func TestKilledForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 40, Most: 60, Twice: 5})
+	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 40, Most: 42, Twice: 5})
 }
 
 // The way back of an upgrade whose second migration fails, over two hops to the
@@ -46,7 +46,7 @@ func TestKilledForward(t *testing.T) {
 func TestKilledBack(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("back", 6, "1.0", r.bad), Choice{Of: late, OneIn: 40, Most: 45, Twice: 5})
+	Every(t, r.target("back", 6, "1.0", r.bad), Choice{Of: late, OneIn: 40, Most: 32, Twice: 5})
 }
 
 // The same with --on-failure stay: the way back ends at the first version on the
@@ -54,7 +54,7 @@ func TestKilledBack(t *testing.T) {
 func TestKilledStay(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("stay", 9, "2.0", r.bad, "--on-failure", "stay"), Choice{Of: late, OneIn: 40, Most: 30, Twice: 5})
+	Every(t, r.target("stay", 9, "2.0", r.bad, "--on-failure", "stay"), Choice{Of: late, OneIn: 40, Most: 24, Twice: 5})
 }
 
 // The return of the next morning is a run of its own.
@@ -67,7 +67,7 @@ func TestKilledReturn(t *testing.T) {
 		s.Must(0, "upgrade", "--yes", "--from", r.good, "--to", "2.0")
 		return []string{"back", "--yes"}
 	}
-	Every(t, x, Choice{Of: telling, OneIn: 40, Most: 30, Twice: 5})
+	Every(t, x, Choice{Of: telling, OneIn: 40, Most: 24, Twice: 5})
 }
 
 // telling takes what is not one more file of a tree, and no half operation: of

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/crashfs"
 	"upkeep/internal/lab/tap"
 )
@@ -91,7 +92,7 @@ func (s *Scenario) momentsOf(from *World, cut bool, m *Mutant, pick func(torn bo
 	return out
 }
 
-// Explore crashes the scenario at every operation, in every way; and a seeded
+// Explore crashes the scenario at every operation (see point); and a seeded
 // share of the operations of every recovery is crashed once more. Every says how
 // many operations are passed by, 1: none.
 func (s *Scenario) Explore(seed uint64, share float64, every int) Tally {
@@ -121,9 +122,15 @@ func (s *Scenario) Explore(seed uint64, share float64, every int) Tally {
 // workers are how many worlds are looked at side by side.
 const workers = 2
 
-// point crashes one moment in every way.
+// point crashes one moment: kills the process, and cuts the power in one way, or
+// in every way where everything is tried.
 func (s *Scenario) point(t *Tally, m moment, dice *rand.Rand, share float64) {
-	for _, k := range ways(dice.Uint64() % 1_000_000) {
+	tried := ways(dice.Uint64() % 1_000_000)
+	if cuts := tried[1:]; !scale.All() {
+		tried = []Keep{tried[0], cuts[dice.IntN(len(cuts))]}
+		share *= float64(1+len(cuts)) / float64(len(tried)) // as many pairs all the same
+	}
+	for _, k := range tried {
 		t.Points++
 		at := s.Name + ": " + k.name + " " + m.name
 		w := m.w.crash(k)

@@ -25,9 +25,10 @@ func TestSomeCrashPoints(t *testing.T) {
 	}
 }
 
-// TestCrashPoints crashes every scenario at every operation, in every way, and
-// a part of the recoveries once more. With UPKEEP_CRASH=all it takes twenty
-// times as many of those, and with UPKEEP_CRASH=short few of all.
+// TestCrashPoints crashes every scenario at every operation, and a part of the
+// recoveries once more. With UPKEEP_CRASH=all it cuts the power in every way at
+// each and takes thirty times as many recoveries, and with UPKEEP_CRASH=short few
+// of all.
 func TestCrashPoints(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
