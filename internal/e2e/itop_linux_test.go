@@ -203,3 +203,8 @@ func TestAnswersFile(t *testing.T) {
 	lab.Slow(t)
 	scripts(t, "", "testdata/features/answers.txtar")
 }
+
+func TestParametersAreTried_S0_8(t *testing.T) {
+	lab.Slow(t)
+	scripts(t, "", "testdata/features/tried.txtar")
+}

@@ -91,7 +91,7 @@ func (in *Installation) changedParams(ctx context.Context, p *manifest.Product, 
 		q := Question{Param: id, Title: param.Title, Type: cmp.Or(param.Type, "string"), Default: now, Fixed: fixed}
 		if !given && a.Ask != nil {
 			var err error
-			if text, given, err = ask(ctx, a, &q, param); err != nil {
+			if text, given, err = ask(ctx, a, &q, func(text string) error { return in.tried(ctx, p, id, text) }); err != nil {
 				return nil, err
 			}
 			fixed = nil
@@ -99,7 +99,7 @@ func (in *Installation) changedParams(ctx context.Context, p *manifest.Product, 
 		if !given || text == now {
 			continue
 		}
-		if _, err := valueOf(id, param, text); err != nil {
+		if err := in.tried(ctx, p, id, text); err != nil {
 			reasons = append(reasons, err.Error())
 			continue
 		}
@@ -113,13 +113,13 @@ func (in *Installation) changedParams(ctx context.Context, p *manifest.Product, 
 }
 
 // ask asks until the answer can be a value; no answer leaves it as it is.
-func ask(ctx context.Context, a Answers, q *Question, param manifest.Param) (string, bool, error) {
+func ask(ctx context.Context, a Answers, q *Question, try func(text string) error) (string, bool, error) {
 	for range asks {
 		text, ok, err := a.Ask(ctx, *q)
 		if err != nil || !ok || text == "" {
 			return "", false, err
 		}
-		if _, err = valueOf(q.Param, param, text); err == nil {
+		if err = try(text); err == nil {
 			return text, true, nil
 		}
 		q.Problem, q.Fixed = err.Error(), nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,6 +102,13 @@ func (in *Installation) collect(ctx context.Context, p *manifest.Product, a Answ
 	}
 	var out []site.DraftParam
 	var missing []Question
+	can := try
+	try = func(id string) error {
+		if err := can(id); err != nil {
+			return err
+		}
+		return in.surveyor().Try(ctx, p, in.Doc, id)
+	}
 	if in.Doc.Params == nil {
 		in.Doc.Params = map[string]site.Value{}
 	}
@@ -129,10 +137,31 @@ func (in *Installation) collect(ctx context.Context, p *manifest.Product, a Answ
 		}
 		out = append(out, line)
 	}
+	for _, id := range paramOrder(p) { // one that rests on a later one could not be tried before
+		if err := in.surveyor().Try(ctx, p, in.Doc, id); err != nil && len(missing) == 0 {
+			missing = append(missing, Question{Param: id, Title: p.Params[id].Title, Type: cmp.Or(p.Params[id].Type, "string"), Problem: err.Error()})
+		}
+	}
 	if len(missing) > 0 {
 		return nil, &MissingError{Params: missing}
 	}
 	return out, nil
+}
+
+// tried says why a text cannot be a parameter's value: it cannot be read as one,
+// or the vendor's probe finds that it is not right.
+func (in *Installation) tried(ctx context.Context, p *manifest.Product, id, text string) error {
+	v, err := valueOf(id, p.Params[id], text)
+	if err != nil {
+		return err
+	}
+	doc := *in.Doc
+	doc.Params = maps.Clone(in.Doc.Params)
+	if doc.Params == nil {
+		doc.Params = map[string]site.Value{}
+	}
+	doc.Params[id] = v
+	return in.surveyor().Try(ctx, p, &doc, id)
 }
 
 // asks bounds how often a person is asked for one value.

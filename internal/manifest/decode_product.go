@@ -63,7 +63,7 @@ func (d decoder) param(id string, n *document.Node) Param {
 	m := d.Map(n, "parameter "+id)
 	p := Param{Pos: n.Pos, Title: m.String("title"),
 		Type: m.OneOf("type", "string", "path", "bool", "int", "secret"),
-		Ask:  m.OneOf("ask", "install", "always", "when-needed")}
+		Ask:  m.OneOf("ask", "install", "always", "when-needed"), Try: d.probeIn(m, "try")}
 	switch v := m.Get("default"); {
 	case v == nil:
 	case p.Secret():

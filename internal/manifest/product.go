@@ -83,6 +83,7 @@ type Param struct {
 	Type    string        `json:"type,omitempty"` // string (default), path, bool, int, secret
 	Ask     string        `json:"ask,omitempty"`  // install, always, when-needed
 	Default *ParamDefault `json:"default,omitempty"`
+	Try     *Probe        `json:"try,omitempty"` // a value is taken only where this holds: a connection that can be made
 }
 
 // ParamDefault is a literal or what a probe reads.

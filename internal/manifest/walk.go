@@ -63,6 +63,7 @@ func (w walker) product(p *Product) {
 			w.texts(p.Params[id].Pos, plainText, def.Value)
 			w.probePtr(def.Probe)
 		}
+		w.probePtr(p.Params[id].Try)
 	}
 	for _, id := range sorted(p.Facts) {
 		w.oneProbe(p.Facts[id])
