@@ -153,37 +153,75 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	sel.Notes = append(sel.Notes, notes...)
-	if order, err := plan.OrderOf(target.Product); err == nil && len(hops) == 0 && addition(order, target, facts) {
-		w := route.Wish{From: p.Installed, Holds: in.conditions(ctx, s, []Release{target}, facts, req)}
-		if why, err := route.Barred(order, target.Release, w); err != nil || why != "" {
-			return cmp.Or(err, errors.New("nothing is added to "+p.To+": "+why))
+	if len(hops) == 0 {
+		if hops, err = in.added(ctx, s, target, facts, req, p.Installed); err != nil {
+			return err
 		}
-		hops = []hop{{release: target, why: "what is added to " + p.To}}
-	}
-	if c := target.Product.Chosen; len(hops) == 0 && c != nil && len(c.Added) > 0 {
-		hops = []hop{{release: target, why: "features are added to " + p.To}}
 	}
 	if len(hops) == 0 {
 		p.UpToDate, p.Notes = true, sel.Notes
 		return nil
 	}
+	input, err := in.input(ctx, s, req, p, target, sel, hops, facts)
+	if err != nil {
+		return err
+	}
+	p.Input = input
+	r, err := s.Resolver(p.Input.Installed, in.Doc, p.Input.Facts)
+	if err != nil {
+		return err
+	}
+	if err := in.clashes(ctx, Folders(), in.productClaims(r)); err != nil {
+		return err
+	}
+	if p.Plan, err = plan.Compile(p.Input); err != nil {
+		return err
+	}
+	p.Forecast = plan.Estimate(p.Plan, p.Input)
+	return in.clashes(ctx, Folders(), gateClaims(p.Plan))
+}
+
+// added gives the hop from the target to itself, where there is something to
+// add: what a bundle brings to its own version, or features.
+func (in *Installation) added(ctx context.Context, s *survey.Surveyor, target Release, facts plan.Facts, req Request, installed string) ([]hop, error) {
+	version := target.Release.Version
+	order, err := plan.OrderOf(target.Product)
+	if err != nil {
+		return nil, err
+	}
+	if addition(order, target, facts) {
+		w := route.Wish{From: installed, Holds: in.conditions(ctx, s, []Release{target}, facts, req)}
+		if why, err := route.Barred(order, target.Release, w); err != nil || why != "" {
+			return nil, cmp.Or(err, errors.New("nothing is added to "+version+": "+why))
+		}
+		return []hop{{release: target, why: "what is added to " + version}}, nil
+	}
+	if c := target.Product.Chosen; c != nil && len(c.Added) > 0 {
+		return []hop{{release: target, why: "features are added to " + version}}, nil
+	}
+	return nil, nil
+}
+
+// input surveys what the plan of these hops rests on.
+func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Request, p *Prepared, target Release, sel plan.Selection, hops []hop, facts plan.Facts) (plan.Input, error) {
 	input := plan.Input{Site: in.Doc, From: p.Installed, Units: sel.Units, Notes: sel.Notes, Trigger: req.Trigger, OnFailure: req.OnFailure, Waivers: req.Waivers}
 	if input.OnFailure == "" {
 		input.OnFailure = in.Doc.OnFailure
 	}
 	if err := in.changeDocument(ctx, target.Product, req.Params, &input); err != nil {
-		return err
+		return input, err
 	}
 	input.Site = in.Doc
 	var surveyed []survey.Hop
+	var err error
 	for i, h := range hops {
 		r := h.release
 		if r.Product, err = in.stationed(ctx, r, target, i+1 == len(hops)); err != nil {
-			return err
+			return input, err
 		}
 		b, err := planBundle(r)
 		if err != nil {
-			return err
+			return input, err
 		}
 		input.Hops = append(input.Hops, plan.HopInput{Release: r.Release, Product: r.Product, Bundle: b, Why: h.why, Route: h.route})
 		surveyed = append(surveyed, survey.Hop{Product: r.Product, Release: r.Release})
@@ -192,20 +230,20 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	first := hops[0].release
 	kept, err := in.kept(ctx, p.Installed)
 	if err != nil {
-		return err
+		return input, err
 	}
 	if input.Installed, err = in.productOf(first.Bundle, p.Installed, kept); err != nil {
-		return err
+		return input, err
 	}
 	if input.Installed == nil {
 		input.Installed, input.Assumed = first.Product, true
 	}
 	if input.Installed, err = in.narrow(ctx, input.Installed, p.Installed, nil, nil); err != nil {
-		return err
+		return input, err
 	}
 	places := facts.Places
 	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {
-		return err
+		return input, err
 	}
 	for id, at := range places { // of what is new in the release
 		if _, known := input.Installed.Components[id]; !known {
@@ -214,28 +252,16 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	s.Units = sel.Units
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed, kept)); err != nil {
-		return err
+		return input, err
 	}
 	if err := in.packageFacts(ctx, &facts, input.Hops, p.Releases, p.temp.Path); err != nil {
-		return err
+		return input, err
 	}
 	if err := in.past(ctx, &facts); err != nil {
-		return err
+		return input, err
 	}
 	input.Facts, input.Prove = facts, req.Prove
-	p.Input = input
-	r, err := s.Resolver(input.Installed, in.Doc, facts)
-	if err != nil {
-		return err
-	}
-	if err := in.clashes(ctx, Folders(), in.productClaims(r)); err != nil {
-		return err
-	}
-	if p.Plan, err = plan.Compile(input); err != nil {
-		return err
-	}
-	p.Forecast = plan.Estimate(p.Plan, input)
-	return in.clashes(ctx, Folders(), gateClaims(p.Plan))
+	return input, nil
 }
 
 // selection decides what of the product is upgraded.

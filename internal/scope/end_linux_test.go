@@ -16,7 +16,7 @@ import (
 func TestWandererIsEnded(t *testing.T) {
 	mechanisms(t, func(t *testing.T, r *Runner) {
 		m := mark()
-		res, err := r.Run(t.Context(), sh(t, "(env -i setsid sleep "+m+" & sleep 0.15) & sleep 0.4"))
+		res, err := r.Run(t.Context(), sh(t, "(env -i setsid sleep "+m+" & sleep 0.15) & wait $!"))
 		if err != nil || res.LeftBehind != 1 {
 			t.Errorf("left %d, error %v; want 1, none", res.LeftBehind, err)
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -52,6 +54,9 @@ func (h *Host) cut() error {
 			return err
 		}
 	}
+	if err := released(filepath.Join(h.dir, "disk")); err != nil {
+		return err
+	}
 	if err := mountDisk(h.dir); err != nil {
 		return err
 	}
@@ -68,6 +73,31 @@ func unmount(at string) error {
 		}
 		if !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
 			return fmt.Errorf("cannot unmount %s: %w", at, err)
+		}
+	}
+}
+
+// released waits until the kernel has given up a file system that was unmounted:
+// another mount name space, such as that of a machine that is just booting, may
+// still have it, and a mount before that would show what was shut down.
+func released(image string) error {
+	image, err := filepath.EvalSymlinks(image)
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		devices, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(devices, func(name string) bool {
+			file, _ := os.ReadFile(name) // one that has just been given up has none
+			return strings.TrimSpace(string(file)) == image
+		}) {
+			return nil
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("somebody still uses the disk %s", image)
 		}
 	}
 }
