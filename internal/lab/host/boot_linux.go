@@ -193,7 +193,12 @@ func (h *Host) kill() error {
 	if pid == 0 {
 		pid = h.nspawn.Process.Pid
 	}
+	// all at once: who goes on for a moment after systemd has died would see its
+	// services fail, and record it
+	freeze(h.groups)
 	_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+	time.Sleep(50 * time.Millisecond)      // the kernel kills what is below it
+	thaw(h.groups)                         // systemd-nspawn, too, which has to see it
 	if _, err := h.waitDown(20 * time.Second); err != nil {
 		_ = h.nspawn.Process.Kill()
 		_, err = h.waitDown(20 * time.Second)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // groupsFor makes a cgroup of that name in each hierarchy in which systemd
@@ -63,6 +64,28 @@ func dropGroups(groups []string) {
 		for i := len(dirs) - 1; i >= 0; i-- {
 			_ = os.Remove(dirs[i]) // one in use stays
 		}
+	}
+}
+
+// freeze stops everything in the groups at one moment, where the kernel can; a
+// process that is frozen can still be killed (cgroup.freeze of version 2).
+func freeze(groups []string) {
+	for _, g := range groups {
+		if os.WriteFile(filepath.Join(g, "cgroup.freeze"), []byte("1"), 0) != nil {
+			continue
+		}
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if events, err := os.ReadFile(filepath.Join(g, "cgroup.events")); err != nil || strings.Contains(string(events), "frozen 1") {
+				break
+			}
+		}
+	}
+}
+
+// thaw lets what is started in the groups run again.
+func thaw(groups []string) {
+	for _, g := range groups {
+		_ = os.WriteFile(filepath.Join(g, "cgroup.freeze"), []byte("0"), 0) // version 1 has none
 	}
 }
 
