@@ -8,6 +8,9 @@ var survives = map[string]string{
 	"unsynced internal/step/packages/fetch.go:fill Mkdir":       volume,
 	"unsynced internal/step/packages/fetch.go:Undo RemoveAll 1": "the Rename after it syncs the same folder",
 
+	"unsynced internal/backup/archive/ahead.go:ahead RemoveAll":      "the note after it syncs the same folder",
+	"unsynced internal/backup/archive/ahead.go:current RemoveAll":    "the SyncDir before the record syncs the same folder; after a failure the next try removes it again",
+	"unsynced internal/backup/archive/ahead.go:take Rename":          "the SyncDir before the record syncs the same folder",
 	"unsynced internal/backup/archive/amend.go:stray Remove":         "the SyncDir before the record syncs the same folder; after a failure the next try removes it again",
 	"unsynced internal/backup/archive/archive.go:Remove RemoveAll 1": "the Rename after it syncs the same folder",
 	"unsynced internal/backup/archive/inplace.go:move RemoveAll":     "the copy that is made there syncs the same folder",
