@@ -55,11 +55,8 @@ type Found struct {
 
 // New reads what a release offers, and what was found in the site's folders.
 // Component and feature names that nothing declares are the linter's to report.
-func New(p *manifest.Product, release string, found []Found) (*Catalogue, error) {
-	order, err := orderOf(p)
-	if err != nil {
-		return nil, err
-	}
+// Order is that of the product's versions.
+func New(p *manifest.Product, order version.Order, release string, found []Found) (*Catalogue, error) {
 	dotted, err := version.Parse("dotted")
 	if err != nil {
 		return nil, err
@@ -96,13 +93,6 @@ func New(p *manifest.Product, release string, found []Found) (*Catalogue, error)
 		}
 	}
 	return c, nil
-}
-
-func orderOf(p *manifest.Product) (version.Order, error) {
-	if len(p.Versions.List) > 0 {
-		return version.Listed(p.Versions.List)
-	}
-	return version.Parse(p.Versions.Name)
 }
 
 // component keeps what a component needs.

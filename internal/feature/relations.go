@@ -90,11 +90,6 @@ func (s *solving) lacks(n manifest.Need, there map[string]bool) string {
 		return ""
 	}
 	v := s.version
-	if s.q.Version != nil {
-		if own := s.q.Version(n.Name); own != "" {
-			v = own
-		}
-	}
 	r, err := s.order.ParseRange(n.Range)
 	if err != nil { // a component may have versions of its own
 		r, err = s.dotted.ParseRange(n.Range)

@@ -15,8 +15,6 @@ type Question struct {
 	Standing  []string // what the installation document chooses, likewise: the choice of nothing gives way
 	Asked     []string // features by path or id
 	First     bool     // a first install: defaults count, and a choice of one must be made
-	// Version is a component's version after the upgrade; empty: that of the release.
-	Version func(component string) string
 	// Holds decides a condition on anything but what is chosen. Nil: none holds.
 	Holds func(w *manifest.When) (bool, error)
 }

@@ -11,6 +11,7 @@ import (
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/feature"
 	"upkeep/internal/manifest"
+	"upkeep/internal/version"
 )
 
 func read(t testing.TB, text string) *manifest.Product {
@@ -52,9 +53,18 @@ components:
   change-full: {depends: ["incident && config"]}
 `
 
+func dotted(t testing.TB) version.Order {
+	t.Helper()
+	o, err := version.Parse("dotted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func catalogue(t testing.TB, text string, found ...feature.Found) *feature.Catalogue {
 	t.Helper()
-	c, err := feature.New(read(t, text), "3.2", found)
+	c, err := feature.New(read(t, text), dotted(t), "3.2", found)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +285,7 @@ func large() *manifest.Product {
 func BenchmarkSolve2000(b *testing.B) {
 	p := large()
 	for b.Loop() {
-		c, err := feature.New(p, "3.2", nil)
+		c, err := feature.New(p, dotted(b), "3.2", nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -139,7 +139,11 @@ func (in *Installation) catalogue(ctx context.Context, p *manifest.Product, rele
 	if err != nil {
 		return nil, err
 	}
-	return feature.New(p, release, found)
+	order, err := plan.OrderOf(p)
+	if err != nil {
+		return nil, err
+	}
+	return feature.New(p, order, release, found)
 }
 
 // features gives the question of what is chosen, with what is installed: as the

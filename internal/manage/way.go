@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -186,7 +187,7 @@ func (in *Installation) conditions(ctx context.Context, s *survey.Surveyor, rele
 	return func(_ *manifest.Release, w *manifest.When) (bool, error) {
 		v, ok := told[w]
 		if !ok {
-			return false, fmt.Errorf("nobody has looked")
+			return false, errors.New("its condition was not evaluated: report it as a fault of Upkeep")
 		}
 		return v.holds, v.err
 	}
