@@ -3,15 +3,11 @@
 package scratch
 
 import (
-	"errors"
 	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-// errTaken says that somebody cleared away a lock that was about to be taken.
-var errTaken = errors.New("its lock was taken by somebody else")
 
 // take makes a lock. The kernel gives it free when the process ends, however that
 // ends.

@@ -24,6 +24,13 @@ const prefix = "upkeep-tmp_"
 // is there before the folder, and until the folder is gone.
 const lockSuffix = ".lock"
 
+// attempts is how many names New tries. Losing one takes a sweep within the
+// microseconds between making its lock and locking it.
+const attempts = 100
+
+// errTaken says that somebody cleared away a lock that was about to be taken.
+var errTaken = errors.New("its lock was taken by somebody else")
+
 // Dir is a temporary folder of this process.
 type Dir struct {
 	Path string
@@ -39,9 +46,17 @@ func New(fsys durable.FS, parent, kind string) (*Dir, error) {
 	}
 	fsys = fsys.Unsynced()
 	Sweep(fsys, parent)
-	d := &Dir{Path: filepath.Join(parent, prefix+kind+"-"+rand.Text()), fsys: fsys}
-	var err error
-	if d.lock, err = take(d.Path + lockSuffix); err == nil {
+	d := &Dir{fsys: fsys}
+	err := errTaken
+	for range attempts {
+		// whoever sweeps at this moment may see the file before it is locked, and
+		// take it for one of the dead
+		d.Path = filepath.Join(parent, prefix+kind+"-"+rand.Text())
+		if d.lock, err = take(d.Path + lockSuffix); !errors.Is(err, errTaken) {
+			break
+		}
+	}
+	if err == nil {
 		err = fsys.Mkdir(d.Path, 0o700)
 	}
 	if err != nil {

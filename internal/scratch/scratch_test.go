@@ -48,3 +48,35 @@ func TestFoldersOfTheDeadAreRemoved(t *testing.T) {
 		t.Errorf("left over: %v, %v", list, err)
 	}
 }
+
+// Somebody who sweeps all the time does not keep anybody from making a folder, and
+// takes none away that is used.
+func TestSweptWhileMade(t *testing.T) {
+	parent := t.TempDir()
+	stop, swept := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(swept)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				scratch.Sweep(durable.OS(), parent)
+			}
+		}
+	}()
+	for range 1000 {
+		d, err := scratch.New(durable.OS(), parent, "plan")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(d.Path); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	<-swept
+}
