@@ -75,7 +75,7 @@ lint: vet ## gofmt and vet
 	@bad=$$(gofmt -l $(CODE)); [ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }
 
 requirements: setup ## which of the 207 rows are proven
-	$(GO) run ./internal/requirements/cmd report $(if $(ALL),-all)
+	$(GO) run ./internal/requirements/cmd report $(if $(ALL),-all) $(if $(BESIDE),-beside '$(BESIDE)')
 
 # MUTANTS takes options: MUTANTS='-example miniflux -rows S3-46'
 requirements-mutants: setup ## which rows notice when a line of an example is taken away

@@ -190,22 +190,39 @@ func TestBinary_S(t *testing.T) {
 	}
 }
 
-// TestGoTest runs go test on a module of its own, once as it should be and
-// once where a test fails.
-func TestGoTest(t *testing.T) {
+// TestSuite compiles and runs the tests of a module of its own: those that name
+// rows, then all, beside another command; then where that fails.
+func TestSuite(t *testing.T) {
 	lab.Slow(t)
-	dir := examples(t, map[string]string{"go.mod": "module x\n\ngo 1.26\n", "x_test.go": `package x
+	dir := examples(t, map[string]string{"go.mod": "module x\n\ngo 1.26\n", "cmd/upkeep/main.go": "package main\n\nfunc main() {}\n", "tests/x_test.go": `package x
 
 import ("os"; "testing")
 
 func TestA_S1_1(t *testing.T) { if os.Getenv("UPKEEP_SLOW") != "1" { t.Fatal("the slow tests are left out") } }
+func TestB(t *testing.T) {}
+func TestC(t *testing.T) {}
+func TestD(t *testing.T) {}
 func TestTable_S1(t *testing.T) { t.Run("S1_2", func(t *testing.T) { t.Skip("no") }) }
 func TestOther(t *testing.T) { t.Fatal("it names no row") }
 `})
-	tests, err := GoTest(t.Context(), dir, ".", Pattern, time.Minute, nil)
+	bin, err := Compile(t.Context(), dir, "tests", t.TempDir(), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var said strings.Builder
+	run := func(pattern string, beside ...string) *Tests {
+		t.Helper()
+		ended := 0
+		tests, err := (&Suite{Binary: bin, Pattern: pattern, Beside: beside, Log: &said, Ended: func(*Test) { ended++ }}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ended != len(tests.All) {
+			t.Errorf("%d tests, and %d were said to have ended", len(tests.All), ended)
+		}
+		return tests
+	}
+	tests := run(Pattern)
 	rep := Judge([]Row{{"S1-1", "a"}, {"S1-2", "b"}}, tests)
 	if !rep.OK() || rep.Lines[0].State != Proven || rep.Lines[1].State != Open {
 		t.Errorf("%+v", rep)
@@ -213,20 +230,17 @@ func TestOther(t *testing.T) { t.Fatal("it names no row") }
 	if f := tests.Failed(); len(f) > 0 {
 		t.Errorf("failed: %v, though those that name no row were left out", f)
 	}
-	if tests, err = GoTest(t.Context(), dir, ".", "", time.Minute, nil); err != nil {
+	tests = run("", "echo", "beside")
+	if f := tests.Failed(); len(f) != 1 || f[0].Name != "TestOther" || len(tests.All) != 7 || len(tests.Broken) > 0 || said.String() != "beside\n" {
+		t.Errorf("failed: %v of %d, want TestOther of 7; broken: %v; said: %q", f, len(tests.All), tests.Broken, said.String())
+	}
+	if rep := Judge([]Row{{"S1-1", "a"}}, run(Pattern, "false")); rep.OK() || rep.Lines[0].State != Proven {
+		t.Errorf("what ran beside failed: %+v", rep)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tests", "y_test.go"), []byte("package x\nvar y int = nil\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if f := tests.Failed(); len(f) != 1 || f[0].Name != "TestOther" {
-		t.Errorf("failed: %v, want TestOther", f)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "y_test.go"), []byte("package x\nvar y int = nil\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	tests, err = GoTest(t.Context(), dir, ".", Pattern, time.Minute, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if rep := Judge([]Row{{"S1-1", "a"}}, tests); rep.OK() || rep.Lines[0].State != Open {
-		t.Errorf("tests that do not build: %+v", rep)
+	if _, err := Compile(t.Context(), dir, "tests", t.TempDir(), time.Minute); err == nil || !strings.Contains(err.Error(), "y_test.go") {
+		t.Errorf("tests that do not build: %v", err)
 	}
 }

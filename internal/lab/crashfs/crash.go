@@ -76,7 +76,7 @@ func (v *volume) some(r *rand.Rand) {
 // half is a mode between making a file and giving it its mode, seldom.
 func half(r *rand.Rand, n *node) fs.FileMode {
 	switch {
-	case r.IntN(8) > 0 || n.isLink():
+	case r.IntN(8) > 0 || n.isLink() || n.moded:
 		return n.disk.perm
 	case n.isDir():
 		return 0o700

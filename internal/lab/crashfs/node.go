@@ -24,6 +24,7 @@ type node struct {
 	listed    bool // it is in volume.dirty
 	fresh     bool // never synced: disk is how it was made
 	named     bool // a name of it was synced
+	moded     bool // made with the mode that it keeps, in one call: none without the other
 
 	nlink, opens int64
 

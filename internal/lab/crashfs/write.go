@@ -101,10 +101,13 @@ func (f *FS) Create(path string, perm fs.FileMode) (durable.File, error) {
 }
 
 // Overwrite writes into a file as programs do that take no care: in place, the old
-// content gone first. One that is not there is made.
+// content gone first. One that is not there is made, with its mode at once.
 func (f *FS) Overwrite(path string, data []byte, perm fs.FileMode) error {
 	w, err := f.Create(path, perm)
-	if errors.Is(err, fs.ErrExist) {
+	switch {
+	case err == nil:
+		w.(*file).n.moded = true
+	case errors.Is(err, fs.ErrExist):
 		f.v.mu.Lock()
 		p, ferr := f.v.must(path, false)
 		if err = ferr; err == nil && p.node.isDir() {

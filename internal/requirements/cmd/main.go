@@ -1,7 +1,7 @@
 // Command cmd (make requirements) prints which of the 207 rows the end-to-end tests
 // prove, and which rows would notice when a line of an example is taken away.
 //
-//	go run ./internal/requirements/cmd report [-all]
+//	go run ./internal/requirements/cmd report [-all] [-beside COMMAND]
 //	go run ./internal/requirements/cmd mutants -work FOLDER [-example miniflux] [-rows S3-46,S3-49]
 package main
 
@@ -56,6 +56,7 @@ func report(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
 	limit := flags.Duration("limit", time.Hour, "time for all tests")
 	all := flags.Bool("all", false, "run, and judge, the end-to-end tests that name no row, too")
+	beside := flags.String("beside", "", "a `command` that is run at the same time; what is left of the tests then is run in two lanes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -71,10 +72,19 @@ func report(ctx context.Context, root string, args []string) error {
 		if *all {
 			pattern = ""
 		}
-		tests, err = requirements.GoTest(ctx, root, "./"+folder, pattern, *limit, func(t *requirements.Test) {
-			fmt.Fprintf(os.Stderr, "%s %s\n", t.Name, t.Verdict)
-		})
+		work, err := os.MkdirTemp("", "upkeep-requirements-")
 		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(work)
+		bin, err := requirements.Compile(ctx, root, folder, work, *limit)
+		if err != nil {
+			return err
+		}
+		suite := &requirements.Suite{Binary: bin, Pattern: pattern, Beside: strings.Fields(*beside), Log: os.Stderr, Ended: func(t *requirements.Test) {
+			fmt.Fprintf(os.Stderr, "%s %s\n", t.Name, t.Verdict)
+		}}
+		if tests, err = suite.Run(ctx); tests == nil {
 			return err
 		}
 	}
