@@ -8,14 +8,13 @@ import (
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab"
-	"upkeep/internal/lab/crash/scale"
 )
 
 // releases are the sample product's bundles, which are the same for all sites.
 type releases struct{ good, bad string }
 
 func built(t *testing.T) releases {
-	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Crashing: true, Slim: !scale.All(), Stopped: true})
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Crashing: true, Slim: true, Stopped: true})
 	s.Bundle("2.0")
 	src := s.Copy(s.Source("3.0"), "bad")
 	s.Replace(filepath.Join(src, "migrations/002-split-notes.sql"), "UPDATE schema_version", "UPDATE no_such_table")
@@ -30,7 +29,7 @@ func built(t *testing.T) releases {
 }
 
 func (r releases) target(name string, code int, to, from string, more ...string) Target {
-	return Target{Name: name, Example: "notes", Version: "1.0", Slim: !scale.All(), Code: code, From: "1.0", To: to, Users: true,
+	return Target{Name: name, Example: "notes", Version: "1.0", Slim: true, Code: code, From: "1.0", To: to, Users: true,
 		Prepare: func(*sitetest.Site) []string { return append([]string{"upgrade", "--yes", "--from", from}, more...) }}
 }
 
