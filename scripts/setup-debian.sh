@@ -34,6 +34,8 @@ if [ "$(id -u)" = 0 ]; then
 	need_program iproute2 ip
 	need_program e2fsprogs mkfs.ext4
 	need_program xfsprogs mkfs.xfs
+	need_program sshfs sshfs # a folder that counts as another computer's
+	need openssh-sftp-server /usr/lib/openssh/sftp-server
 fi
 
 if [ -z "$missing" ]; then

@@ -307,3 +307,32 @@ func at(t *testing.T, s *sitetest.Site, step string) {
 		t.Fatal(err)
 	}
 }
+
+// The log of Upkeep itself can be read as the suite's own can: of a run, and of
+// one that failed, with what its programs said.
+func TestItmsOwnLog_S4_37(t *testing.T) {
+	lab.Slow(t)
+	s := itms(t, "7.5 HF6")
+	s.Write("settings/packagerefresh.next", "2 warnings\n", 0o644)
+	wants(t, flat(s.Must(6, "upgrade", "--yes", "--from", s.Releases).Out), `log upkeep runs log`)
+	wants(t, s.Must(0, "runs", "log").Out, `begin do backup|begin do run\.run-task`)
+	wants(t, s.Must(0, "runs", "log").Out, `run\.run-task.*2 warnings.*undo`)
+	first := strings.Fields(s.Must(0, "runs").Out)[0]
+	s.Write("settings/packagerefresh.next", "clean\n", 0o644)
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	wants(t, s.Must(0, "runs", "log").Out, `ended do h1\.install\.itms`)
+	wants(t, s.Must(0, "runs", "log", first).Out, `2 warnings`)
+}
+
+// The readiness check sees that servers of the hierarchy replicate, and nothing
+// begins before they do not.
+func TestItmsHierarchy_S4_27_S4_28(t *testing.T) {
+	s := itms(t, "7.5 HF6")
+	s.Must(0, "plan", "--from", s.Releases)
+	s.Replace(s.Document, "params:\n", "params:\n  hierarchy: true\n")
+	r := untouched(t, s, 3, "check", "--from", s.Releases)
+	wants(t, flat(r.Out), `✗ hierarchy-replication: enabled .*see HOWTO21657`)
+	wants(t, flat(untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases).Err), `check hierarchy-replication`)
+	s.Write("settings/hierarchy-replication", "disabled\n", 0o644)
+	wants(t, s.Must(0, "check", "--from", s.Releases).Out, `✓ hierarchy-replication`)
+}

@@ -1,7 +1,11 @@
 package e2e
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"upkeep/internal/e2e/sitetest"
@@ -12,7 +16,31 @@ import (
 func byHand(t *testing.T) *sitetest.Site {
 	s := itms(t, "7.5 HF6")
 	s.Replace(s.Document, "params:\n", "params:\n  by_hand: true\n  rapideploy: true\n")
+	elsewhere(t, s)
 	return s
+}
+
+// elsewhere mounts the folder for backups over SFTP; what serves it is no other
+// computer here, which the kernel's list of mounts does not tell.
+func elsewhere(t *testing.T, s *sitetest.Site) {
+	t.Helper()
+	lab.Root(t)
+	server, at := lab.Dir(t), filepath.Join(s.Root, "storage")
+	if err := os.Chmod(server, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	dial := filepath.Join(s.Dir, "sftp")
+	if err := os.WriteFile(dial, []byte("#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("sshfs", "-o", "allow_other,default_permissions,ssh_command="+dial, "backup.example:"+server, at).CombinedOutput(); err != nil {
+		t.Fatalf("sshfs: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
+			t.Errorf("cannot unmount %s: %v", at, err)
+		}
+	})
 }
 
 // console is what people do at the console and in SSMS.
@@ -109,6 +137,7 @@ func TestItmsPeopleBack_S4_31_S4_45(t *testing.T) {
 	}})
 	s.Bundle("7.5 SP1")
 	s.Replace(s.Document, "params:\n", "params:\n  by_hand: true\n  rapideploy: true\n")
+	elsewhere(t, s)
 	s.Write("settings/images", "rapideploy\n", 0o644)
 	before := s.Snapshot()
 	s.Write("settings/images", "ghost\n", 0o644)
@@ -141,4 +170,69 @@ func TestItmsWrongBackup_S4_15(t *testing.T) {
 	if r := wait(); r.Code != 6 || !strings.Contains(r.Out, "cancelled it") {
 		t.Errorf("%v", r)
 	}
+}
+
+// The CMDB's backup goes to another computer, into a folder that is not
+// everybody's: what lies on this one is refused, by whatever name.
+func TestItmsStorage_S4_17(t *testing.T) {
+	lab.Slow(t)
+	s := byHand(t)
+	check := func(code int) string {
+		t.Helper()
+		return flat(s.Must(code, "check", "--from", s.Releases).Out)
+	}
+	wants(t, check(3), `✓ storage: .*/storage lies on .*fuse\.sshfs of backup\.example:.*✓ storage-secure`)
+	t.Run("a_folder_that_everybody_reads", func(t *testing.T) {
+		at := filepath.Join(s.Root, "storage")
+		for mode, want := range map[os.FileMode]string{0o755: `✗ storage-secure: .*could read the CMDB`, 0o700: `✓ storage-secure`} {
+			if err := os.Chmod(at, mode); err != nil {
+				t.Fatal(err)
+			}
+			wants(t, check(3), want)
+		}
+	})
+	elsewhere := "\n  destination: "
+	for name, at := range map[string]func(t *testing.T) string{
+		"a_folder_of_this_computer": func(t *testing.T) string { return lab.Dir(t) },
+		"the_same_by_another_name": func(t *testing.T) string {
+			link := filepath.Join(s.Dir, "remote")
+			if err := os.Symlink(lab.Dir(t), link); err != nil {
+				t.Fatal(err)
+			}
+			return link
+		},
+		"a_bind_mount": func(t *testing.T) string { return mounted(t, "--bind", lab.Dir(t)) },
+		"a_loop_device": func(t *testing.T) string {
+			image := filepath.Join(lab.Dir(t), "image")
+			for _, args := range [][]string{{"truncate", "-s", "8M", image}, {"mkfs.ext4", "-q", image}} {
+				if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+					t.Fatalf("%v: %v\n%s", args, err, out)
+				}
+			}
+			return mounted(t, "-oloop", image)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := s.Read("installation.yaml")
+			defer s.Write("installation.yaml", before, 0o644)
+			s.Replace(s.Document, "params:\n", "params:"+elsewhere+at(t)+"\n")
+			wants(t, check(3), `✗ storage: .* is lost with it.*a folder of another computer`)
+			wants(t, flat(s.Must(3, "upgrade", "--yes", "--from", s.Releases).Err), `check storage`)
+		})
+	}
+}
+
+// mounted mounts something, and gives where.
+func mounted(t *testing.T, how, what string) string {
+	t.Helper()
+	at := lab.Dir(t)
+	if out, err := exec.Command("mount", how, what, at).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(at, syscall.MNT_DETACH); err != nil {
+			t.Errorf("cannot unmount %s: %v", at, err)
+		}
+	})
+	return at
 }

@@ -72,11 +72,10 @@ func report(ctx context.Context, root string, args []string) error {
 		if *all {
 			pattern = ""
 		}
-		work, err := os.MkdirTemp("", "upkeep-requirements-")
-		if err != nil {
+		work := filepath.Join(root, ".cache", "requirements")
+		if err := os.MkdirAll(work, 0o755); err != nil {
 			return err
 		}
-		defer os.RemoveAll(work)
 		bin, err := requirements.Compile(ctx, root, folder, work, *limit)
 		if err != nil {
 			return err
