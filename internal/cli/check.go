@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,8 +17,17 @@ func (a *App) check() *cobra.Command {
 	w := &wish{}
 	var every interval
 	var name string
+	var fix, yes bool
 	cmd := &cobra.Command{Use: "check", Annotations: map[string]string{moreFormats: "html junit"}, Short: "Check whether the product is ready for an upgrade; change nothing", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case yes && !fix:
+				return usage{errors.New("--yes is for --fix: without it check only looks")}
+			case fix && a.format != "text":
+				return usage{errors.New("--fix asks, and shows what it does: it has no other format than text")}
+			case fix && every != 0:
+				return usage{errors.New("--fix looks again by itself: leave --watch out")}
+			}
 			req, err := w.request(a.person())
 			if err != nil {
 				return err
@@ -36,6 +47,11 @@ func (a *App) check() *cobra.Command {
 					return manage.Readiness{}, err
 				}
 				return in.Check(cmd.Context(), req)
+			}
+			if fix {
+				if err := a.mendFindings(cmd.Context(), req, yes); err != nil {
+					return err
+				}
 			}
 			var r manage.Readiness
 			switch {
@@ -60,8 +76,27 @@ func (a *App) check() *cobra.Command {
 		}}
 	cmd.Flags().Var(&every, "watch", "look again and again, and show what has changed; ends with Ctrl+C")
 	cmd.Flags().Lookup("watch").NoOptDefVal = watchEvery
+	cmd.Flags().BoolVar(&fix, "fix", false, "offer what mends the findings, do it, and look again")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "with --fix: say yes beforehand, but for what only a person can choose or do")
 	w.flags(cmd)
 	return cmd
+}
+
+// mendFindings goes through the findings that the vendor has a fix for.
+func (a *App) mendFindings(ctx context.Context, req manage.Request, yes bool) error {
+	in, err := a.open()
+	if err != nil {
+		return err
+	}
+	if err := a.settle(ctx, in); err != nil {
+		return err
+	}
+	v, err := in.CheckFix(ctx, req)
+	if err != nil || len(v.Symptoms) == 0 {
+		return err
+	}
+	_, err = a.goThrough(ctx, v, yes)
+	return err
 }
 
 // readiness prints a report in the format that was asked for.

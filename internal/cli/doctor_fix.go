@@ -13,39 +13,11 @@ import (
 	"upkeep/internal/manage"
 )
 
-// mend goes through what the doctor has found: each remedy is offered, shown
-// and done, and then it looks again. What has gone meanwhile needs no remedy.
+// mend goes through what the doctor has found, and says what is left.
 func (a *App) mend(ctx context.Context, v *manage.Visit, yes bool) error {
-	a.print(show.Bold(show.Clean(v.Product)) + "  " + show.Faint(show.Clean(v.Installation)) + "\n\n")
-	var left []manage.Symptom
-	for i, s := range v.Symptoms {
-		there := true
-		if i > 0 && s.Error == "" {
-			var err error
-			if s, there, err = v.Again(ctx, s); err != nil {
-				return a.broken(ctx, err)
-			}
-		}
-		a.print(show.SymptomHead(s, a.width()))
-		switch {
-		case !there:
-			a.print("  " + show.Good("it has gone by what was done before") + "\n\n")
-			continue
-		case s.Error == "":
-			var err error
-			if there, err = a.heal(ctx, v, s, yes); err != nil {
-				return a.broken(ctx, err)
-			}
-		default:
-			for _, r := range s.Try {
-				a.print(show.Remedy(r, a.command(), true, a.width()))
-			}
-		}
-		if there {
-			a.print(show.Otherwise(s, a.width()))
-			left = append(left, s)
-		}
-		a.print("\n")
+	left, err := a.goThrough(ctx, v, yes)
+	if err != nil {
+		return err
 	}
 	if len(left) == 0 {
 		text := "nothing is wrong that can be seen from here"
@@ -58,6 +30,41 @@ func (a *App) mend(ctx context.Context, v *manage.Visit, yes bool) error {
 	a.print(show.Careful(fmt.Sprintf("%d of %d are still there", len(left), len(v.Symptoms))) + "\n")
 	a.print(show.Remedy(manage.Remedy{Upkeep: []string{"support-bundle"}, Text: "one file for whoever helps, without secrets"}, a.command(), true, a.width()))
 	return exit(found(left))
+}
+
+// goThrough takes one symptom after the other: each remedy is offered, shown and
+// done, and then it is looked again. What has gone meanwhile needs no remedy. It
+// gives what is still there.
+func (a *App) goThrough(ctx context.Context, v *manage.Visit, yes bool) (left []manage.Symptom, err error) {
+	a.print(show.Bold(show.Clean(v.Product)) + "  " + show.Faint(show.Clean(v.Installation)) + "\n\n")
+	for i, s := range v.Symptoms {
+		there := true
+		if i > 0 && s.Error == "" {
+			if s, there, err = v.Again(ctx, s); err != nil {
+				return nil, a.broken(ctx, err)
+			}
+		}
+		a.print(show.SymptomHead(s, a.width()))
+		switch {
+		case !there:
+			a.print("  " + show.Good("it has gone by what was done before") + "\n\n")
+			continue
+		case s.Error == "":
+			if there, err = a.heal(ctx, v, s, yes); err != nil {
+				return nil, a.broken(ctx, err)
+			}
+		default:
+			for _, r := range s.Try {
+				a.print(show.Remedy(r, a.command(), true, a.width()))
+			}
+		}
+		if there {
+			a.print(show.Otherwise(s, a.width()))
+			left = append(left, s)
+		}
+		a.print("\n")
+	}
+	return left, nil
 }
 
 // broken ends a visit that was interrupted, or that cannot go on.

@@ -156,6 +156,29 @@ func TestItopPrerequisites_S0_4(t *testing.T) {
 	}
 }
 
+// A release may be stricter than the one that is installed. Then the check says
+// that its rule is new; not where the installed one is not content either, and not
+// where nothing of it is known.
+func TestItopStricter_S0_6(t *testing.T) {
+	s := itop(t)
+	php := func(version string) sitetest.Result {
+		t.Helper()
+		s.Write("bin/php", "#!/bin/sh\ncase $1 in -v) echo 'PHP "+version+" (cli)';; -m) printf 'ldap\\n';; esac\n", 0o755)
+		return untouched(t, s, 3, "check", "--from", s.Releases)
+	}
+	if r := php("7.4.33"); strings.Contains(r.Out, "new in") {
+		t.Errorf("what 3.1.0 wants is not known:\n%s", r.Out)
+	}
+	s.Bundle("3.1.0")
+	wants(t, flat(php("7.4.33").Out), `✗ php: 7\.4\.33 .*wanted is >= 8\.1; this is new in 3\.2\.0`)
+	wants(t, flat(untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases).Err), `check php: .*>= 8\.1; this is new in 3\.2\.0`)
+	if r := php("7.3.1"); strings.Contains(r.Out, "new in") {
+		t.Errorf("3.1.0 wants more, too:\n%s", r.Out)
+	}
+	s.Replace(filepath.Join(s.Root, "bin/php"), "PHP 7.3.1", "PHP 8.2.7")
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases, "--to", "3.2.0")
+}
+
 // An optional extension that is missing is a warning with what is lost, and
 // never stops the upgrade.
 func TestItopOptional_S0_5(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
 
@@ -23,6 +24,11 @@ type Finding struct {
 	Release   string `json:"release,omitempty"`
 	Later     bool   `json:"later,omitempty"` // of a later hop of the way, to Release
 	Waivable  bool   `json:"waivable,omitempty"`
+	New       bool   `json:"new,omitempty"`     // the rule is new in this release: what the installed one asks for is there
+	Fixable   bool   `json:"fixable,omitempty"` // Upkeep can carry the fix out
+
+	fix []manifest.Step
+	hop int
 }
 
 // Text says what was found, and of which hop it is where that is a later one.
@@ -63,13 +69,17 @@ func (r Readiness) any(level string) bool {
 // Check looks at everything that a plan would need, and at the checks of the
 // releases on the way. It changes nothing.
 func (in *Installation) Check(ctx context.Context, req Request) (Readiness, error) {
+	r, p, err := in.readiness(ctx, req)
+	p.Close()
+	return r, err
+}
+
+// readiness is Check with what it rests on, which is to be closed.
+func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, *Prepared, error) {
 	p, err := in.survey(ctx, req)
-	if p != nil {
-		defer p.Close()
-	}
 	var refusal *plan.Refusal
 	if err != nil && !errors.As(err, &refusal) {
-		return Readiness{}, err
+		return Readiness{}, p, err
 	}
 	r := Readiness{Installed: p.Installed, To: p.To, UpToDate: p.UpToDate, Findings: []Finding{}}
 	add := func(f Finding) {
@@ -94,11 +104,8 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			if f.Level == "" {
 				f.Level = "blocker"
 			}
-			for _, s := range c.Fix {
-				if s.Tell != "" {
-					f.Fix = s.Tell
-				}
-			}
+			f.New, f.fix, f.hop = res.New != "", c.Fix, i
+			f.Fix, f.Fixable = in.mending(p.Input, h, c.Fix)
 			if w, ok := req.Waivers[c.ID]; ok && c.Waivable {
 				f.Waived = w
 			} else if w, ok := in.Doc.Waivers[c.ID]; ok && c.Waivable {
@@ -149,5 +156,5 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 			}
 		}
 	}
-	return r, nil
+	return r, p, nil
 }

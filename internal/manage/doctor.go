@@ -71,7 +71,8 @@ type consultation struct {
 // Visit is a look at an installation by somebody who may mend what it finds.
 type Visit struct {
 	Diagnosis
-	c *consultation
+	c     *consultation
+	looks []look
 }
 
 // Doctor is the diagnosis alone.
@@ -90,7 +91,7 @@ func (in *Installation) Doctor(ctx context.Context, from string) (Diagnosis, err
 func (in *Installation) Visit(ctx context.Context, from string) (*Visit, error) {
 	d := Diagnosis{Installation: in.Doc.ID, Product: in.Doc.Product, Fine: []string{}, Symptoms: []Symptom{}}
 	c := &consultation{Installation: in, from: from}
-	v := &Visit{d, c}
+	v := &Visit{d, c, looks()}
 	var err error
 	if c.status, err = in.Status(ctx); err != nil {
 		v.Symptoms = append(v.Symptoms, Symptom{ID: "state", Text: "Upkeep's own state cannot be read", Error: err.Error(),
@@ -101,7 +102,7 @@ func (in *Installation) Visit(ctx context.Context, from string) (*Visit, error) 
 		return v, ctx.Err()
 	}
 	known := c.know(ctx, from)
-	for _, l := range looks() {
+	for _, l := range v.looks {
 		if l.product && known != nil || l.quiet && c.status.Open != nil {
 			continue
 		}
@@ -139,7 +140,7 @@ func (v *Visit) Again(ctx context.Context, s Symptom) (Symptom, bool, error) {
 	if v.c.status, err = v.c.Installation.Status(ctx); err != nil {
 		return s, true, err
 	}
-	for _, l := range looks() {
+	for _, l := range v.looks {
 		if l.id != s.look {
 			continue
 		}

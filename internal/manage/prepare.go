@@ -58,6 +58,7 @@ type Prepared struct {
 	To        string
 
 	temp *scratch.Dir // where archives were unpacked to be read
+	was  *Release     // the installed one, where it is at hand
 }
 
 // Close removes what reading the releases needed.
@@ -144,6 +145,11 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	sel.Notes = append(slices.Clone(p.Outside), sel.Notes...)
 	p.Installed = sel.From
+	for _, r := range releases {
+		if r.Release.Version == p.Installed {
+			p.was = &r
+		}
+	}
 	sel.Notes = append(sel.Notes, passed...)
 	hops, notes, err := in.hops(ctx, s, releases, target, facts, req, p.Installed)
 	if err != nil && len(passed) > 0 {
@@ -253,6 +259,11 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	s.Units = sel.Units
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed, kept)); err != nil {
 		return input, err
+	}
+	if was := cmp.Or(kept, p.was); was != nil && was.Release.Version == p.Installed {
+		if err := s.Stricter(ctx, in.Doc, &facts, survey.Hop{Product: was.Product, Release: was.Release}, surveyed); err != nil {
+			return input, err
+		}
 	}
 	if err := in.packageFacts(ctx, &facts, input.Hops, p.Releases, p.temp.Path); err != nil {
 		return input, err

@@ -154,7 +154,7 @@ func (w walker) release(r *Release) {
 	for _, c := range r.Checks {
 		w.oneProbe(c.Probe)
 		w.condition(c.When)
-		w.all(c.Fix, place{})
+		w.all(c.Fix, place{fix: true})
 	}
 	for _, b := range r.Blocked {
 		w.condition(b.When)

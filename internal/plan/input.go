@@ -142,6 +142,7 @@ type CheckResult struct {
 	Evidence string
 	Error    string   // the check itself could not be made
 	Findings []string // line by line, of a check that wants each looked at
+	New      string   // it fails, and says so by a rule of this release: what the installed one asks for is there
 }
 
 // Text says what was found, and what was wanted where that is something else.
@@ -152,6 +153,9 @@ func (r CheckResult) Text() string {
 	}
 	if !r.OK && r.Want != "" && r.Want != "present" {
 		text += ", wanted is " + r.Want
+	}
+	if r.New != "" {
+		text += "; this is new in " + r.New
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
+	"upkeep/internal/site"
 )
 
 // atOnce bounds how many checks are read side by side, and with them the
@@ -54,4 +55,32 @@ func patience(source string) int {
 		return 1
 	}
 	return 2
+}
+
+// Stricter marks the failed checks on the way that are new: the installed release,
+// was, has no check of that name, or one that holds. What cannot be told is not
+// marked.
+func (s *Surveyor) Stricter(ctx context.Context, in *site.Installation, f *plan.Facts, was Hop, hops []Hop) error {
+	r, err := s.Resolver(was.Product, in, *f)
+	if err != nil {
+		return err
+	}
+	for _, h := range hops {
+		for _, c := range h.Release.Checks {
+			key := plan.CheckKey(h.Release.Version, c.ID)
+			res, known := f.Checks[key]
+			if !known || res.OK || res.Error != "" {
+				continue
+			}
+			own := slices.IndexFunc(was.Release.Checks, func(o manifest.Check) bool { return o.ID == c.ID })
+			if own >= 0 {
+				if is, _ := s.check(ctx, r, was.Release.Checks[own]); !is.OK {
+					continue
+				}
+			}
+			res.New = h.Release.Version
+			f.Checks[key] = res
+		}
+	}
+	return nil
 }

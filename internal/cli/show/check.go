@@ -67,6 +67,9 @@ func finding(f manage.Finding, command, from string, width int) string {
 	if f.Fix != "" {
 		b.WriteString(wrap(Clean(f.Fix), "  → ", "    ", width))
 	}
+	if f.Fixable {
+		b.WriteString(wrap(Clean(fmt.Sprintf("to have it done: %s check --fix --from %s", command, from)), "    ", "      ", width))
+	}
 	if f.Reference != "" {
 		b.WriteString(wrap(Clean("see "+f.Reference), "    ", "    ", width))
 	}

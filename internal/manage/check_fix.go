@@ -1,0 +1,73 @@
+package manage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
+)
+
+// mending says what mends a finding, in one line, and whether Upkeep can carry
+// any of it out.
+func (in *Installation) mending(input plan.Input, h plan.HopInput, fix []manifest.Step) (text string, fixable bool) {
+	r, err := in.surveyor().Resolver(h.Product, in.Doc, input.Facts)
+	var all []string
+	for _, s := range fix {
+		one := s.Tell
+		if one == "" {
+			one, fixable = s.Title, true
+		}
+		if one == "" {
+			one = strings.Join(append([]string{s.Verb}, s.Args...), " ")
+		}
+		if err == nil {
+			if full, err := r.Scope.Expand(one); err == nil {
+				one = full
+			}
+		}
+		all = append(all, one)
+	}
+	return strings.Join(all, "; or: "), fixable
+}
+
+// CheckFix is a look at what stands between an installation and a release, by
+// somebody who may mend it: a finding that the vendor has a fix for is a symptom.
+func (in *Installation) CheckFix(ctx context.Context, req Request) (*Visit, error) {
+	l := look{id: "checks", fine: "the product is ready for the upgrade", at: func(ctx context.Context, c *consultation) ([]Symptom, error) { return c.unready(ctx, req) }}
+	c := &consultation{Installation: in, from: req.From}
+	found, err := c.unready(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		found[i].look = l.id
+	}
+	return &Visit{Diagnosis{Installation: in.Doc.ID, Product: in.Doc.Product, Fine: []string{}, Symptoms: found}, c, []look{l}}, nil
+}
+
+// unready lists the open findings that have a fix.
+func (c *consultation) unready(ctx context.Context, req Request) ([]Symptom, error) {
+	r, p, err := c.readiness(ctx, req)
+	defer p.Close()
+	if err != nil {
+		return nil, err
+	}
+	var out []Symptom
+	for _, f := range r.Findings {
+		if f.OK || f.Waived != "" || len(f.fix) == 0 {
+			continue
+		}
+		c.product = p.Input.Hops[f.hop].Product
+		if c.resolver, err = c.surveyor().Resolver(c.product, c.Doc, p.Input.Facts); err != nil {
+			return nil, fmt.Errorf("cannot tell what mends check %s: %w", f.ID, err)
+		}
+		s := Symptom{ID: f.ID, Text: f.ID, Evidence: f.Text(), Try: c.steps(ctx, f.fix), Else: c.support()}
+		if f.Effect != "" {
+			s.Evidence += "; otherwise: " + f.Effect
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
