@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
 
@@ -26,9 +25,6 @@ type Finding struct {
 	Waivable  bool   `json:"waivable,omitempty"`
 	New       bool   `json:"new,omitempty"`     // the rule is new in this release: what the installed one asks for is there
 	Fixable   bool   `json:"fixable,omitempty"` // Upkeep can carry the fix out
-
-	fix []manifest.Step
-	hop int
 }
 
 // Text says what was found, and of which hop it is where that is a later one.
@@ -104,7 +100,7 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 			if f.Level == "" {
 				f.Level = "blocker"
 			}
-			f.New, f.fix, f.hop = res.New != "", c.Fix, i
+			f.New = res.New != ""
 			f.Fix, f.Fixable = in.mending(p.Input, h, c.Fix)
 			if w, ok := req.Waivers[c.ID]; ok && c.Waivable {
 				f.Waived = w

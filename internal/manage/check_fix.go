@@ -56,18 +56,31 @@ func (c *consultation) unready(ctx context.Context, req Request) ([]Symptom, err
 	}
 	var out []Symptom
 	for _, f := range r.Findings {
-		if f.OK || f.Waived != "" || len(f.fix) == 0 {
+		h, fix := fixes(p.Input.Hops, f)
+		if f.OK || f.Waived != "" || len(fix) == 0 {
 			continue
 		}
-		c.product = p.Input.Hops[f.hop].Product
+		c.product = h.Product
 		if c.resolver, err = c.surveyor().Resolver(c.product, c.Doc, p.Input.Facts); err != nil {
 			return nil, fmt.Errorf("cannot tell what mends check %s: %w", f.ID, err)
 		}
-		s := Symptom{ID: f.ID, Text: f.ID, Evidence: f.Text(), Try: c.steps(ctx, f.fix), Else: c.support()}
+		s := Symptom{ID: f.ID, Text: f.ID, Evidence: f.Text(), Try: c.steps(ctx, fix), Else: c.support()}
 		if f.Effect != "" {
 			s.Evidence += "; otherwise: " + f.Effect
 		}
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// fixes gives what mends a finding, and the hop whose check it is.
+func fixes(hops []plan.HopInput, f Finding) (plan.HopInput, []manifest.Step) {
+	for _, h := range hops {
+		for _, c := range h.Release.Checks {
+			if c.ID == f.ID && h.Release.Version == f.Release {
+				return h, c.Fix
+			}
+		}
+	}
+	return plan.HopInput{}, nil
 }

@@ -35,6 +35,11 @@ func (c *consultation) steps(ctx context.Context, fix []manifest.Step) []Remedy 
 			c.command(&r, s.Args, s.As)
 		case s.Verb == "access":
 			r.Upkeep = c.openUp()
+		case s.Verb == "reboot":
+			r.Command, r.As, r.Choice = []string{"systemctl", "reboot"}, "root", true
+			if r.Text == "" {
+				r.Text = "restarts this computer"
+			}
 		case s.Verb == "wait":
 			r.Wait, r.open = c.wait(s)
 		case s.Verb == "start", s.Verb == "stop", s.Verb == "restart":

@@ -98,10 +98,10 @@ func (l *linter) mode(s Step, mode string) {
 	}
 }
 
-// FixVerbs are the verbs that a fix of a remedy can have: what can be done outside of a run,
+// FixVerbs are the verbs that a fix of a remedy or of a check can have: what can be done outside of a run,
 // with nothing to take it back.
 func FixVerbs() []string {
-	return []string{"run", "tell", "wait", "start", "stop", "restart", "access", "hold"}
+	return []string{"run", "tell", "wait", "start", "stop", "restart", "access", "hold", "reboot"}
 }
 
 func (l *linter) fix(s Step) {
