@@ -58,7 +58,8 @@ func (d decoder) step(n *document.Node) Step {
 	s.RetryFrom, s.After = d.text(m, "retry-from"), d.text(m, "after")
 	s.OnFailure = m.OneOf("on-failure", "back", "warn", "continue")
 	s.Reference, s.Title = m.String("reference"), m.String("title")
-	s.To, s.Until, s.Scripts = d.text(m, "to"), d.text(m, "until"), d.text(m, "scripts")
+	s.To, s.Scripts = d.text(m, "to"), d.text(m, "scripts")
+	s.Until, s.Lasting = d.until(m)
 	s.During, s.Or = each(m, "during", d.step), d.stepIn(m, "or")
 	s.Outage, s.Outputs = m.Duration("outage"), m.Strings("outputs")
 	if s.Verb != "verify" {
@@ -165,6 +166,29 @@ func (d decoder) holdTarget(n *document.Node) map[string]string {
 	}
 	m.Done()
 	return out
+}
+
+// until reads when a hold ends: a word, which lint knows, or a time after the
+// run: a span, a day, or a probe that holds then.
+func (d decoder) until(m *document.MapDecoder) (string, *Lasting) {
+	n := m.Get("until")
+	if n != nil && n.Kind == document.Map {
+		p := d.probe(n)
+		return "", &Lasting{Probe: &p}
+	}
+	text := d.text(m, "until")
+	if isDate(text) {
+		return text, &Lasting{On: text}
+	}
+	switch span, err := document.ParseDuration(text); {
+	case err != nil:
+		return text, nil
+	case span == 0:
+		d.Errorf(n.Pos, "write a span such as 30d, or a phase", "a hold that outlives the run lasts longer than %q", text)
+		return text, nil
+	default:
+		return text, &Lasting{For: span}
+	}
 }
 
 // belongs refuses keys that mean nothing for this verb.

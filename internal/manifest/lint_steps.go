@@ -122,17 +122,16 @@ func (l *linter) hold(s Step, where place) {
 		l.errorf(s.Pos, "hold-without-value", "add to: VALUE", "the hold does not say what it changes to")
 	}
 	switch {
-	case s.Until == "" && len(s.During) == 0:
+	case s.Until == "" && s.Lasting == nil && len(s.During) == 0:
 		l.errorf(s.Pos, "hold-without-end", "add until: PHASE, or during: [STEP, …]", "the hold has no end")
-	case s.Until != "" && len(s.During) > 0:
+	case (s.Until != "" || s.Lasting != nil) && len(s.During) > 0:
 		l.errorf(s.Pos, "contradiction", "", "the hold ends both with its steps (during) and at a phase (until)")
-	case s.Until != "" && s.Until != "never" && s.Until != "rollout-done":
-		if l.known(s.Pos, "unknown-phase", "phase", s.Until, append(phaseNames(), "never", "rollout-done")) && where.phase != "" {
-			order := Phases()
-			if slices.Index(order, Phase(s.Until)) < slices.Index(order, where.phase) {
-				l.errorf(s.Pos, "hold-ends-before", "", "the hold begins in %s and ends in %s, which comes before", where.phase, s.Until)
-			}
+	case s.Lasting != nil:
+		if p := s.Lasting.Probe; p != nil && p.Source == "ask" {
+			l.errorf(p.Pos, "hold-ends-by-asking", "use a probe that a program can read, a span such as 30d, or a date", "nobody is asked whether a hold that outlives the run has ended")
 		}
+	default:
+		l.holdEnds(s, where)
 	}
 	if l.p == nil {
 		return
@@ -147,6 +146,22 @@ func (l *linter) hold(s Step, where place) {
 				l.warnf(s.Pos, "unknown-service", Meant(id, l.services()), "the hold is on service %q, which the product does not have", id)
 			}
 		}
+	}
+}
+
+// holdEnds checks the word by which a hold ends.
+func (l *linter) holdEnds(s Step, where place) {
+	words := append(phaseNames(), "never", "rollout-done")
+	switch order := Phases(); {
+	case s.Until == "" || s.Until == "never" || s.Until == "rollout-done":
+	case !slices.Contains(words, s.Until):
+		hint := Meant(s.Until, words)
+		if hint == "" {
+			hint = `write a phase, or an end after the run: a span such as 30d, a day such as "2027-03-31", or a probe`
+		}
+		l.errorf(s.Pos, "unknown-phase", hint, "there is no phase %q", s.Until)
+	case where.phase != "" && slices.Index(order, Phase(s.Until)) < slices.Index(order, where.phase):
+		l.errorf(s.Pos, "hold-ends-before", "", "the hold begins in %s and ends in %s, which comes before", where.phase, s.Until)
 	}
 }
 

@@ -194,13 +194,21 @@ type Step struct {
 	OnFailure  string            `json:"on-failure,omitempty"`
 	After      string            `json:"after,omitempty"`   // in back: the step whose undo it follows
 	To         string            `json:"to,omitempty"`      // hold
-	Until      string            `json:"until,omitempty"`   // hold: a phase, never, rollout-done
+	Until      string            `json:"until,omitempty"`   // hold: a phase, never, rollout-done; or as Lasting says
+	Lasting    *Lasting          `json:"lasting,omitempty"` // hold: its end, where that comes after the run
 	During     []Step            `json:"during,omitempty"`  // access, hold: the span
 	Or         *Step             `json:"or,omitempty"`      // drain
 	Outage     time.Duration     `json:"outage,omitempty"`  // notify
 	Outputs    []string          `json:"outputs,omitempty"` // files that change by nature
 	Reference  string            `json:"reference,omitempty"`
 	Title      string            `json:"title,omitempty"`
+}
+
+// Lasting is when a hold ends that outlives its run. Exactly one field is set.
+type Lasting struct {
+	For   time.Duration `json:"for,omitempty"` // after the run has ended
+	On    string        `json:"on,omitempty"`  // the last day, ISO
+	Probe *Probe        `json:"probe,omitempty"`
 }
 
 // Undo says what takes a step back: an action, the restore point, or nothing.

@@ -196,6 +196,9 @@ func (w walker) oneStep(s Step, where place) {
 		w.texts(s.Pos, plain, s.Map[key])
 	}
 	w.probePtr(s.Probe)
+	if s.Lasting != nil {
+		w.probePtr(s.Lasting.Probe)
+	}
 	for _, v := range s.Verify {
 		w.oneProbe(v)
 	}

@@ -43,8 +43,11 @@ func backTitle(s Step, params any) string {
 		}
 		return "switch " + p.Name() + " off, as it was"
 	case *HoldParams:
-		if p.Release != "" {
+		switch {
+		case p.Release != "":
 			return "hold it again: " + p.Release
+		case p.End != "":
+			return "hold it again, as in the register: " + p.What()
 		}
 		return "end the hold: " + name
 	case *BackupParams:

@@ -84,6 +84,7 @@ type builder struct {
 	reasons  []string
 	entered  []entered // access modes that a step of the plan entered, outermost first
 	held     []heldStep
+	lasts    []lastingHold // holds that outlive the run
 	recorded []recorded
 	only     int // milestone before which the undo of what is being added does not matter
 	landing  bool
@@ -106,6 +107,7 @@ type entered struct {
 type mark struct {
 	held    []heldStep
 	entered []entered
+	lasts   []lastingHold
 }
 
 // recorded is a step that recorded settings.

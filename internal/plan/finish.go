@@ -80,7 +80,7 @@ func (b *builder) landings() {
 	for i := range b.plan.Milestones {
 		var list []*draft
 		if i < len(b.plan.Milestones)-1 && b.plan.Closed != "stopped" {
-			b.into, b.held, b.entered = &list, b.marks[i].held, b.marks[i].entered
+			b.into, b.held, b.entered, b.lasts = &list, b.marks[i].held, b.marks[i].entered, b.marks[i].lasts
 			b.n, b.prefix, b.landing = i+1, fmt.Sprintf("m%d.", i+1), true
 			b.overdue()
 			b.toldHere(b.in.Hops[i])

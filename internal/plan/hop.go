@@ -380,6 +380,7 @@ func (b *builder) verify(h HopInput) {
 		b.vendorStep(manifest.Verify, s, h)
 	}
 	b.release(manifest.Verify)
+	b.endHolds(manifest.Verify, true)
 }
 
 // onlyProbes says that a step says nothing but what must hold.
@@ -420,7 +421,7 @@ func (b *builder) milestone(h HopInput, i int) {
 // reach notes a milestone, with what is held and entered there.
 func (b *builder) reach(h HopInput, i int, step string) {
 	b.plan.Milestones = append(b.plan.Milestones, Milestone{ID: fmt.Sprintf("m%d", i+1), Version: h.Release.Version, Step: step})
-	b.marks = append(b.marks, mark{slices.Clone(b.held), slices.Clone(b.entered)})
+	b.marks = append(b.marks, mark{slices.Clone(b.held), slices.Clone(b.entered), slices.Clone(b.lasts)})
 }
 
 func (b *builder) barrier(h HopInput, i int) {

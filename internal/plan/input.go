@@ -36,6 +36,7 @@ type HopInput struct {
 	Why     string
 	Route   *manifest.Route // of the release, that is taken; nil: not by any, as in a first install
 	Return  *ReturnParams   // set for a run that takes an earlier one back; Release and Product are then what was installed before it
+	Ends    []Ending        // of a return: what the earlier run still holds
 }
 
 // payload gives what a hop brings for a unit.

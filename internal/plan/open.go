@@ -89,6 +89,7 @@ func (b *builder) open() {
 	rel := b.first().Release
 	b.opening(manifest.Notify)
 	b.opening(manifest.StartOfRun)
+	b.endHolds(manifest.StartOfRun, false)
 	if a, ok := b.res.Product.Access["read-only"]; ok && !rel.Procedure.Phases[manifest.ReadOnly].None {
 		b.enter("read-only", a, manifest.ReadOnly)
 	}
@@ -267,7 +268,7 @@ func (b *builder) stop(rel *manifest.Release) {
 func (b *builder) services() []*Service {
 	var out []*Service
 	for _, s := range b.res.Product.Services {
-		if !b.concerned(s) {
+		if !b.concerned(s) || b.keepsStopped(s.ID) {
 			continue
 		}
 		if running, known := b.in.Facts.Services[s.ID]; known && !running {

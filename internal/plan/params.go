@@ -150,14 +150,18 @@ type Gate struct {
 	Expect  time.Duration `json:"expect,omitempty"` // outage expected
 }
 
-// HoldParams: a temporary change with its prior value; Release ends it.
+// HoldParams: a temporary change with its prior value. Release ends it; one
+// that Lasts stands in the register of holds, and End ends it there.
 type HoldParams struct {
 	Service   *Service `json:"service,omitempty"`
 	StartType *Service `json:"startType,omitempty"` // how this service starts with the machine
 	Setting   *Setting `json:"setting,omitempty"`
 	To        string   `json:"to"`
-	Until     string   `json:"until"`
+	Until     string   `json:"until,omitempty"`   // a phase
+	Lasts     *Lasting `json:"lasts,omitempty"`   // its end, where that comes after the run
 	Release   string   `json:"release,omitempty"` // the id of the hold step that this one ends
+	End       string   `json:"end,omitempty"`     // the hold of the register that this step ends
+	Of        string   `json:"of,omitempty"`      // only if this run has registered it: it is taken back
 }
 
 // Setting is a value of the product that can be read and written.

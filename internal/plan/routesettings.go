@@ -78,6 +78,10 @@ func (b *builder) demand(h HopInput) {
 			b.toldDemand(h, id, own)
 			continue
 		}
+		if to, held := b.keptAt("setting." + id); held && to != want[id] {
+			b.refuse("the route from %s to %s at %s wants setting %s to be %s, and a step holds it at %s for longer than the run", h.Route.From, h.Release.Version, h.Route.Pos, id, want[id], to)
+			continue
+		}
 		set, err := b.setting(id)
 		if err != nil {
 			b.refuse("the route from %s to %s at %s: %v", h.Route.From, h.Release.Version, h.Route.Pos, err)

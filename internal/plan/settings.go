@@ -54,7 +54,10 @@ func (b *builder) reapply(h HopInput) {
 		b.toldAgain()
 	}
 	for _, r := range b.recorded {
-		list := slices.DeleteFunc(slices.Clone(r.params.Settings), func(s Setting) bool { return b.demanded(s.ID) })
+		list := slices.DeleteFunc(slices.Clone(r.params.Settings), func(s Setting) bool {
+			_, held := b.keptAt("setting." + s.ID)
+			return held || b.demanded(s.ID)
+		})
 		if len(list) == 0 || b.n < r.since {
 			continue
 		}

@@ -11,7 +11,6 @@ import (
 
 func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 	p := &HoldParams{To: s.To, Until: s.Until}
-	what := ""
 	switch {
 	case s.Map["service"] != "":
 		svc, err := b.res.ServiceByID(s.Map["service"])
@@ -26,19 +25,19 @@ func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 			b.refuse("hold at %s: a service can be held to: stopped", s.Pos)
 			return
 		}
-		p.Service, what = svc, "service "+svc.ID
+		p.Service = svc
 	case s.Map["start-type"] != "":
 		svc, ok := b.startType(s)
 		if !ok {
 			return
 		}
-		p.StartType, what = svc, "start-type "+svc.ID
+		p.StartType = svc
 	case s.Map["setting"] != "" && byHand(b.res.Product.Settings[s.Map["setting"]]):
-		if !slices.Contains(manifest.Phases(), manifest.Phase(s.Until)) {
-			b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", s.Until))
-			return
+		if s.Lasting != nil {
+			b.notYet(s, "a hold that outlives the run, on a setting that a person reads or sets")
+		} else if b.endsInPlan(s) {
+			b.toldHold(ph, s, s.Map["setting"], b.res.Product.Settings[s.Map["setting"]])
 		}
-		b.toldHold(ph, s, s.Map["setting"], b.res.Product.Settings[s.Map["setting"]])
 		return
 	case s.Map["setting"] != "":
 		set, err := b.setting(s.Map["setting"])
@@ -46,19 +45,35 @@ func (b *builder) holdStep(ph manifest.Phase, s manifest.Step) {
 			b.refuse("hold at %s: %v", s.Pos, err)
 			return
 		}
-		p.Setting, what = set, "setting "+set.ID
+		p.Setting = set
 	default:
 		b.notYet(s, "this kind of hold")
 		return
 	}
-	if !slices.Contains(manifest.Phases(), manifest.Phase(p.Until)) {
-		b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", p.Until))
+	if s.Lasting != nil {
+		b.keep(ph, s, p)
 		return
 	}
-	st := Step{ID: "hold." + strings.Fields(what)[1], Verb: "hold", Phase: string(ph), Class: Reversible,
-		Title: fmt.Sprintf("hold %s %s until %s", what, s.To, s.Until)}
+	if !b.endsInPlan(s) {
+		return
+	}
+	if _, ok := b.keptAt(p.Target()); ok {
+		b.refuse("hold at %s: another step holds %s for longer than the run, and this one would end that: hold it before, until an earlier phase", s.Pos, p.What())
+		return
+	}
+	st := Step{ID: "hold." + b.nameOf(p), Verb: "hold", Phase: string(ph), Class: Reversible,
+		Title: fmt.Sprintf("hold %s %s until %s", p.What(), s.To, s.Until)}
 	d := b.add(st, p)
 	b.held = append(b.held, heldStep{step: d.ID, until: p.Until, params: p, node: d.Node, pos: s.Pos})
+}
+
+// endsInPlan says whether a hold ends at a phase of the plan.
+func (b *builder) endsInPlan(s manifest.Step) bool {
+	if slices.Contains(manifest.Phases(), manifest.Phase(s.Until)) {
+		return true
+	}
+	b.notYet(s, fmt.Sprintf("a hold until %q, which outlives the run", s.Until))
+	return false
 }
 
 // release ends the holds whose phase this is, last first. A phase that every

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -190,8 +191,24 @@ func (v *validator) spans(what string, steps, before []Step) {
 		}
 	}
 	for _, s := range all {
+		if s.Verb == "hold" && v.registered(s) {
+			continue
+		}
 		if (s.Verb == "hold" || s.Verb == "access" || s.Verb == "guard") && Ends(s) == "" && !ended[s.ID] {
 			v.fail("%s never ends %s", what, s.ID)
 		}
 	}
+}
+
+// registered says that a step begins or ends a hold of the register, and
+// refuses one there that has no end.
+func (v *validator) registered(s Step) bool {
+	var p HoldParams
+	if json.Unmarshal(s.Params, &p) != nil {
+		return false
+	}
+	if l := p.Lasts; l != nil && p.End == "" && l.For <= 0 && l.On == "" && l.Probe == nil {
+		v.fail("the hold %s outlives the run and has no end", s.ID)
+	}
+	return p.Lasts != nil || p.End != ""
 }

@@ -118,7 +118,7 @@ func step() *jsonschema.Schema {
 	for _, verb := range manifest.Verbs() {
 		s.Properties.Set(verb, argument(verb))
 	}
-	for _, key := range []string{"id", "as", "once", "retry-from", "after", "to", "until", "reference", "title", "scripts"} {
+	for _, key := range []string{"id", "as", "once", "retry-from", "after", "to", "reference", "title", "scripts"} {
 		s.Properties.Set(key, text())
 	}
 	for _, key := range []string{"repeatable", "optional"} {
@@ -128,6 +128,7 @@ func step() *jsonschema.Schema {
 		s.Properties.Set(key, ref("Duration"))
 	}
 	s.Properties.Set("role", oneOrMany())
+	s.Properties.Set("until", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text(), ref("Probe")}})
 	s.Properties.Set("when", ref("Condition"))
 	s.Properties.Set("undo", ref("Undo"))
 	s.Properties.Set("on-failure", &jsonschema.Schema{Enum: []any{"back", "warn", "continue"}})

@@ -1,10 +1,11 @@
 // Package hold is the verb `hold`: a service, how it starts with the machine,
 // or a setting of the product is held at a value for a while, and gets back the one that it had. What had the
-// wanted value already is left alone, then and afterwards.
+// wanted value already is left alone, then and afterwards. A hold that outlives
+// its run is in the register of holds for as long.
 //
 // It may import the model, internal/step, internal/probe, internal/service,
-// internal/step/service, internal/step/record/setting and
-// internal/step/run/child.
+// internal/step/service, internal/step/record/setting, internal/step/run/child
+// and its own sub-package.
 package hold
 
 import (
@@ -13,8 +14,8 @@ import (
 	"fmt"
 
 	"upkeep/internal/plan"
-	svc "upkeep/internal/service"
 	"upkeep/internal/step"
+	"upkeep/internal/step/hold/register"
 	"upkeep/internal/step/record/setting"
 	"upkeep/internal/step/run/child"
 	"upkeep/internal/step/service"
@@ -37,10 +38,9 @@ func New(r child.Runner, c service.Control) *Handler {
 // memo is what is held, as it was before the hold; in a step that ends a hold
 // it is that hold's.
 type memo struct {
-	Service *service.State `json:"service,omitempty"`
-	Setting *setting.Value `json:"setting,omitempty"`
-	Start   *svc.StartType `json:"start,omitempty"`
-	None    bool           `json:"none,omitempty"` // the hold that is to be ended was never begun
+	register.Values
+	None  bool    `json:"none,omitempty"`  // the hold that is to be ended was never begun, or is no more
+	Entry *change `json:"entry,omitempty"` // of the register; nil where it stays as it is
 }
 
 // target is what can be held.
@@ -56,10 +56,10 @@ type target interface {
 	idle() bool
 }
 
-func (h *Handler) target(env step.Env, s plan.Step, p *plan.HoldParams, m memo) (target, error) {
+func (h *Handler) target(env step.Env, s plan.Step, p *plan.HoldParams, m register.Values) (target, error) {
 	switch {
 	case p.Service != nil && m.Service != nil:
-		return &heldService{h.control, env, *p.Service, *m.Service}, nil
+		return &heldService{h.control, env, *p.Service, *m.Service, reason(env, p), p.Lasts != nil}, nil
 	case p.StartType != nil && m.Start != nil:
 		return h.heldStart(env, p, *m.Start)
 	case p.Setting != nil && m.Setting != nil:
@@ -84,113 +84,51 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 		}
 		return raw, nil
 	}
+	if p.End != "" {
+		m, err := h.leave(ctx, env, p)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(m)
+	}
 	m := memo{}
+	if m.Values, err = h.now(ctx, env, p); err != nil {
+		return nil, err
+	}
 	switch {
-	case p.Service != nil:
-		was, err := h.control.State(ctx, env, *p.Service)
-		if err != nil {
-			return nil, err
-		}
-		m.Service = &was
-	case p.StartType != nil:
-		t, err := h.startTyper(env, *p.StartType)
-		if err != nil {
-			return nil, err
-		}
-		was, err := t.StartType(ctx, service.Spec(env, *p.StartType))
-		if err != nil {
-			return nil, err
-		}
-		m.Start = &was
-	case p.Setting != nil:
-		was, err := h.settings.Read(ctx, env, *p.Setting)
-		if err != nil {
-			return nil, err
-		}
-		if !was.Present {
-			return nil, &step.UserError{Msg: fmt.Sprintf("cannot hold the setting %s: it has no value that could be put back", p.Setting.ID), Now: "give it a value first"}
-		}
-		m.Setting = &was
-	default:
+	case p.Target() == "":
 		return nil, fmt.Errorf("cannot carry out %s: it names neither a service nor a setting", s.ID)
+	case m.Setting != nil && !m.Setting.Present:
+		return nil, &step.UserError{Msg: fmt.Sprintf("cannot hold the setting %s: it has no value that could be put back", p.Setting.ID), Now: "give it a value first"}
+	case p.Lasts != nil:
+		if m.Entry, err = h.enrol(ctx, env, s, p, m.Values); err != nil {
+			return nil, err
+		}
+		m.None = m.Entry == nil
 	}
 	return json.Marshal(m)
 }
 
-// read gives the target, and whether this step ends a hold; a nil target has
-// nothing to be done.
-func (h *Handler) read(env step.Env, s plan.Step, raw step.Memo) (target, bool, error) {
-	p, err := step.Params[plan.HoldParams](s)
-	if err != nil {
-		return nil, false, err
-	}
-	var m memo
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, false, fmt.Errorf("cannot read the memo of %s: %w", s.ID, err)
-	}
-	if m.None {
-		return nil, true, nil
-	}
-	t, err := h.target(env, s, p, m)
-	if err != nil || t.idle() {
-		return nil, p.Release != "", err
-	}
-	return t, p.Release != "", nil
-}
-
-// Do implements step.Handler.
-func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) error {
-	t, ends, err := h.read(env, s, raw)
+// now reads what is held, or is to be.
+func (h *Handler) now(ctx context.Context, env step.Env, p *plan.HoldParams) (register.Values, error) {
+	v := register.Values{}
 	switch {
-	case err != nil:
-		return err
-	case t == nil:
-		child.Log(env, "%s: there is nothing to change", s.ID)
-		return nil
-	case ends:
-		return t.free(ctx)
-	}
-	return t.hold(ctx)
-}
-
-// Undo implements step.Handler.
-func (h *Handler) Undo(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) error {
-	t, ends, err := h.read(env, s, raw)
-	switch {
-	case err != nil || t == nil:
-		return err
-	case ends:
-		return t.hold(ctx)
-	}
-	return t.free(ctx)
-}
-
-// Observe implements step.Handler.
-func (h *Handler) Observe(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) (step.Observation, error) {
-	t, ends, err := h.read(env, s, raw)
-	if err != nil {
-		return step.Observation{}, err
-	}
-	if t == nil {
-		o := step.Observation{State: step.New, Evidence: "it had that value before: there is nothing to change"}
-		if env.Direction == step.Back {
-			o.State = step.Old
+	case p.Service != nil:
+		was, err := h.control.State(ctx, env, *p.Service)
+		v.Service = &was
+		return v, err
+	case p.StartType != nil:
+		t, err := h.startTyper(env, *p.StartType)
+		if err != nil {
+			return v, err
 		}
-		return o, nil
+		was, err := t.StartType(ctx, service.Spec(env, *p.StartType))
+		v.Start = &was
+		return v, err
+	case p.Setting != nil:
+		was, err := h.settings.Read(ctx, env, *p.Setting)
+		v.Setting = &was
+		return v, err
 	}
-	held, free, why, err := t.is(ctx)
-	if err != nil {
-		return step.Observation{}, err
-	}
-	before, after := free, held
-	if ends {
-		before, after = held, free
-	}
-	switch {
-	case after:
-		return step.Observation{State: step.New, Evidence: why}, nil
-	case before:
-		return step.Observation{State: step.Old, Evidence: why}, nil
-	}
-	return step.Observation{State: step.Mixed, Evidence: why}, nil
+	return v, nil
 }

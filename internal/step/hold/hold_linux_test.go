@@ -14,16 +14,19 @@ import (
 	"upkeep/internal/step/steptest"
 )
 
-// world holds a service and a setting.
+// world holds a service and a setting, and has the register of holds.
 type world struct {
 	*servicetest.World
 	settings *settingtest.World
+	state    string
 }
 
-func (w *world) Fingerprint() string { return w.World.Fingerprint() + "\n" + w.settings.Fingerprint() }
+func (w *world) Fingerprint() string {
+	return w.World.Fingerprint() + "\n" + w.settings.Fingerprint() + w.register()
+}
 
 func newWorld(t *testing.T, policy string, running ...string) *world {
-	return &world{servicetest.New(running...), settingtest.New(t, "policy", policy)}
+	return &world{servicetest.New(running...), settingtest.New(t, "policy", policy), steptest.Dir(t)}
 }
 
 func handler(t *testing.T, w *world, k *steptest.Killer) *hold.Handler {

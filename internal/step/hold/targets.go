@@ -17,12 +17,24 @@ type heldService struct {
 	env step.Env
 	s   plan.Service
 	was service.State
+	why string // of its inhibit
+	// lasts: two runs may hold it one after the other, and the reason tells whose
+	// hold it is.
+	lasts bool
+}
+
+// reason is what keeps a service stopped, for whoever wants to start it.
+func reason(env step.Env, p *plan.HoldParams) string {
+	if p.Lasts == nil {
+		return service.Reason(env)
+	}
+	return fmt.Sprintf("run %s keeps it stopped until %s; upkeep holds end %s ends that", env.Run, p.Lasts.Text, p.Target())
 }
 
 func (h *heldService) idle() bool { return !h.was.Running }
 
 func (h *heldService) hold(ctx context.Context) error {
-	return h.c.Stop(ctx, h.env, h.s, service.Reason(h.env))
+	return h.c.Stop(ctx, h.env, h.s, h.why)
 }
 
 func (h *heldService) free(ctx context.Context) error { return h.c.Restore(ctx, h.env, h.s, h.was) }
@@ -32,11 +44,12 @@ func (h *heldService) is(ctx context.Context) (held, free bool, evidence string,
 	if err != nil {
 		return false, false, "", err
 	}
-	if !now.Running && now.Inhibited {
+	held = !now.Running && now.Inhibited && (!h.lasts || now.Reason == h.why)
+	if held && h.was.Running {
 		return true, false, service.Describe(h.s, now), nil
 	}
 	free, evidence, err = h.c.Restored(ctx, h.env, h.s, h.was)
-	return false, free, evidence, err
+	return held, free, evidence, err
 }
 
 // heldSetting is a setting that is held at a value.
