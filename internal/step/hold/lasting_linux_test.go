@@ -170,7 +170,7 @@ func TestOnlyTheHoldOfThatRunIsTakenBack(t *testing.T) {
 // not held.
 func TestWhatCannotBeRegisteredIsNotHeld(t *testing.T) {
 	w := newWorld(t, "on")
-	if err := os.WriteFile(register.Dir(w.state), nil, 0o600); err != nil {
+	if err := os.Symlink("/nowhere/at/all", register.Dir(w.state)); err != nil {
 		t.Fatal(err)
 	}
 	p := lasting(w.setting())
@@ -179,9 +179,10 @@ func TestWhatCannotBeRegisteredIsNotHeld(t *testing.T) {
 	env.State = w.state
 	h := handler(t, w, nil)
 	m, err := h.Prepare(t.Context(), env, s)
-	if err == nil {
-		err = h.Do(t.Context(), env, s, m)
+	if err != nil {
+		t.Fatal(err)
 	}
+	err = h.Do(t.Context(), env, s, m)
 	if err == nil || !strings.Contains(err.Error(), "register of holds") || w.settings.Get("policy") != "on" {
 		t.Errorf("%v, and the setting is %s", err, w.settings.Get("policy"))
 	}
