@@ -176,6 +176,7 @@ func looks() []look {
 		{"restore", "no restore was interrupted", false, false, lookRestore},
 		{"lock", "no other upkeep command is at work", false, true, lookLock},
 		{"access", "no access mode is on", false, true, lookAccess},
+		{"holds", "no hold is past its end", false, true, lookHolds},
 		{"changed", "the versions are as they were recorded", false, true, lookChanged},
 		{"loop", "no upgrade comes again and again", false, true, lookLoop},
 		{"room", "there is room on every volume", false, false, lookRoom},

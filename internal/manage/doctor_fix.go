@@ -166,10 +166,13 @@ func (v *Visit) Carry(ctx context.Context, r Remedy, by string, out io.Writer) e
 
 func (in *Installation) doctorLog() string { return filepath.Join(in.State, "doctor.log") }
 
-// noteDoctor writes down what is carried out. It is for people: what cannot be
-// written (a full disk, which is what is being mended) stops nothing.
-func (in *Installation) noteDoctor(by, what, how string) {
-	f, err := os.OpenFile(in.doctorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func (in *Installation) noteDoctor(by, what, how string) { in.note(in.doctorLog(), by, what, how) }
+
+// note writes down what is carried out without a run. It is for people: what
+// cannot be written (a full disk, which may be what is being mended) stops
+// nothing.
+func (in *Installation) note(log, by, what, how string) {
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return
 	}

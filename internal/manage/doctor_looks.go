@@ -244,6 +244,9 @@ func lookServices(ctx context.Context, c *consultation) ([]Symptom, error) {
 // run lets start any more, is its own kind of trouble: nothing else starts it.
 func (c *consultation) service(ctx context.Context, s plan.Service) (Symptom, error) {
 	if why, held, err := c.services.Inhibited(ctx, s); err != nil || held {
+		if err == nil && c.isHeld(s.ID) {
+			return Symptom{}, nil // the look at the holds says when that is wrong
+		}
 		return Symptom{ID: "held." + s.ID, Text: s.ID + " is kept from starting, though no run is open", Evidence: why, Try: []Remedy{c.doing(ctx, s.ID, "start")}}, err
 	}
 	running, evidence, err := c.services.Running(ctx, s)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
@@ -119,6 +120,13 @@ func (in *Installation) removable(ctx context.Context) error {
 		if on && mode == gateMode {
 			reasons = append(reasons, "the gate is closed, and nothing would open it any more: upkeep mode normal opens it")
 		}
+	}
+	holds, err := in.registered(nil, time.Now())
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		reasons = append(reasons, fmt.Sprintf("%s is held at %s, and nothing would say any more that it was %s: upkeep holds end %s gives that back, with --keep it stays", h.What, h.To, h.Was, h.ID))
 	}
 	held, err := in.inhibited(ctx)
 	if err != nil {

@@ -160,6 +160,10 @@ func (in *Installation) returnInput(ctx context.Context, r *Run, kept string, no
 	}
 	input := plan.Input{Site: in.Doc, Units: r.Plan.Units, Installed: now, From: r.Version, Trigger: plan.TriggerBack, OnFailure: "origin",
 		Hops: []plan.HopInput{{Release: rel, Product: before, Return: params, Bundle: plan.Bundle{Digest: kept}}}}
+	var err error
+	if input.Hops[0].Ends, err = in.heldBy(r.ID); err != nil {
+		return input, err
+	}
 	s := in.surveyor()
 	facts, err := s.Basics(ctx, now, in.Doc)
 	if err != nil {

@@ -22,6 +22,7 @@ type Status struct {
 	Found        map[string]string // unit to the version that its file reads now, where a file tells it
 	Adopted      *Adopted          // when the product was there before Upkeep
 	Modes        []string          // access modes that are on though no run is open
+	Holds        []Hold            // that outlive their run; no probe is asked
 	Restoring    string            // the restore point whose return was interrupted
 	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
@@ -41,7 +42,9 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	}
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
-		s.Restoring, err = in.Restoring()
+		if s.Holds, err = in.registered(nil, time.Now()); err == nil {
+			s.Restoring, err = in.Restoring()
+		}
 		return s, err
 	}
 	if err != nil {
@@ -53,6 +56,9 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	}
 	rows, err := j.Runs(ctx)
 	if err != nil {
+		return s, err
+	}
+	if s.Holds, err = in.registered(rows, time.Now()); err != nil {
 		return s, err
 	}
 	record, err := j.Record(ctx)

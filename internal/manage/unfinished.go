@@ -8,13 +8,14 @@ import (
 
 	"upkeep/internal/plan"
 	"upkeep/internal/service/systemd"
+	holds "upkeep/internal/step/hold/register"
 )
 
 // Unfinished lists the folders in which a run's calls to durable can have left
 // something that a crash interrupted: state is the installation's state folder.
 func Unfinished(state, id string, p *plan.Plan) []string {
 	dir := filepath.Join(state, "runs", id)
-	dirs := []string{state, filepath.Join(state, "services"), dir, filepath.Join(dir, "memos"), filepath.Join(dir, "results")}
+	dirs := []string{state, filepath.Join(state, "services"), holds.Dir(state), dir, filepath.Join(dir, "memos"), filepath.Join(dir, "results")}
 	for _, s := range p.Steps {
 		var at struct{ At, Staging, Old, Path, Marker string }
 		if json.Unmarshal(s.Params, &at) != nil {

@@ -90,13 +90,14 @@ type StatusDoc struct {
 	Found        map[string]string   `json:"found,omitempty"` // unit to the version that its file reads now
 	Last         *journal.Run        `json:"last,omitempty"`
 	Modes        []string            `json:"modes,omitempty"`
+	Holds        []manage.Hold       `json:"holds,omitempty"`     // that outlive their run; of one that a probe ends it is not said whether it is due
 	Restoring    string              `json:"restoring,omitempty"` // restore point whose return was interrupted
 	NoBoot       string              `json:"noBoot,omitempty"`
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring, NoBoot: s.NoBoot}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Restoring: s.Restoring, NoBoot: s.NoBoot}
 	if d.Installed == nil {
 		d.Installed = []journal.Installed{}
 	}

@@ -90,6 +90,9 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	for _, m := range s.Modes {
 		b.WriteString(wrap(one(fmt.Sprintf("%s mode is on, and no run is open: %s mode normal ends it", m, command)), yellow.Render("!")+" ", "  ", width))
 	}
+	for _, h := range s.Holds {
+		b.WriteString(statusHold(h, command, width))
+	}
 	return b.String()
 }
 
