@@ -335,4 +335,47 @@ func TestItmsHierarchy_S4_27_S4_28(t *testing.T) {
 	wants(t, flat(untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases).Err), `check hierarchy-replication`)
 	s.Write("settings/hierarchy-replication", "disabled\n", 0o644)
 	wants(t, s.Must(0, "check", "--from", s.Releases).Out, `✓ hierarchy-replication`)
+
+// Coming from 7.1 legacy agents are let in for longer than the run, until none
+// is left: that lowers security, so it is registered, found when its end has
+// come, and given back. A file with a number stands in for the agents.
+func TestItmsLegacyAgents_S4_21_S4_22_standin(t *testing.T) {
+	lab.Slow(t)
+	s := itms(t, "7.1 SP2 MP1.1")
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `setting legacy-agents stays enabled after the run, until file .*/old-agents is 0\.`)
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	if got := settings(s, "legacy-agents"); got != "legacy-agents=enabled" {
+		t.Error(got)
+	}
+	wants(t, flat(s.Must(0, "status").Out), `setting legacy-agents is held at enabled, and was as shipped; since run`)
+	wants(t, flat(s.Must(0, "holds").Out), `until file .*/old-agents is 0 .*it is 12`)
+	s.Must(0, "doctor")
+	s.Write("settings/old-agents", "0\n", 0o644)
+	wants(t, flat(s.Must(3, "doctor").Out), `✗ setting legacy-agents is still held at enabled.*upkeep .*holds end setting\.legacy-agents`)
+	s.Must(0, "holds", "end", "--due")
+	if got := settings(s, "legacy-agents"); got != "legacy-agents=as shipped" {
+		t.Error(got)
+	}
+	wants(t, s.Must(0, "holds").Out, `nothing is held`)
+	// from 7.5 the setting stays as it was: nothing is held
+	other := itms(t, "7.5 HF6")
+	if plan := other.Must(0, "plan", "--from", other.Releases).Out; strings.Contains(plan, "stays enabled after the run") {
+		t.Errorf("the plan from 7.5 HF6 holds it too:\n%s", plan)
+	}
+}
+
+// An upgrade that fails leaves no hold behind.
+func TestItmsLegacyAgentsFails_S4_22_standin(t *testing.T) {
+	lab.Slow(t)
+	s := sitetest.New(t, sitetest.Options{Example: "itms", Version: "7.1 SP2 MP1.1", Edit: func(path, text string) string {
+		return strings.Replace(text, "  after-install:\n", "  verify:\n    - {verify: {exists: /nowhere/at/all}, within: 1s}\n  after-install:\n", 1)
+	}})
+	s.Bundle("7.5 SP1")
+	before := s.Snapshot()
+	s.Must(6, "upgrade", "--yes", "--from", s.Releases)
+	wants(t, s.Log(), `ended do h1\.hold\.legacy-agents.*ended undo h1\.hold\.legacy-agents`)
+	wants(t, s.Must(0, "holds").Out, `nothing is held`)
+	if d := sitetest.Diff(settled(before), settled(s.Snapshot())); d != "" {
+		t.Errorf("not as it was:\n%s", d)
+	}
 }
