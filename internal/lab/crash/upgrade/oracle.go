@@ -120,6 +120,9 @@ func (s *Scenario) judge(w *World, v verdict) string {
 	if why := w.mixed(); why != "" {
 		say("it ended mixed: %s", why)
 	}
+	if held, registered := w.held(); held != registered {
+		say("held: %v, and in the register of holds: %v", held, registered)
+	}
 	if w.Gate {
 		say("the gate is still up")
 	}

@@ -49,7 +49,7 @@ func tree(component, version string) map[string]string {
 		return map[string]string{"ledger.conf": "port = 1\nstyle = " + version + "\n", "lang.conf": "lang = en\nof = " + version + "\n"}
 	}
 	out := map[string]string{"lib/current": "→ sub/part.txt", "lib/same.txt": "= common.txt", "VERSION": version + "\n", "lib/common.txt": "the same in all\n", "lib/sub/part.txt": "part of " + version + "\n", "only-" + version + ".txt": version + "\n"}
-	for _, p := range []string{"store", "web", "cron", "migrate", "index", "set", "note"} {
+	for _, p := range []string{"store", "web", "cron", "migrate", "index", "set", "guard", "note"} {
 		out["bin/"+p] = p + " of " + version + "\n"
 	}
 	return out
@@ -61,7 +61,7 @@ func site() map[string]string {
 		"app/local/logo.txt": "our logo\n", "app/cache/a.idx": "index a\n", "app/lib/sub/part.txt": "part of 1.0, changed by the site\n",
 		"conf/ledger.conf": "port = 2\nstyle = 1.0\n", "conf/site.conf": "ours\n",
 		"data/SCHEMA": "1\n", "data/books.txt": "schema 1\nrow a\nrow b\n", "data/2024/january.txt": "closed\n", "data/offline.bak": "We are away.\n",
-		"settings/mode": "fast\n", "run/cron": "1\n", "run/web": "1\n", "run/store": "1\n",
+		"settings/mode": "fast\n", "settings/guard": "strict\n", "run/cron": "1\n", "run/web": "1\n", "run/store": "1\n",
 		"hooks/before-install.sh": "#!/bin/sh\n", "hooks/after-install.sh": "#!/bin/sh\n",
 	}
 }

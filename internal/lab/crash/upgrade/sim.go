@@ -91,6 +91,8 @@ func (c commands) Run(_ context.Context, cmd scope.Command) (scope.Result, error
 		does = []change{{"data/index.txt", "index of " + w.read("app/VERSION")}}
 	case "set":
 		does = []change{{"settings/mode", cmd.Args[1] + "\n"}}
+	case "guard":
+		does = []change{{"settings/guard", cmd.Args[1] + "\n"}}
 	case "notify", "note":
 		return scope.Result{}, c.p.effect("people", "told", "", func() error { return nil })
 	case "before-install.sh", "after-install.sh":

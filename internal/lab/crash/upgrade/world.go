@@ -176,8 +176,19 @@ func (w *World) write(c change) error {
 	return disk.Overwrite(at, []byte(c.text), 0o644)
 }
 
-// look is called after every operation: what users see must be whole.
+// held says whether what outlives the run is held, and whether the register has
+// it.
+func (w *World) held() (held, registered bool) {
+	_, err := w.Disk.Lstat(filepath.Join(w.p.State, "holds/setting.guard.json"))
+	return w.read("settings/guard") == "lax\n", err == nil
+}
+
+// look is called after every operation: what users see must be whole, and what
+// is held registered.
 func (w *World) look(after string) {
+	if held, registered := w.held(); held && !registered {
+		w.wrong("after %s a hold outlives its run, and the register does not have it", after)
+	}
 	if !w.open() {
 		return
 	}
