@@ -379,3 +379,24 @@ func TestItmsLegacyAgentsFails_S4_22_standin(t *testing.T) {
 		t.Errorf("not as it was:\n%s", d)
 	}
 }
+
+// A service of the product can stay stopped for longer than the run, too:
+// neither the run nor the doctor starts it.
+func TestHeldService(t *testing.T) {
+	lab.Slow(t)
+	s := sitetest.New(t, sitetest.Options{Example: "itms", Version: "7.5 HF6", Edit: func(path, text string) string {
+		return strings.Replace(text, "to: stopped, until: verify, when: {fact: old-dotnet}", "to: stopped, until: 30d", 1)
+	}})
+	s.Bundle("7.5 SP1")
+	start := s.Read("trace/trace.log")
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	trace := strings.TrimPrefix(s.Read("trace/trace.log"), start)
+	if strings.Contains(trace, "start sma") || !strings.Contains(trace, "stop sma") {
+		t.Errorf("the service was started, or not stopped:\n%s", trace)
+	}
+	wants(t, flat(s.Must(0, "doctor").Out), `✓ no hold is past its end.*✓ all services run`)
+	wants(t, flat(s.Must(0, "status").Out), `service sma is held at stopped, and was running; since run [^ ]+, until 30 days after the run`)
+	s.Must(0, "holds", "end", "service.sma")
+	wants(t, s.Snapshot(), `service sma running`)
+	s.Must(0, "doctor")
+}

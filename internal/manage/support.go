@@ -124,6 +124,9 @@ func (in *Installation) supportParts(ctx context.Context, a *support.Archive, b 
 	if _, err := in.FS.Lstat(in.doctorLog()); !errors.Is(err, fs.ErrNotExist) {
 		logs["doctor.log"] = in.doctorLog()
 	}
+	if _, err := in.FS.Lstat(in.holdsLog()); !errors.Is(err, fs.ErrNotExist) {
+		logs["holds.log"] = in.holdsLog()
+	}
 	if err := in.supportRuns(ctx, a, logs, missing); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func Holds(list []manage.Hold, command string, width int) string {
 		} else if h.Evidence != "" {
 			b.WriteString(wrap(faint.Render(one(h.Evidence)), "    ", "    ", width))
 		}
-		b.WriteString("  → " + command + " holds end " + Quote(one(h.ID)) + "\n")
+		b.WriteString(endLine(h, command, width))
 	}
 	return b.String()
 }
@@ -41,6 +41,14 @@ func holdLine(h manage.Hold, width int) string {
 	return wrap(one(text), sign, "  ", width)
 }
 
+func endLine(h manage.Hold, command string, width int) string {
+	line := command + " holds end "
+	if h.Run == "" {
+		line += "--keep "
+	}
+	return wrap(one(line+Quote(h.ID)), "  → ", "    ", width)
+}
+
 // HoldEnded says what came of a hold.
 func HoldEnded(h manage.Hold, kept bool, width int) string {
 	text := fmt.Sprintf("%s has back what it had: %s", h.What, h.Was)
@@ -57,7 +65,7 @@ func statusHold(h manage.Hold, command string, width int) string {
 	case h.Error != "":
 		return line + wrap(one(h.Error), "    ", "    ", width)
 	case h.Due:
-		return line + "  → " + command + " holds end " + Quote(one(h.ID)) + "\n"
+		return line + endLine(h, command, width)
 	case h.Asks:
 		return line + wrap(one(command+" holds asks whether that is so"), "    ", "    ", width)
 	}

@@ -160,6 +160,13 @@ func screens() map[string]func(width int) string {
 		s.Product, s.Document = "shop", "/etc/upkeep/shop.yaml"
 		return func(w int) string { return show.Status(s, "upkeep", now, w) }
 	}
+	held := []manage.Hold{
+		{ID: "setting.guard", What: "setting guard", To: "lax", Was: "strict", Run: "20260304-220000-77c9", Since: opened, Until: "30 days after the run", Ends: opened.AddDate(0, 0, 30)},
+		{ID: "start-type.importer", What: "start-type importer", To: "disabled", Was: "enabled", Run: "20260304-220000-77c9", Since: opened, Until: "2026-03-01", Ends: opened.AddDate(0, 0, -2), Due: true},
+		{ID: "setting.agents", What: "setting agents", To: "let in", Was: evil, Run: "20260304-220000-77c9", Since: opened, Until: "file /srv/shop/old is 0", Asks: true, Evidence: "content of /srv/shop/old; it is 12, and ends the hold when it is 0"},
+		{ID: "setting.gone", What: "setting gone", To: "on", Was: "off", Run: "20260304-220000-77c9", Since: opened, Until: "file /root/x is 0", Asks: true, Error: "cannot tell whether its end has come: permission denied"},
+		{ID: "service.queue", What: "service.queue", Error: "cannot read /var/lib/upkeep/shop/holds/service.queue.json, which says what is held: unexpected end of JSON input"},
+	}
 	live := func(engine int, s *run.State, a *run.Action) *manage.Run {
 		return &manage.Run{Run: journal.Run{ID: s.Run, From: "3.0", To: "3.1", By: "anna", Opened: opened}, Plan: s.Plan, State: s, Engine: engine, Waiting: a}
 	}
@@ -217,6 +224,10 @@ func screens() map[string]func(width int) string {
 		"status under way":                      status(manage.Status{Open: live(4711, undecided, nil)}),
 		"status interrupted":                    status(manage.Status{Open: live(0, undecided, nil)}),
 		"status interrupted behind the barrier": status(manage.Status{Open: live(0, behind, nil)}),
+		"status held":                           status(manage.Status{Holds: held}),
+		"holds":                                 func(w int) string { return show.Holds(held, "upkeep", w) },
+		"holds none":                            func(w int) string { return show.Holds(nil, "upkeep", w) },
+		"hold ended":                            func(w int) string { return show.HoldEnded(held[0], false, w) + show.HoldEnded(held[1], true, w) },
 		"status restoring":                      status(manage.Status{Restoring: "20260304-220000-77c9-origin"}),
 		"runs": func(w int) string {
 			return show.Runs([]journal.Run{{ID: "20260305-220000-77c9", From: "3.0", To: "3.1", By: "anna", Opened: now}, past("20260304-220000-77c9", run.ResultNew, "3.1", 0),
