@@ -61,7 +61,8 @@ func TestTheRegisterOfHoldsIsReadAsFarAsItCan(t *testing.T) {
 	if err := os.Mkdir(holds.Dir(in.State), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{".upkeep-tmp-1": "{", "notes.txt": "mine", "setting.a.json": "{", "setting.b.json": `{"format": 7}`, "setting.c.json": `{"format": 1, "id": "setting.x"}`} {
+	for name, text := range map[string]string{".upkeep-tmp-1": "{", "notes.txt": "mine", "setting.a.json": "{", "setting.b.json": `{"format": 7}`, "setting.c.json": `{"format": 1, "id": "setting.x"}`,
+		"setting.d.json": `{"format": 1, "id": "setting.x", "hold": {"setting": {"id": "x"}, "lasts": {"on": "2026-03-05"}}}`} {
 		if err := os.WriteFile(filepath.Join(holds.Dir(in.State), name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,7 @@ func TestTheRegisterOfHoldsIsReadAsFarAsItCan(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	if ids := strings.Join(got, " "); err != nil || ids != "setting.a setting.b setting.c" {
+	if ids := strings.Join(got, " "); err != nil || ids != "setting.a setting.b setting.c setting.d" {
 		t.Errorf("%s, %v", ids, err)
 	}
 	if _, err := in.heldBy("r"); err == nil {

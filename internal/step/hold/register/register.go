@@ -74,8 +74,8 @@ func (e Entry) Encode() ([]byte, error) {
 	return append(raw, '\n'), nil
 }
 
-// Decode reads an entry's file.
-func Decode(raw []byte) (Entry, error) {
+// decode reads an entry's file.
+func decode(raw []byte) (Entry, error) {
 	var e Entry
 	err := json.Unmarshal(raw, &e)
 	switch {
@@ -112,7 +112,10 @@ func Read(r durable.Reader, state, id string) (Entry, []byte, error) {
 	if err != nil || raw == nil {
 		return Entry{}, nil, err
 	}
-	e, err := Decode(raw)
+	e, err := decode(raw)
+	if err == nil && e.ID != id {
+		err = fmt.Errorf("it is the entry of %s", e.ID)
+	}
 	if err != nil {
 		return e, raw, fmt.Errorf("cannot read %s, which says what is held: %w", path(state, id), err)
 	}
