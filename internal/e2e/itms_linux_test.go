@@ -333,8 +333,11 @@ func TestItmsHierarchy_S4_27_S4_28(t *testing.T) {
 	r := untouched(t, s, 3, "check", "--from", s.Releases)
 	wants(t, flat(r.Out), `✗ hierarchy-replication: enabled .*see HOWTO21657`)
 	wants(t, flat(untouched(t, s, 3, "upgrade", "--yes", "--from", s.Releases).Err), `check hierarchy-replication`)
-	s.Write("settings/hierarchy-replication", "disabled\n", 0o644)
-	wants(t, s.Must(0, "check", "--from", s.Releases).Out, `✓ hierarchy-replication`)
+	wants(t, s.Must(0, "check", "--fix", "--yes", "--from", s.Releases).Out, `✓ gone: hierarchy-replication(.|\n)*✓ hierarchy-replication`)
+	if got := settings(s, "hierarchy-replication"); got != "hierarchy-replication=disabled" {
+		t.Error(got)
+	}
+}
 
 // Coming from 7.1 legacy agents are let in for longer than the run, until none
 // is left: that lowers security, so it is registered, found when its end has
