@@ -3,7 +3,6 @@ package plan
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -267,25 +266,7 @@ func (b *builder) header() {
 	if support, err := b.res.Scope.Expand(in.Hops[len(in.Hops)-1].Product.Support); b.check(err) {
 		p.Support = support
 	}
-	p.Waivers = map[string]string{}
-	for id, w := range in.Site.Waivers {
-		if !w.Counts(in.Facts.Today) {
-			b.note("the waiver of %s by %s ended on %s", id, w.By, w.Until)
-			continue
-		}
-		p.Waivers[id] = w.String()
-	}
-	known := []string{"backup"}
-	for _, h := range in.Hops {
-		for _, c := range h.Release.Checks {
-			known = append(known, c.ID)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(in.Waivers)) {
-		if p.Waivers[id] = in.Waivers[id]; !slices.Contains(known, id) {
-			b.refuse("there is no check %q to be waived on the way to %s: %s", id, p.To, manifest.Meant(id, known))
-		}
-	}
+	b.waivers()
 	b.use(in.Hops[len(in.Hops)-1].Product)
 	for _, id := range b.res.Product.Order {
 		b.instance(id, b.res.Product.Components[id])
