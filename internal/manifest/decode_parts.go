@@ -99,7 +99,7 @@ func (d decoder) features(m *document.MapDecoder, depth int) (map[string]Feature
 func (d decoder) remedy(n *document.Node) Remedy {
 	m := d.Map(n, "a remedy")
 	m.Required("symptom", "probe")
-	r := Remedy{Pos: n.Pos, Symptom: d.text(m, "symptom"), Fix: each(m, "fix", d.step), Else: m.String("else")}
+	r := Remedy{Pos: n.Pos, Symptom: d.text(m, "symptom"), Evidence: d.text(m, "evidence"), When: d.when(m.Get("when")), Fix: each(m, "fix", d.step), Else: m.String("else")}
 	if probe := d.probeIn(m, "probe"); probe != nil {
 		r.Probe = *probe
 	}

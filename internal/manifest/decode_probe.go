@@ -11,10 +11,10 @@ import (
 // those of every probe. "header." stands for every key that begins so.
 func SourceKeys() map[string][]string {
 	return map[string][]string{
-		"access": nil, "account": nil, "address": nil, "age": nil, "ask": nil, "block-device": nil, "clock": nil, "command": {"format"}, "cpu": nil, "dns": nil,
+		"access": nil, "account": nil, "address": nil, "age": {"format"}, "ask": nil, "block-device": nil, "clock": nil, "command": {"format"}, "cpu": nil, "dns": nil,
 		"drift": nil, "exists": nil, "feed": nil, "file": {"format"}, "free": nil, "group": nil,
 		"http":   {"format", "method", "body", "status", "user", "password", "secret-header", "redirects", "header."},
-		"inodes": nil, "inventory": {"from", "format", "item", "state", "depends"}, "kernel-module": nil, "limits": {"name", "user"}, "lock": nil,
+		"inodes": nil, "inventory": {"from", "format", "item", "state", "depends"}, "kernel-module": nil, "last-run": nil, "limits": {"name", "user"}, "lock": nil,
 		"log": {"level", "since"}, "memory": nil, "mount": nil, "newest": {"name"}, "open-files": nil, "os": nil, "package": nil, "pending-restart": nil,
 		"port": nil, "process": {"name", "user"}, "redis": {"user", "password"}, "registry": nil, "service": nil, "sql": {"in"}, "sum": nil, "sysctl": nil,
 		"tcp": nil, "timer": nil, "tls": {"ca", "name"}, "udp": nil, "writable": nil,

@@ -12,7 +12,7 @@ import (
 // Verbs lists the verbs of the grammar, in the order of the procedure.
 func Verbs() []string {
 	return []string{"notify", "access", "hold", "drain", "record", "backup", "stop", "start", "restart", "install", "migrate", "run",
-		"hooks", "verify", "clean-up", "tell", "rollout", "reboot", "wait", "config"}
+		"hooks", "verify", "clean-up", "tell", "rollout", "reboot", "wait", "config", "upgrade"}
 }
 
 // Methods lists the verbs that a command (run) or a person (tell) can carry out
@@ -28,6 +28,9 @@ func OwnKeys() map[string][]string {
 		"outputs": {"run", "install", "migrate", "config"},
 	}
 }
+
+// Again is what can be said of the verb upgrade: the last one that failed.
+const Again = "again"
 
 // HoldKinds lists the things that a hold can change.
 func HoldKinds() []string { return []string{"service", "setting", "start-type", "pools"} }
@@ -129,8 +132,12 @@ func (d decoder) verbArgs(s *Step, m *document.MapDecoder) {
 	case "access", "migrate", "reboot":
 		s.Args = []string{d.text(m, s.Verb)}
 	case "wait":
-		m.Duration("wait")
 		s.Args = []string{m.Scalar("wait")}
+		if !strings.Contains(s.Args[0], "${") { // what it is shows only at a site
+			m.Duration("wait")
+		}
+	case "upgrade":
+		s.Args = []string{m.OneOf("upgrade", Again)}
 	case "drain":
 		p := d.probe(n)
 		s.Probe = &p

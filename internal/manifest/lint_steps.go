@@ -15,6 +15,11 @@ func (l *linter) walk() {
 	if l.r != nil {
 		w.release(l.r)
 	}
+	if l.p != nil {
+		for _, r := range l.p.Remedies {
+			l.decidable(r.When)
+		}
+	}
 }
 
 func (l *linter) step(s Step, where place) {
@@ -22,7 +27,9 @@ func (l *linter) step(s Step, where place) {
 		l.hold(s, where)
 	}
 	if where.fix {
-		l.fix(s)
+		l.fix(s, where.span)
+	} else if s.Verb == "upgrade" {
+		l.errorf(s.Pos, "unfit-verb", "write it into the fixes of a remedy", "upgrade is for remedies: a procedure is an upgrade")
 	}
 	l.undo(s, where)
 	l.phaseOf(s, where)
@@ -101,19 +108,32 @@ func (l *linter) mode(s Step, mode string) {
 // FixVerbs are the verbs that a fix of a remedy or of a check can have: what can be done outside of a run,
 // with nothing to take it back.
 func FixVerbs() []string {
-	return []string{"run", "tell", "wait", "start", "stop", "restart", "access", "hold", "reboot"}
+	return []string{"run", "tell", "wait", "start", "stop", "restart", "access", "hold", "reboot", "upgrade"}
 }
 
-func (l *linter) fix(s Step) {
+// SpanVerbs are those of them that can stand in the span of a hold.
+func SpanVerbs() []string { return []string{"run", "tell", "wait", "upgrade"} }
+
+// fix checks a fix of a remedy, or a step in the span of one.
+func (l *linter) fix(s Step, span bool) {
 	switch {
+	case span && !slices.Contains(SpanVerbs(), s.Verb):
+		l.errorf(s.Pos, "unfit-fix", "use one of "+strings.Join(SpanVerbs(), ", "), "%s cannot be carried out while a fix holds a service", s.Verb)
+	case span && s.Retry != nil:
+		l.errorf(s.Pos, "unfit-fix", "put it at the hold", "a step in a span is carried out once: the symptom is looked for again when the span is over")
 	case !slices.Contains(FixVerbs(), s.Verb):
 		l.errorf(s.Pos, "unfit-fix", "use one of "+strings.Join(FixVerbs(), ", "), "%s cannot be carried out outside of an upgrade", s.Verb)
 	case s.Verb == "access" && !slices.Equal(s.Args, []string{"normal"}):
 		l.errorf(s.Pos, "unfit-fix", "write access: normal", "a fix can only let users in")
-	case s.When != nil || len(s.During) > 0:
-		l.errorf(s.Pos, "unfit-fix", "make a remedy of its own, with a probe that says when", "a fix has no condition and no span: it is offered while its symptom is there")
-	case s.Verb == "hold" && (s.Map["start-type"] == "" || s.Until != "never"):
-		l.errorf(s.Pos, "unfit-fix", "write hold: {start-type: SERVICE}, to: enabled, until: never", "a fix can only hold a start type, for good: nothing would end another hold")
+	case s.When != nil:
+		l.errorf(s.Pos, "unfit-fix", "make a remedy of its own, with when or a probe that says when", "a fix has no condition: it is offered while its symptom is there")
+	case s.Verb == "hold" && s.Map["start-type"] != "" && s.Until != "never":
+		l.errorf(s.Pos, "unfit-fix", "write hold: {start-type: SERVICE}, to: enabled, until: never", "a fix can only hold a start type for good: nothing would end it")
+	case s.Verb == "hold" && s.Map["start-type"] == "" && (s.Map["setting"] != "" || s.To != "stopped" || len(s.During) == 0):
+		l.errorf(s.Pos, "unfit-fix", "write hold: {service: ID} or hold: {pools: COMPONENT}, to: stopped, during: [STEP, …]",
+			"a fix can only hold services, stopped, while its own steps are carried out: nothing would end another hold")
+	case s.Verb == "access" && len(s.During) > 0:
+		l.errorf(s.Pos, "unfit-fix", "write hold: {service: ID}, to: stopped, during: [STEP, …]", "a fix cannot keep users out: only holds of services have a span")
 	}
 }
 
@@ -138,6 +158,9 @@ func (l *linter) hold(s Step, where place) {
 	}
 	if id := s.Map["setting"]; id != "" {
 		l.known(s.Pos, "unknown-setting", "setting", id, sorted(l.p.Settings))
+	}
+	if id := s.Map["pools"]; id != "" && !strings.Contains(id, "${") && l.known(s.Pos, "unknown-component", "component", id, l.components()) && len(l.p.Pools(id)) == 0 {
+		l.errorf(s.Pos, "no-pools", "say of: ["+id+"] at the services that are its pools", "no service is there for %s alone", id)
 	}
 	for _, kind := range []string{"service", "start-type"} {
 		// A service of the system, such as a supervisor, need not be declared.

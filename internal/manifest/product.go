@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"upkeep/internal/document"
@@ -168,6 +170,21 @@ type Service struct {
 	Grace time.Duration `json:"grace,omitempty"` // TERM to KILL
 }
 
+// Pools are the services of a component: those that name it among what they
+// serve. One that serves the whole product is no pool.
+func (p *Product) Pools(component string) []Service {
+	var out []Service
+	for _, s := range p.Services {
+		if slices.ContainsFunc(s.Of, func(of string) bool {
+			base, _, _ := strings.Cut(of, "@")
+			return of == component || base == component
+		}) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // Access is an access mode of the product's own.
 type Access struct {
 	Pos     document.Pos `json:"-"`
@@ -265,11 +282,13 @@ type Extension struct {
 
 // Remedy is a symptom with its probe and ordered fixes.
 type Remedy struct {
-	Pos     document.Pos `json:"-"`
-	Symptom string       `json:"symptom"`
-	Probe   Probe        `json:"probe"`
-	Fix     []Step       `json:"fix,omitempty"`
-	Else    string       `json:"else,omitempty"`
+	Pos      document.Pos `json:"-"`
+	Symptom  string       `json:"symptom"`
+	When     *When        `json:"when,omitempty"` // it is looked for only where this holds
+	Probe    Probe        `json:"probe"`
+	Evidence string       `json:"evidence,omitempty"` // what a person should see beside what the probe has read
+	Fix      []Step       `json:"fix,omitempty"`
+	Else     string       `json:"else,omitempty"`
 }
 
 // Feed is where published releases are found.

@@ -13,6 +13,7 @@ type place struct {
 	back  bool  // an undo, or an ending of a drain: a way out, not a way on
 	write bool  // writes a setting: ${value} is known
 	fix   bool  // of a remedy: carried out outside of any run
+	span  bool  // within the span of a hold or an access mode
 }
 
 // use says what a text is used for.
@@ -137,6 +138,8 @@ func (w walker) parts(p *Product) {
 		}
 	}
 	for _, r := range p.Remedies {
+		w.texts(r.Pos, plainText, r.Symptom, r.Evidence)
+		w.condition(r.When)
 		w.oneProbe(r.Probe)
 		w.all(r.Fix, place{fix: true})
 	}
@@ -203,7 +206,9 @@ func (w walker) oneStep(s Step, where place) {
 		w.oneProbe(v)
 	}
 	w.condition(s.When)
-	w.all(s.During, where)
+	within := where
+	within.span = true
+	w.all(s.During, within)
 	out := where
 	out.back = true
 	w.steps(out, s.Or)

@@ -158,11 +158,20 @@ func TestAge(t *testing.T) {
 	if err := os.Chtimes(path, at, at); err != nil {
 		t.Fatal(err)
 	}
+	releases := write(t, t.TempDir()+"/releases.xml", `<releases><release version="20.5" date="2025-11-20"/><fix date="2025-11-21T11:00:00Z"/><next date="2025-11-22"/></releases>`)
+	broken := write(t, t.TempDir()+"/broken.xml", "<releases><release")
 	e := New(Deps{Now: func() time.Time { return at.Add(26*time.Hour + 500*time.Millisecond) }})
 	for _, r := range []row{
 		{p: probe("age", path, "expect=> 1d"), ok: true, got: "26h0m0s", evidence: "was written 2025-11-20T10:00:00Z"},
 		{p: probe("age", path, "expect=< 24h"), got: "26h0m0s"},
 		{p: probe("age", path+".absent", "expect=> 1d"), got: "none"},
+		{p: probe("age", releases, "select=//release/@date", "expect=>= 1d"), ok: true, got: "36h0m0s", evidence: "says 2025-11-20T00:00:00Z"},
+		{p: probe("age", releases, "select=//fix/@date", "expect=>= 1d"), got: "1h0m0s", evidence: "says 2025-11-21T11:00:00Z"},
+		{p: probe("age", releases, "select=//next/@date"), ok: true, got: "-11h59m59s"},
+		{p: probe("age", releases, "select=//none/@date"), got: "none", evidence: "holds no //none/@date"},
+		{p: probe("age", releases+".absent", "select=//release/@date"), got: "none", evidence: "does not exist"},
+		{p: probe("age", releases, "select=//release/@version"), err: `"20.5" is not a time such as`},
+		{p: probe("age", broken, "select=//release/@date"), err: "cannot read the text as XML"},
 	} {
 		r.check(t, e)
 	}

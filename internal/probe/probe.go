@@ -62,6 +62,10 @@ type LeftOver func(ctx context.Context) ([]string, error)
 // false when there was none.
 type LastRun func(ctx context.Context) (time.Time, bool, error)
 
+// LastFailure gives the step that failed in the last run of the installation that
+// has ended, with a line of evidence; empty when none did, or there was no run.
+type LastFailure func(ctx context.Context) (step, evidence string, err error)
+
 // Dial opens a connection; net.Dialer's DialContext does. The gate's passes it.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -79,6 +83,7 @@ type Deps struct {
 	Commands  Commands          // for command
 	LeftOver  LeftOver          // for access
 	LastRun   LastRun           // for log with since: last-run
+	Failure   LastFailure       // for last-run
 	Timers    Timers            // for timer
 	Registry  Registry          // for registry. Default: that of Windows, where this is Windows
 	Secrets   Secrets           // for passwords

@@ -138,7 +138,7 @@ func orderOf(p plan.Probe) (version.Order, error) {
 func (q *query) readSelect() error {
 	format := selector.Text
 	switch q.Source {
-	case "file":
+	case "file", "age":
 		format = selector.FormatOf(q.arg)
 	case "http":
 		format = selector.Auto

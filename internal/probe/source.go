@@ -39,7 +39,7 @@ func table() map[string]source {
 		"writable": {read: readWritable, min: 1, max: 1},
 		"free":     {read: readFree, min: 1, max: 1},
 		"newest":   {read: readNewest, min: 1, max: 1, params: []string{"name"}},
-		"age":      {read: readAge, min: 1, max: 1},
+		"age":      {read: readAge, min: 1, max: 1, selects: true, params: []string{"format"}},
 		"sum":      {read: readSum, min: 1, max: 1, check: checkSum},
 		"lock":     {read: readLock, min: 1, max: 1, expect: "free"},
 		"process":  {read: readProcess, min: 1, max: 1, params: []string{"name", "user"}, expect: "running", words: []string{"count"}, told: true},
@@ -75,6 +75,7 @@ func table() map[string]source {
 		"redis":           {read: readRedis, min: 1, max: 1, selects: true, password: true, params: []string{"user"}, check: checkRedis},
 		"registry":        {read: readRegistry, min: 1, max: 1, check: checkRegistry},
 		"timer":           {read: readTimer, min: 1, max: 1, expect: "active", words: []string{"enabled", "last", "next", "result"}, told: true},
+		"last-run":        {read: readLastRun, min: 1, max: 1, selects: true, expect: "none", check: oneOf(failedAt)},
 		"inventory":       {read: readInventory, min: 1, max: 1, selects: true, params: []string{"format", "item", "state", "depends"}, check: checkInventory},
 	}
 }

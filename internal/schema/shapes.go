@@ -177,7 +177,9 @@ func argument(verb string) *jsonschema.Schema {
 	case "tell", "access", "migrate", "reboot":
 		return text()
 	case "wait":
-		return ref("Duration")
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{ref("Duration"), {Type: "string", Pattern: `\$\{`}}}
+	case "upgrade":
+		return &jsonschema.Schema{Enum: []any{manifest.Again}}
 	case "drain":
 		return ref("Probe")
 	case "verify":

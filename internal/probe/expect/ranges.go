@@ -134,7 +134,7 @@ func (t *term) readBound(o Options) error {
 		case kindDuration:
 			t.number, last = parseDuration(t.text)
 		case kindTime:
-			t.time, last = parseTime(t.text)
+			t.time, last = Moment(t.text)
 		case kindNumber:
 			if o.Compare == "" && !isInteger(t.text) {
 				last = errors.New("not an integer")
@@ -212,7 +212,7 @@ func (t term) compare(text string) (int, error) {
 		}
 		return n.Cmp(t.number), nil
 	case kindTime:
-		at, err := parseTime(text)
+		at, err := Moment(text)
 		if err != nil {
 			return 0, err
 		}

@@ -89,9 +89,9 @@ func parseDuration(s string) (*big.Rat, error) {
 	return sum, nil
 }
 
-// parseTime reads a moment: RFC 3339, or a date with or without a time, which
+// Moment reads a moment as a range does: RFC 3339, or a date with or without a time, which
 // are taken as UTC.
-func parseTime(s string) (time.Time, error) {
+func Moment(s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
 		if at, err := time.Parse(layout, s); err == nil {
 			return at, nil

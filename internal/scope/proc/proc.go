@@ -34,6 +34,7 @@ type Proc struct {
 	PPID    int    `json:"ppid"`
 	PGID    int    `json:"pgid"`
 	Session int    `json:"session"`
+	TTY     int    `json:"-"` // number of its terminal's device; 0: it has none
 	State   byte   `json:"-"` // R, S, D, T, Z …
 	Name    string `json:"name"`
 	Threads int    `json:"-"` // that have not ended; 1 in a process that only waits to be collected
@@ -48,6 +49,21 @@ const kernelThread = 0x00200000
 // that is not dead.
 func (p Proc) Dead() bool {
 	return p.Threads <= 1 && (p.State == 'Z' || p.State == 'X' || p.State == 'x')
+}
+
+// Terminal names the terminal of the process, as in pts/3; empty where it has
+// none, or one that is not a console or a window (proc(5), tty_nr).
+func (p Proc) Terminal() string {
+	major, minor := p.TTY>>8&0xff, p.TTY&0xff|p.TTY>>12&0xfff00
+	switch {
+	case major >= 136 && major <= 143: // of Unix 98, in devices.txt
+		return "pts/" + strconv.Itoa((major-136)<<8+minor)
+	case major == 4 && minor < 64:
+		return "tty" + strconv.Itoa(minor)
+	case major == 4:
+		return "ttyS" + strconv.Itoa(minor-64)
+	}
+	return ""
 }
 
 // String shows pid and name.
@@ -71,7 +87,7 @@ func ParseStat(b []byte) (Proc, error) {
 		return Proc{}, fmt.Errorf("cannot read process state of %d: %d fields after the name, want at least 20", p.PID, len(f))
 	}
 	p.State = f[0][0]
-	for i, dst := range [...]*int{1: &p.PPID, 2: &p.PGID, 3: &p.Session, 17: &p.Threads} {
+	for i, dst := range [...]*int{1: &p.PPID, 2: &p.PGID, 3: &p.Session, 4: &p.TTY, 17: &p.Threads} {
 		if dst == nil {
 			continue
 		}

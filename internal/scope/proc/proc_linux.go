@@ -81,6 +81,21 @@ func Exe(pid int) (string, error) {
 	return strings.TrimSuffix(s, " (deleted)"), nil
 }
 
+// Cgroup returns the control group of the process, as in
+// /system.slice/cron.service; empty where there is no cgroup v2.
+func Cgroup(pid int) (string, error) {
+	b, err := slurp("/proc/"+strconv.Itoa(pid)+"/cgroup", nil)
+	if err != nil {
+		return "", goneOr(pid, err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return path, nil
+		}
+	}
+	return "", nil
+}
+
 // BootID returns the kernel's identity of this boot.
 func BootID() (string, error) {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")

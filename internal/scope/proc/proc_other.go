@@ -35,4 +35,7 @@ func Running(ID) bool { return false }
 func Began(Proc) (time.Time, error) { return time.Time{}, ErrUnsupported }
 
 // Using is unsupported here.
-func Using(string) ([]Use, int, error) { return nil, 0, ErrUnsupported }
+func Using(...string) ([]Use, int, error) { return nil, 0, ErrUnsupported }
+
+// Cgroup is unsupported here.
+func Cgroup(int) (string, error) { return "", ErrUnsupported }

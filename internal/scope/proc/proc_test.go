@@ -57,3 +57,15 @@ func FuzzParseStat(f *testing.F) {
 		}
 	})
 }
+
+func TestTerminal(t *testing.T) {
+	for tty, want := range map[int]string{0: "", 34816: "pts/0", 34819: "pts/3", 136<<8 | 0x100000 | 5: "pts/261", 1025: "tty1", 1088: "ttyS0", 1281: ""} {
+		if got := (Proc{TTY: tty}).Terminal(); got != want {
+			t.Errorf("device %d is %q, want %q", tty, got, want)
+		}
+	}
+	p, err := ParseStat([]byte("12 (sh) S 1 12 12 34819 -1 0 0 0 0 0 0 0 0 0 0 0 0 0 777 0"))
+	if err != nil || p.Terminal() != "pts/3" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -8,9 +8,10 @@ import (
 // Use is a process that uses something of a folder.
 type Use struct {
 	Proc
-	UID  uint32
-	How  string // "open", "mapped", "works in", "runs"
-	Path string // one of the things that it uses; with " (deleted)" where the file was replaced
+	UID    uint32
+	Folder string // the one that was asked for
+	How    string // "open", "mapped", "works in", "runs"
+	Path   string // one of the things that it uses; with " (deleted)" where the file was replaced
 }
 
 // String shows the process and what it uses.

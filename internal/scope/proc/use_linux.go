@@ -12,24 +12,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Using looks once through all processes for those that use something of a
-// folder: they work in it, run a program of it, have a file of it open, or
-// mapped. Each is named once; this process is left out. Blind counts those that
-// may not be looked into: only root sees the processes of others.
+// Using looks once through all processes for those that use something of one of
+// the folders: they work in it, run a program of it, have a file of it open, or
+// mapped. Each is named once for a folder; this process is left out. Blind counts
+// those that may not be looked into: only root sees the processes of others.
 //
 // Paths are those that a process sees. One that has the folder under another
 // name (a container's) is not found.
-func Using(folder string) (uses []Use, blind int, err error) {
-	root, err := filepath.EvalSymlinks(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		root, err = filepath.Clean(folder), nil
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("cannot look for users of %s: %w", folder, err)
-	}
+func Using(folders ...string) (uses []Use, blind int, err error) {
 	here, err := os.Readlink("/proc/self/ns/mnt")
 	if err != nil {
-		return nil, 0, fmt.Errorf("cannot look for users of %s: %w", folder, err)
+		return nil, 0, fmt.Errorf("cannot look for users of %s: %w", strings.Join(folders, ", "), err)
+	}
+	l := looker{here: here, link: make([]byte, unix.PathMax), maps: make([]byte, 0, 64<<10)}
+	for _, folder := range folders {
+		root, err := filepath.EvalSymlinks(folder)
+		if errors.Is(err, fs.ErrNotExist) {
+			root, err = filepath.Clean(folder), nil
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("cannot look for users of %s: %w", folder, err)
+		}
+		l.roots = append(l.roots, root)
 	}
 	d, err := os.Open("/proc")
 	if err != nil {
@@ -40,28 +44,32 @@ func Using(folder string) (uses []Use, blind int, err error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("cannot list processes: %w", err)
 	}
-	l := looker{root: root, here: here, link: make([]byte, unix.PathMax), maps: make([]byte, 0, 64<<10)}
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		how, path, err := l.look(pid)
-		switch {
-		case errors.Is(err, fs.ErrPermission):
+		// what has ended meanwhile has nothing any more
+		err = l.look(pid)
+		if errors.Is(err, fs.ErrPermission) {
 			blind++
-		case err != nil || how == "":
-			// it has ended meanwhile, or has nothing of the folder
-		default:
-			u := Use{How: how, Path: path}
-			if u.Proc, err = Read(pid); err != nil {
-				continue
+		}
+		if err != nil || l.open() == len(folders) {
+			continue
+		}
+		p, err := Read(pid)
+		if err != nil {
+			continue
+		}
+		var st unix.Stat_t
+		if unix.Stat("/proc/"+name, &st) != nil {
+			continue
+		}
+		for i, u := range l.found {
+			if u.How != "" {
+				u.Proc, u.UID, u.Folder = p, st.Uid, folders[i]
+				uses = append(uses, u)
 			}
-			var st unix.Stat_t
-			if unix.Stat("/proc/"+name, &st) == nil {
-				u.UID = st.Uid
-			}
-			uses = append(uses, u)
 		}
 	}
 	return uses, blind, nil
@@ -69,45 +77,73 @@ func Using(folder string) (uses []Use, blind int, err error) {
 
 // looker looks into one process after the other, with the same buffers.
 type looker struct {
-	root string
-	here string // our mount namespace
-	link []byte
-	maps []byte
+	roots []string
+	found []Use  // of the process that was looked into, one for each root; without How where it uses nothing
+	here  string // our mount namespace
+	link  []byte
+	maps  []byte
 }
 
-func (l *looker) look(pid int) (how, path string, err error) {
+// open counts the roots of which nothing is found yet.
+func (l *looker) open() (n int) {
+	for _, u := range l.found {
+		if u.How == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// note keeps what a path shows for the roots that it is below, and says whether
+// there is something for every root by now.
+func (l *looker) note(dir, name, how, target string) bool {
+	for i, root := range l.roots {
+		if l.found[i].How == "" && below(root, target) && l.same(dir, name, target) {
+			l.found[i] = Use{How: how, Path: target}
+		}
+	}
+	return l.open() == 0
+}
+
+func (l *looker) look(pid int) error {
+	l.found = append(l.found[:0], make([]Use, len(l.roots))...)
 	dir := "/proc/" + strconv.Itoa(pid)
 	for _, q := range [...]struct{ name, how string }{{"/cwd", "works in"}, {"/exe", "runs"}} {
 		target, err := l.readlink(unix.AT_FDCWD, dir+q.name)
 		if err != nil {
-			return "", "", err // of a thread of the kernel: there is none
+			return err // of a thread of the kernel: there is none
 		}
-		if below(l.root, target) && l.same(dir, q.name, target) {
-			return q.how, target, nil
+		if l.note(dir, q.name, q.how, target) {
+			return nil
 		}
 	}
 	fds, err := os.Open(dir + "/fd")
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	defer fds.Close()
 	names, err := fds.Readdirnames(-1)
 	if err != nil {
-		return "", "", err
+		return err
 	}
 	for _, name := range names {
 		target, err := l.readlink(int(fds.Fd()), name)
-		if err == nil && below(l.root, target) && l.same(dir, "/fd/"+name, target) {
-			return "open", target, nil
+		if err == nil && l.note(dir, "/fd/"+name, "open", target) {
+			return nil
 		}
 	}
 	if l.maps, err = slurp(dir+"/maps", l.maps[:0]); err != nil {
-		return "", "", err
+		return err
 	}
-	if target, ok := mapped(l.root, l.maps); ok && l.same(dir, "/root"+strings.TrimSuffix(target, " (deleted)"), target) {
-		return "mapped", target, nil
+	for i, root := range l.roots {
+		if l.found[i].How != "" {
+			continue
+		}
+		if target, ok := mapped(root, l.maps); ok && l.same(dir, "/root"+strings.TrimSuffix(target, " (deleted)"), target) {
+			l.found[i] = Use{How: "mapped", Path: target}
+		}
 	}
-	return "", "", nil
+	return nil
 }
 
 // same says whether what a process calls by that path is ours: one in another

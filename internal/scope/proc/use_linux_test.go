@@ -72,6 +72,23 @@ func TestUsing(t *testing.T) {
 			t.Errorf("%s: %d uses: %v", folder, len(uses), uses)
 		}
 	}
+	// several folders in one look: each use is of the folder that was asked for
+	both := helper(t, other, "exec 7<"+filepath.Join(root, "data"))
+	uses, _, err := Using(link, other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]int{}
+	for _, u := range uses {
+		got[u.Folder] = append(got[u.Folder], u.PID)
+	}
+	for folder, want := range map[string][]int{link: {works, opens, gone, both}, other: {apart, both}} {
+		slices.Sort(want)
+		slices.Sort(got[folder])
+		if !slices.Equal(got[folder], want) {
+			t.Errorf("%s is used by %v, want %v", folder, got[folder], want)
+		}
+	}
 	if uses, _, err := Using(filepath.Join(top, "nothing")); err != nil || len(uses) > 0 {
 		t.Errorf("of a folder that is not there: %v, %v", uses, err)
 	}
