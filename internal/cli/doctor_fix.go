@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"upkeep/internal/cli/show"
@@ -149,13 +148,10 @@ func (a *App) carry(ctx context.Context, v *manage.Visit, s manage.Symptom, r ma
 	case r.Wait > 0:
 		a.countdown(ctx, v, s, r.Wait, "waiting")
 		return ctx.Err()
+	case len(r.During) > 0:
+		return a.span(ctx, v, s, r)
 	case len(r.Upkeep) > 0:
-		args := slices.Clone(r.Upkeep)
-		if a.installation != "" {
-			args = append([]string{"--installation", a.installation}, args...)
-		}
-		// what it has to say it says itself, and the next look shows what came of it
-		(&App{In: a.In, Out: a.Out, Err: a.Err, Getenv: a.Getenv, Exe: a.Exe, keyboard: a.lines()}).Run(ctx, args)
+		a.own(ctx, r.Upkeep) // the next look shows what came of it
 		return ctx.Err()
 	case r.Carries():
 		return v.Carry(ctx, r, a.person(), said{a.writer(a.Out)})

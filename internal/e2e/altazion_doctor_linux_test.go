@@ -14,7 +14,7 @@ import (
 	"upkeep/internal/lab/host"
 )
 
-// altazionDoctor boots a machine with the example and its release in
+// altazionDoctor boots a machine with the example and its releases in
 // /srv/releases.
 func altazionDoctor(t *testing.T) *host.Host {
 	t.Helper()
@@ -26,26 +26,35 @@ func altazionDoctor(t *testing.T) *host.Host {
 		t.Fatal(err)
 	}
 	example, tmp := filepath.Join(examples, "altazion-doctor"), t.TempDir()
-	product, err1 := os.ReadFile(filepath.Join(example, "product.yaml"))
-	release, err2 := os.ReadFile(filepath.Join(example, "releases/20.4/release.yaml"))
-	source := filepath.Join(tmp, "source")
-	if err := errors.Join(err1, err2, os.MkdirAll(filepath.Join(source, "components"), 0o755),
-		os.WriteFile(filepath.Join(source, "upkeep.yaml"), append(append(product, "---\n"...), release...), 0o644),
-		os.CopyFS(filepath.Join(source, "components/ecommerce"), os.DirFS(filepath.Join(example, "releases/20.4/ecommerce")))); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(bin, "vendor", "build", source, "-o", filepath.Join(tmp, "altazion-20.4.tar.zst")).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	h.Put(t, bin, "/usr/local/bin/upkeep")
-	h.Put(t, filepath.Join(tmp, "altazion-20.4.tar.zst"), "/srv/releases/altazion-20.4.tar.zst")
 	h.Put(t, filepath.Join(example, "site"), "/srv/altazion")
-	h.Put(t, filepath.Join(example, "releases/20.4/ecommerce"), "/srv/altazion/ecommerce")
+	for _, version := range []string{"20.4", "20.5"} {
+		product, err1 := os.ReadFile(filepath.Join(example, "product.yaml"))
+		release, err2 := os.ReadFile(filepath.Join(example, "releases", version, "release.yaml"))
+		source, bundle := filepath.Join(tmp, version), "altazion-"+version+".tar.zst"
+		if err := errors.Join(err1, err2, os.MkdirAll(source, 0o755),
+			os.WriteFile(filepath.Join(source, "upkeep.yaml"), append(append(product, "---\n"...), release...), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []string{"ecommerce", "integration"} {
+			if err := os.CopyFS(filepath.Join(source, "components", c), os.DirFS(filepath.Join(example, "releases", version, c))); err != nil {
+				t.Fatal(err)
+			}
+			if version == "20.4" {
+				h.Put(t, filepath.Join(example, "releases", version, c), "/srv/altazion/"+c)
+			}
+		}
+		if out, err := exec.Command(bin, "vendor", "build", source, "-o", filepath.Join(tmp, bundle)).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		h.Put(t, filepath.Join(tmp, bundle), "/srv/releases/"+bundle)
+	}
 	h.Boot(t)
 	h.Must(t, "sh", "-c", `useradd --system altazion && useradd --system updater && groupadd shop && usermod -aG shop altazion && usermod -aG shop updater &&
 chown -R altazion:shop /srv/altazion && chmod -R g+w /srv/altazion/config && chmod 755 /srv/altazion /srv/altazion/bin/* &&
-mv /srv/altazion/altazion-service-principal.service /etc/systemd/system/ && systemctl daemon-reload && systemctl enable --now altazion-service-principal`)
-	h.Must(t, "upkeep", "adopt", "--product", "/srv/releases", "--set", "root=/srv/altazion", "--set", "account=altazion", "--set", "updater=updater")
+mv /srv/altazion/*.service /etc/systemd/system/ && systemctl daemon-reload &&
+systemctl enable --now altazion-service-principal altazion-pool@shop altazion-pool@test altazion-integration`)
+	h.Must(t, "upkeep", "adopt", "--product", "/srv/releases/altazion-20.4.tar.zst", "--set", "patience=1s", "--set", "root=/srv/altazion", "--set", "account=altazion", "--set", "updater=updater")
 	return h
 }
 
@@ -55,24 +64,9 @@ func TestAltazionDoctor(t *testing.T) {
 	sh := func(t *testing.T, script string) string { t.Helper(); return h.Must(t, "sh", "-c", script) }
 	doctor := func(t *testing.T, want int, answers string, args ...string) string {
 		t.Helper()
-		out, code, err := h.Run("sh", "-c", "printf '"+answers+"' | upkeep doctor "+strings.Join(args, " "))
-		if err != nil || code != want {
-			t.Fatalf("doctor %v ended with %d, want %d: %v\n%s", args, code, want, err, out)
-		}
-		return flat(out)
+		return doctorOf(t, h, want, answers, args...)
 	}
-	well := func(t *testing.T) {
-		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
-			out, code, err := h.Run("upkeep", "doctor")
-			if err == nil && code == 0 {
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatalf("it is not well: %d, %v\n%s", code, err, out)
-			}
-		}
-	}
+	well := func(t *testing.T) { t.Helper(); isWell(t, h) }
 	well(t)
 
 	t.Run("S3_20_S3_21_S3_22_S3_24_standin", func(t *testing.T) {
@@ -103,16 +97,36 @@ func TestAltazionDoctor(t *testing.T) {
 			t.Error("it was not restarted")
 		}
 	})
+	// it looks for versions once, after its start
+	seen := func(t *testing.T) {
+		t.Helper()
+		sh(t, "rm -f /srv/altazion/updates/status.xml; systemctl restart altazion-service-principal; while ! test -s /srv/altazion/updates/status.xml; do sleep 0.1; done")
+	}
+	publish := func(t *testing.T, version, when string) {
+		t.Helper()
+		sh(t, `echo "<releases><release version=\"`+version+`\" date=\"$(`+when+`)\"/></releases>" >/srv/altazion/published.xml`)
+	}
+	t.Run("S3_27_S3_28_S3_29_standin", func(t *testing.T) {
+		seen(t)
+		well(t)
+		for when, what := range map[string]string{"date -d tomorrow +%F": "tomorrow", "date -u -d '1 hour ago' +%FT%TZ": "an hour ago"} {
+			publish(t, "20.5", when)
+			if out := doctor(t, 0, ""); strings.Contains(out, "is not offered") {
+				t.Errorf("published %s:\n%s", what, out)
+			}
+		}
+		publish(t, "20.5", "date -u -d yesterday +%F")
+		wants(t, doctor(t, 3, ""), `✗ a version that was published a day ago is not offered .*installed is 20\.4, detected 20\.4 \(at 20\d\d-\d\d-\d\dT[0-9:]+Z\), published 20\.5 \(on 20\d\d-\d\d-\d\d\) → systemctl restart altazion-service-principal .*→ wait 20 min`)
+		sh(t, "echo '<updates><detected version=' >/srv/altazion/updates/status.xml")
+		wants(t, doctor(t, 4, ""), `! could not find out whether this is so: a version that was published a day ago is not offered .*status\.xml: cannot read the text as XML`)
+		seen(t)
+		well(t)
+	})
 	t.Run("S3_30_standin", func(t *testing.T) {
-		// it looks for versions once, after its start
-		sh(t, "rm /srv/altazion/updates/status.xml; systemctl restart altazion-service-principal; while ! test -s /srv/altazion/updates/status.xml; do sleep 0.1; done")
-		well(t)
-		sh(t, "echo 20.5 $(date -d tomorrow +%F) >/srv/altazion/published")
-		well(t)
-		sh(t, "echo 20.5 $(date -d '2 days ago' +%F) >/srv/altazion/published")
+		publish(t, "20.6", "date -d '2 days ago' +%F")
 		out := doctor(t, 0, "", "--fix", "--yes")
 		wants(t, out, `✗ a version that was published a day ago is not offered.*→ systemctl restart.*it is still there.*→ wait 20 min 00 s.*gone: a version`)
-		wants(t, sh(t, "cat /srv/altazion/updates/status.xml"), `20\.5`)
+		wants(t, sh(t, "cat /srv/altazion/updates/status.xml"), `20\.6`)
 	})
 	t.Run("S3_31_S3_32_S3_33_S3_34_standin", func(t *testing.T) {
 		sh(t, "echo ecommerce integration >/srv/altazion/applications; chown root:root /srv/altazion/config/applicationspath.config; chmod 644 /srv/altazion/config/applicationspath.config")
@@ -125,14 +139,24 @@ func TestAltazionDoctor(t *testing.T) {
 		wants(t, doctor(t, 0, "y\\n", "--fix"), `✗ an application .*Do this\? \[y/N\].*gone: an application`)
 		well(t)
 	})
-	t.Run("S3_37_S3_38", func(t *testing.T) {
-		hold, err := h.Start("runuser", "-u", "updater", "--", "sh", "-c", "cd /srv/altazion/ecommerce && exec sleep 300")
+	t.Run("S3_37", func(t *testing.T) {
+		// the pools are busy in it, too: they are the product's own
+		sh(t, "touch /srv/altazion/busy-shop")
+		inUse(t, h)
+		well(t)
+		hold, err := h.Start("runuser", "-u", "updater", "--", "script", "-qec", "cd /srv/altazion/ecommerce && exec sleep 300 <version.txt", "/dev/null")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer hold.Process.Kill()
-		wants(t, eventually(t, h, "sleep"), `✗ somebody works in the folder of the shop .*sleep \(\d+, updater\).*→ Close every explorer .*; up to 2 times more, every 2 min 00 s`)
-		sh(t, "pkill -x -u updater sleep")
+		out := eventually(t, h, "sleep")
+		wants(t, out, `✗ the folder of ecommerce is in use sleep \(\d+\) of updater at pts/\d+ works in /srv/altazion/ecommerce → close what is named`)
+		if strings.Contains(out, "pool") {
+			t.Errorf("a pool is named:\n%s", out)
+		}
+		wants(t, doctor(t, 3, "", "--fix", "--yes"), `✗ the folder of ecommerce is in use`)
+		sh(t, "pgrep -x -u updater sleep") // nobody has ended it
+		sh(t, "pkill -x -u updater sleep; rm /srv/altazion/busy-shop")
 		well(t)
 	})
 	t.Run("S3_43_S3_44_S3_45_S3_46", func(t *testing.T) {
@@ -143,6 +167,36 @@ func TestAltazionDoctor(t *testing.T) {
 		doctor(t, 0, "", "--fix", "--yes")
 		sh(t, "test ! -e /srv/altazion/ecommerce/app_offline.htm && test -e /srv/altazion/ecommerce/app_offline.bak")
 	})
+}
+
+// doctorOf gives what the doctor says to some answers.
+func doctorOf(t *testing.T, h *host.Host, want int, answers string, args ...string) string {
+	t.Helper()
+	out, code, err := h.Run("sh", "-c", "printf '"+answers+"' | upkeep doctor "+strings.Join(args, " "))
+	if err != nil || code != want {
+		t.Fatalf("doctor %v ended with %d, want %d: %v\n%s", args, code, want, err, out)
+	}
+	return flat(out)
+}
+
+// isWell waits until the doctor finds nothing.
+func isWell(t *testing.T, h *host.Host) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+		out, code, err := h.Run("upkeep", "doctor")
+		if err == nil && code == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it is not well: %d, %v\n%s", code, err, out)
+		}
+	}
+}
+
+// inUse waits until the pool of the shop has a file of the shop open.
+func inUse(t *testing.T, h *host.Host) {
+	t.Helper()
+	h.Must(t, "timeout", "20", "sh", "-c", "until ls -l /proc/$(systemctl show -P MainPID altazion-pool@shop)/fd | grep -q ecommerce; do sleep 0.1; done")
 }
 
 // eventually gives what the doctor says once it speaks of something.

@@ -3,8 +3,11 @@ package manage
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"upkeep/internal/journal"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
@@ -37,6 +40,9 @@ type Remedy struct {
 	Retry   int           `json:"retry,omitempty"`  // how often it is done again while the symptom stays
 	Every   time.Duration `json:"every,omitempty"`  // the pause before, nanoseconds
 	Within  time.Duration `json:"within,omitempty"` // the command's time limit, nanoseconds; 0: ten minutes
+	During  []Remedy      `json:"during,omitempty"` // what is done, one after the other, while services are stopped
+	Stops   []string      `json:"stops,omitempty"`  // these: they run, and are started again after
+	Idle    []string      `json:"idle,omitempty"`   // they would be, but do not run, and stay so
 
 	open error // why it cannot be carried out: a reference in it that has no value
 }
@@ -137,12 +143,16 @@ func (l look) see(ctx context.Context, c *consultation) []Symptom {
 // Again looks for a symptom once more; false when it is gone.
 func (v *Visit) Again(ctx context.Context, s Symptom) (Symptom, bool, error) {
 	var err error
+	was := v.c.status.Record
 	if v.c.status, err = v.c.Installation.Status(ctx); err != nil {
 		return s, true, err
 	}
 	for _, l := range v.looks {
 		if l.id != s.look {
 			continue
+		}
+		if l.product {
+			v.c.renew(ctx, was)
 		}
 		for _, is := range l.see(ctx, v.c) {
 			// a look that fails does not show that the symptom is gone
@@ -170,6 +180,25 @@ func (c *consultation) know(ctx context.Context, from string) error {
 	return nil
 }
 
+// renew reads the facts again, which what was done may have changed, and the
+// product's document where another release is installed by now. What cannot be
+// read leaves what was known.
+func (c *consultation) renew(ctx context.Context, was []journal.Installed) {
+	fresh := *c
+	if !slices.Equal(was, c.status.Record) {
+		if fresh.know(ctx, c.from) == nil {
+			*c = fresh
+		}
+		return
+	}
+	s := c.surveyor()
+	fresh.facts, _ = s.Basics(ctx, c.product, c.Doc)
+	if r, err := s.Resolver(c.product, c.Doc, fresh.facts); err == nil {
+		fresh.resolver = r
+		*c = fresh
+	}
+}
+
 func looks() []look {
 	return []look{
 		{"run", "no run is open", false, false, lookRun},
@@ -181,7 +210,9 @@ func looks() []look {
 		{"loop", "no upgrade comes again and again", false, true, lookLoop},
 		{"room", "there is room on every volume", false, false, lookRoom},
 		{"packages", "all packages of the product are installed whole", true, true, lookPackages},
+		{"stopped", "the doctor has left nothing stopped", true, true, lookStopped},
 		{"services", "all services run", true, true, lookServices},
+		{"users", "nobody else is seen at work in the product's folders", true, true, lookUsers},
 		{"remedies", "none of the vendor's symptoms is there", true, true, lookRemedies},
 	}
 }
@@ -191,6 +222,26 @@ func looks() []look {
 func (c *consultation) text(s string) string {
 	if out, err := c.resolver.Scope.Expand(s); err == nil {
 		return out
+	}
+	return s
+}
+
+// said fills in what is known of a text: a fact that has no value is none, and one
+// that could not be read is unknown.
+func (c *consultation) said(s string) string {
+	refs, ok := manifest.Refs(s)
+	if !ok {
+		return s
+	}
+	for _, ref := range refs {
+		value, err := c.resolver.Scope.Expand("${" + ref + "}")
+		switch {
+		case err != nil:
+			value = "unknown"
+		case value == "":
+			value = "none"
+		}
+		s = strings.ReplaceAll(s, "${"+ref+"}", value)
 	}
 	return s
 }

@@ -14,7 +14,6 @@ import (
 	"upkeep/internal/plan"
 	"upkeep/internal/scope"
 	"upkeep/internal/service"
-	"upkeep/internal/step"
 	stepservice "upkeep/internal/step/service"
 )
 
@@ -27,6 +26,10 @@ func (c *consultation) steps(ctx context.Context, fix []manifest.Step) []Remedy 
 			r.Retry, r.Every = s.Retry.Times, s.Retry.Every
 		}
 		switch {
+		case len(s.During) > 0:
+			r = c.span(ctx, r, s)
+		case s.Verb == "upgrade":
+			r = c.again(ctx, r)
 		case s.Tell != "":
 			r.Text = c.text(s.Tell)
 		case len(s.Run) > 0:
@@ -119,7 +122,7 @@ func (c *consultation) unit(ctx context.Context, s plan.Service) string {
 // Carries says whether Upkeep can carry the remedy out: not what only shows
 // something, and not what a person must do.
 func (r Remedy) Carries() bool {
-	return !r.Shows && (len(r.Upkeep) > 0 || r.Service != "" || len(r.Command) > 0)
+	return !r.Shows && (len(r.Upkeep) > 0 || r.Service != "" || len(r.Command) > 0 || len(r.During) > 0)
 }
 
 // carryWithin bounds a command that says nothing of itself.
@@ -152,7 +155,9 @@ func (v *Visit) Carry(ctx context.Context, r Remedy, by string, out io.Writer) e
 	}
 	in.noteDoctor(by, what, "begun")
 	if r.Service != "" {
-		err = v.c.serve(ctx, r)
+		if err = v.c.serve(ctx, r); err == nil {
+			err = in.settleStopped(ctx)
+		}
 	} else {
 		err = v.c.call(ctx, r, out)
 	}
@@ -206,8 +211,7 @@ func (c *consultation) serve(ctx context.Context, r Remedy) error {
 	if err != nil {
 		return err
 	}
-	control := stepservice.Control{Probes: c.probes, Managers: func(_ string, s plan.Service) (service.Manager, error) { return c.services.Manager(s), nil }}
-	env := step.Env{OpID: "doctor/" + s.ID, Dir: c.State, State: c.State, Log: io.Discard}
+	control, env := c.hands(*s)
 	switch r.Do {
 	case "start":
 		return control.Start(ctx, env, *s)

@@ -222,7 +222,11 @@ func lookPackages(ctx context.Context, c *consultation) ([]Symptom, error) {
 func lookServices(ctx context.Context, c *consultation) ([]Symptom, error) {
 	var out []Symptom
 	var failed error
+	known, _ := c.stopped(ctx) // the look for it says what cannot be read
 	for _, sv := range c.resolver.Product.Services {
+		if known != nil && slices.Contains(known.IDs(), sv.ID) {
+			continue // that it is stopped is said with why
+		}
 		spec, err := c.resolver.Service(sv)
 		if err != nil {
 			failed = err
@@ -286,6 +290,13 @@ func lookRemedies(ctx context.Context, c *consultation) ([]Symptom, error) {
 			s.Else = c.support()
 		}
 		pr, err := c.resolver.Probe(r.Probe)
+		holds, cannot := plan.Holds(plan.Input{Site: c.Doc, Facts: c.facts}, c.product, r.When)
+		if cannot == nil && !holds {
+			continue
+		}
+		if err == nil {
+			err = cannot
+		}
 		if err == nil {
 			v, looked := c.probes.Check(ctx, *pr)
 			if err = looked; err == nil && v.OK {
@@ -293,6 +304,9 @@ func lookRemedies(ctx context.Context, c *consultation) ([]Symptom, error) {
 			}
 			if s.Evidence = v.Evidence; v.Got != "none" {
 				s.Evidence += fmt.Sprintf("; it is %s, and should be %s", v.Got, v.Want)
+			}
+			if r.Evidence != "" {
+				s.Evidence += "; " + c.said(r.Evidence)
 			}
 		}
 		if err != nil {

@@ -185,6 +185,7 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		return true, nil
 	}
 	log.line("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version)
+	in.startAbandoned(ctx, log.Note)
 	return false, absent(in.FS.Remove(in.reservePath()))
 }
 

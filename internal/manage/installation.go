@@ -267,6 +267,7 @@ func (in *Installation) wire() error {
 		return m
 	}}
 	deps.Services, deps.Timers, deps.LastRun = in.services, in.services, in.lastRun
+	deps.Failure = in.lastFailure
 	in.states = probe.New(deps) // a mode's own state probe asks for no modes
 	deps.LeftOver = in.leftOver
 	in.probes = probe.New(deps)

@@ -11,7 +11,8 @@ import (
 )
 
 // Status is where an installation is, from its own state alone: it asks
-// neither the product nor its database.
+// neither the product nor its database, and of its services only those that the
+// doctor has stopped.
 type Status struct {
 	Installation string
 	Product      string
@@ -24,12 +25,14 @@ type Status struct {
 	Modes        []string          // access modes that are on though no run is open
 	Holds        []Hold            // that outlive their run; no probe is asked
 	Restoring    string            // the restore point whose return was interrupted
+	Stopped      *Stopped          // services that the doctor has stopped for a while, and that do not run again
 	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
 
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+	s.Stopped, _ = in.stopped(ctx) // the doctor says what cannot be read of it
 	if in.Root && systemd.Booted() {
 		s.NoBoot = in.BootUnits()
 	}

@@ -159,7 +159,8 @@ func (l *linter) hold(s Step, where place) {
 	if id := s.Map["setting"]; id != "" {
 		l.known(s.Pos, "unknown-setting", "setting", id, sorted(l.p.Settings))
 	}
-	if id := s.Map["pools"]; id != "" && !strings.Contains(id, "${") && l.known(s.Pos, "unknown-component", "component", id, l.components()) && len(l.p.Pools(id)) == 0 {
+	if id := s.Map["pools"]; id != "" && !strings.Contains(id, "${") && l.known(s.Pos, "unknown-component", "component", id, l.components()) &&
+		!slices.ContainsFunc(l.p.Services, func(sv Service) bool { return slices.Contains(sv.Of, id) }) {
 		l.errorf(s.Pos, "no-pools", "say of: ["+id+"] at the services that are its pools", "no service is there for %s alone", id)
 	}
 	for _, kind := range []string{"service", "start-type"} {

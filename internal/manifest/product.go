@@ -1,8 +1,6 @@
 package manifest
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"upkeep/internal/document"
@@ -168,21 +166,6 @@ type Service struct {
 	Ready *Probe        `json:"ready,omitempty"`
 	Ports []string      `json:"ports,omitempty"` // numbers or references; the gate closes them
 	Grace time.Duration `json:"grace,omitempty"` // TERM to KILL
-}
-
-// Pools are the services of a component: those that name it among what they
-// serve. One that serves the whole product is no pool.
-func (p *Product) Pools(component string) []Service {
-	var out []Service
-	for _, s := range p.Services {
-		if slices.ContainsFunc(s.Of, func(of string) bool {
-			base, _, _ := strings.Cut(of, "@")
-			return of == component || base == component
-		}) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // Access is an access mode of the product's own.

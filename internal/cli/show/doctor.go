@@ -62,8 +62,27 @@ func Otherwise(s manage.Symptom, width int) string {
 // Remedy is a line about what helps: what would be typed, or what to do. While
 // the doctor is fixing it need not say that it can.
 func Remedy(r manage.Remedy, command string, fixing bool, width int) string {
+	b := wrap(Clean(remedy(r, command, fixing)), "  → ", "    ", width)
+	for _, inner := range r.During {
+		b += Inner(inner, command, width)
+	}
+	return b
+}
+
+// Inner is a line about what is done while services are stopped.
+func Inner(r manage.Remedy, command string, width int) string {
+	return wrap(Clean(remedy(r, command, true)), "    · ", "      ", width)
+}
+
+// remedy is the text of the line.
+func remedy(r manage.Remedy, command string, fixing bool) string {
 	line := ""
 	switch {
+	case len(r.During) > 0:
+		line = holds(r)
+		if !fixing {
+			line += " (" + command + " doctor --fix does it)"
+		}
 	case len(r.Upkeep) > 0:
 		line = command + " " + quoted(r.Upkeep)
 	case len(r.Command) > 0:
@@ -88,7 +107,20 @@ func Remedy(r manage.Remedy, command string, fixing bool, width int) string {
 	if r.Retry > 0 {
 		line += fmt.Sprintf("; up to %d times more, every %s", r.Retry, Duration(r.Every))
 	}
-	return wrap(Clean(line), "  → ", "    ", width)
+	return line
+}
+
+// holds says which services are stopped for a while, and which are left alone.
+func holds(r manage.Remedy) string {
+	line := "nothing of what would be stopped for this runs"
+	if len(r.Stops) > 0 {
+		names := strings.Join(r.Stops, ", ")
+		line = "stop " + names + "; do what follows; start " + names + " again, whatever comes of it"
+	}
+	if len(r.Idle) > 0 {
+		line += "; what does not run stays so: " + strings.Join(r.Idle, ", ")
+	}
+	return line
 }
 
 func quoted(words []string) string {

@@ -92,12 +92,17 @@ type StatusDoc struct {
 	Modes        []string            `json:"modes,omitempty"`
 	Holds        []manage.Hold       `json:"holds,omitempty"`     // that outlive their run; of one that a probe ends it is not said whether it is due
 	Restoring    string              `json:"restoring,omitempty"` // restore point whose return was interrupted
+	Stopped      []string            `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
 	NoBoot       string              `json:"noBoot,omitempty"`
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
 	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Restoring: s.Restoring, NoBoot: s.NoBoot}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring, NoBoot: s.NoBoot}
+	if s.Stopped != nil {
+		d.Stopped = s.Stopped.IDs()
+	}
 	if d.Installed == nil {
 		d.Installed = []journal.Installed{}
 	}

@@ -87,6 +87,13 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	if s.NoBoot != "" {
 		b.WriteString(wrap(one(fmt.Sprintf("after a power cut in the middle of an upgrade somebody must type %s resume (%s): upkeep setup-host makes that automatic", command, s.NoBoot)), yellow.Render("!")+" ", "  ", width))
 	}
+	if d := s.Stopped; d != nil {
+		what := fmt.Sprintf("the doctor was interrupted and has left stopped: %s; %s doctor --fix starts it again", strings.Join(d.IDs(), ", "), command)
+		if d.Doctor != 0 {
+			what = fmt.Sprintf("the doctor (process %d) has stopped for a while: %s", d.Doctor, strings.Join(d.IDs(), ", "))
+		}
+		b.WriteString(wrap(one(what), yellow.Render("!")+" ", "  ", width))
+	}
 	for _, m := range s.Modes {
 		b.WriteString(wrap(one(fmt.Sprintf("%s mode is on, and no run is open: %s mode normal ends it", m, command)), yellow.Render("!")+" ", "  ", width))
 	}
