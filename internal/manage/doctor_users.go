@@ -58,7 +58,7 @@ func lookUsers(ctx context.Context, c *consultation) ([]Symptom, error) {
 	for _, at := range folders {
 		if names := who[at]; len(names) > 0 {
 			units := strings.Join(of[at], ", ")
-			out = append(out, Symptom{ID: "users." + units, Text: "the folder of " + units + " is in use", Evidence: listed(names, mostUsers),
+			out = append(out, Symptom{ID: "users." + units, Text: "the folder of " + units + " is in use", Evidence: some(names, mostUsers),
 				Try: []Remedy{{Text: "close what is named, or ask those who work there to close it: an upgrade may fail meanwhile", Choice: true}}})
 		}
 	}
@@ -68,8 +68,8 @@ func lookUsers(ctx context.Context, c *consultation) ([]Symptom, error) {
 // mostUsers is how many processes are named.
 const mostUsers = 10
 
-// listed joins some names, and counts the rest.
-func listed(names []string, most int) string {
+// some joins some names, and counts the rest.
+func some(names []string, most int) string {
 	if len(names) <= most {
 		return strings.Join(names, "; ")
 	}
@@ -167,8 +167,12 @@ func (o *own) add(ctx context.Context, c *consultation, s plan.Service) error {
 	return nil
 }
 
-// has says whether a process is the product's or Upkeep's, or descends from one.
+// has says whether a process is one of Upkeep's, or the product's, or descends
+// from one of the product's.
 func (o *own) has(u proc.Use) bool {
+	if exe, err := proc.Exe(u.PID); err == nil && exe == o.exe {
+		return true
+	}
 	if a, err := user.LookupId(strconv.FormatUint(uint64(u.UID), 10)); err == nil && o.accounts[a.Username] {
 		return true
 	}
@@ -177,9 +181,6 @@ func (o *own) has(u proc.Use) bool {
 			return true
 		}
 		if group, err := proc.Cgroup(p.PID); err == nil && slices.ContainsFunc(o.units, func(u string) bool { return strings.Contains(group+"/", u) }) {
-			return true
-		}
-		if exe, err := proc.Exe(p.PID); err == nil && exe == o.exe && o.exe != "" {
 			return true
 		}
 		if env, err := proc.Environ(p.PID); err == nil && strings.Contains("\x00"+string(env), "\x00"+o.marker) {
