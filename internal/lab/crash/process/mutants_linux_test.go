@@ -203,6 +203,8 @@ var explained = map[string]string{
 	"internal/database/sqlite/restore.go:dress":      "stage syncs the file after it",
 	"internal/manage/adopted.go:keepAdopted":         "the folder's name is synced with what is written beside it, the record last",
 	"internal/manage/doctor_fix.go:Carry":            "the state folder is there whenever an upgrade has run",
+	"internal/manage/doctor_span.go:Hold":            "the state folder is there whenever an upgrade has run",
+	"internal/manage/doctor_stopped.go:register":     "what a remedy has stopped: TestRegisterIsDurable cuts the power",
 	"internal/manage/engine.go:carryOn":              "the command that watches, and the next one, remove the reserve as well; the crash file system has an engine alone",
 	"internal/manage/engine.go:easeFullDisk":         "a full disk: the e2e tests of full disks fill one",
 	"internal/manage/install.go:Start":               "a folder whose name is synced with that of the next file in it",
