@@ -138,7 +138,7 @@ func (sp *Span) End(ctx context.Context) ([]string, error) {
 	in := sp.in
 	r, err := in.OpenRun(ctx)
 	if err == nil && r != nil {
-		s, err := in.registered()
+		s, err := in.leftStopped()
 		if s == nil || err != nil {
 			return nil, err
 		}

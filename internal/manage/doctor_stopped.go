@@ -45,9 +45,9 @@ func (in *Installation) stoppedPath() string { return filepath.Join(in.State, "d
 // installation is not, since an upgrade may be what is done meanwhile.
 func (in *Installation) doctorLockPath() string { return filepath.Join(in.State, "doctor.lock") }
 
-// registered is what the register has, whether or not it still is so; nil when it
+// leftStopped is what the register has, whether or not it still is so; nil when it
 // has nothing.
-func (in *Installation) registered() (*Stopped, error) {
+func (in *Installation) leftStopped() (*Stopped, error) {
 	raw, err := in.FS.ReadFile(in.stoppedPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -66,7 +66,7 @@ func (in *Installation) registered() (*Stopped, error) {
 // stopped is what the doctor has stopped and nobody has started since; nil when
 // there is nothing of it.
 func (in *Installation) stopped(ctx context.Context) (*Stopped, error) {
-	s, err := in.registered()
+	s, err := in.leftStopped()
 	if s == nil || err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (in *Installation) register(s *Stopped) error {
 
 // settleStopped takes out of the register what runs again. The lock is held.
 func (in *Installation) settleStopped(ctx context.Context) error {
-	if was, err := in.registered(); was == nil || was.Doctor != 0 || err != nil {
+	if was, err := in.leftStopped(); was == nil || was.Doctor != 0 || err != nil {
 		return err
 	}
 	still, err := in.stopped(ctx)
@@ -126,7 +126,7 @@ func (in *Installation) hands(s plan.Service) (stepservice.Control, step.Env) {
 // what does not start stays in it. The lock is held. A release that came meanwhile
 // may start a service in another way: its document counts.
 func (in *Installation) startAgain(ctx context.Context, from, by string) (started []string, err error) {
-	s, err := in.registered()
+	s, err := in.leftStopped()
 	if s == nil || err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (in *Installation) startAgain(ctx context.Context, from, by string) (starte
 // startAbandoned starts what a doctor has stopped that is no longer there to do
 // so: it was ended while this run went on. The lock is held.
 func (in *Installation) startAbandoned(ctx context.Context, note func(string)) {
-	s, err := in.registered()
+	s, err := in.leftStopped()
 	if s != nil && s.Doctor == 0 {
 		var started []string
 		if started, err = in.startAgain(ctx, "", s.By); len(started) > 0 {

@@ -96,7 +96,7 @@ func TestHold_S3_42(t *testing.T) {
 	}
 	w.runs["two"] = false // it has ended since that was shown
 	w.on = func(what string) {
-		s, err := v.c.registered()
+		s, err := v.c.leftStopped()
 		if err != nil || s == nil || !slices.Equal(s.IDs(), []string{"one"}) || s.For != "it is slow" || s.Doctor != os.Getpid() {
 			t.Errorf("at %s the register has %+v, %v", what, s, err)
 		}
@@ -112,7 +112,7 @@ func TestHold_S3_42(t *testing.T) {
 	if err != nil || !slices.Equal(started, []string{"one"}) || !slices.Equal(w.did, []string{"stop one", "start one"}) || w.runs["two"] {
 		t.Errorf("%v, %v, %v", started, w.did, err)
 	}
-	if s, err := v.c.registered(); s != nil || err != nil {
+	if s, err := v.c.leftStopped(); s != nil || err != nil {
 		t.Errorf("the register still has %v, %v", s, err)
 	}
 }
@@ -126,7 +126,7 @@ func TestHoldThatFails_S3_42(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "stop one: it would not") || !w.runs["one"] || !w.runs["two"] {
 		t.Errorf("%v, %v", w.runs, err)
 	}
-	if s, err := v.c.registered(); s != nil || err != nil || holder(v.c.doctorLockPath()) != 0 {
+	if s, err := v.c.leftStopped(); s != nil || err != nil || holder(v.c.doctorLockPath()) != 0 {
 		t.Errorf("the register still has %v, %v", s, err)
 	}
 }
@@ -202,7 +202,7 @@ func TestRegisterIsDurable(t *testing.T) {
 	}
 	for _, want := range []bool{true, false} {
 		after := &Installation{State: "/state", FS: disk.Crash(crashfs.KeepNone())}
-		if s, err := after.registered(); err != nil || (s != nil) != want {
+		if s, err := after.leftStopped(); err != nil || (s != nil) != want {
 			t.Errorf("after a power cut: %+v, %v, want one: %v", s, err, want)
 		}
 		if err := in.register(nil); err != nil {

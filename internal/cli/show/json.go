@@ -99,7 +99,6 @@ type StatusDoc struct {
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
 	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Restoring: s.Restoring, NoBoot: s.NoBoot}
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Restoring: s.Restoring, NoBoot: s.NoBoot}
 	if s.Stopped != nil {
 		d.Stopped = s.Stopped.IDs()
 	}
