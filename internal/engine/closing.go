@@ -22,6 +22,10 @@ func closing(s *run.State, a run.Action) journal.Closing {
 		hop = s.BackTo
 	}
 	for _, in := range s.Plan.Instances {
+		if in.Gone || in.Added > hop {
+			c.Gone = append(c.Gone, in.Component)
+			continue
+		}
 		r := journal.Installed{Component: in.Component, Instance: in.ID, Version: in.Versions[hop-1], Release: s.Plan.Hops[hop-1].To, Bundle: s.Plan.Hops[hop-1].Bundle}
 		if len(s.Plan.Units) > 0 && !slices.Contains(s.Plan.Units, in.Unit()) {
 			r.Release, r.Bundle = "", "" // it was left alone

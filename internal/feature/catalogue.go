@@ -162,6 +162,9 @@ func (c *Catalogue) names(of []int) string {
 	return strings.Join(out, " or ")
 }
 
+// Brings says that some feature brings a component.
+func (c *Catalogue) Brings(component string) bool { return len(c.bringers[component]) > 0 }
+
 // Empty says that nothing is to be chosen.
 func (c *Catalogue) Empty() bool { return len(c.features) == 0 }
 
@@ -169,17 +172,32 @@ func (c *Catalogue) Empty() bool { return len(c.features) == 0 }
 // features bring which are not chosen, and without services of such components
 // alone.
 func Narrow(p *manifest.Product, a Answer) *manifest.Product {
+	n := Without(p, func(id string) bool { return !slices.Contains(a.Components, id) })
+	n.Chosen.Features, n.Chosen.Added = a.Chosen, a.Added
+	n.Chosen.Components, n.Chosen.Brought, n.Chosen.Fresh = a.Components, a.Brought, a.Fresh
+	return n
+}
+
+// Without gives the product without some components, and without services of
+// such components alone.
+func Without(p *manifest.Product, absent func(component string) bool) *manifest.Product {
 	n := *p
-	n.Chosen = &manifest.Chosen{Features: a.Chosen, Added: a.Added, Components: a.Components, Brought: a.Brought, Fresh: a.Fresh}
+	n.Chosen = &manifest.Chosen{}
+	if p.Chosen != nil {
+		*n.Chosen = *p.Chosen
+	}
+	n.Chosen.Left = slices.Clone(n.Chosen.Left)
 	n.Order, n.Components, n.Services = nil, map[string]manifest.Component{}, nil
 	for _, id := range p.Order {
-		if slices.Contains(a.Components, id) {
-			n.Order = append(n.Order, id)
-			n.Components[id] = p.Components[id]
+		if absent(id) {
+			n.Chosen.Left = append(n.Chosen.Left, id)
+			continue
 		}
+		n.Order = append(n.Order, id)
+		n.Components[id] = p.Components[id]
 	}
 	for _, s := range p.Services {
-		if len(s.Of) == 0 || slices.ContainsFunc(s.Of, func(id string) bool { return slices.Contains(a.Components, id) }) {
+		if len(s.Of) == 0 || slices.ContainsFunc(s.Of, func(id string) bool { _, there := n.Components[id]; return there }) {
 			n.Services = append(n.Services, s)
 		}
 	}

@@ -58,6 +58,7 @@ type Closing struct {
 	Body   run.Closed
 	Outage time.Duration
 	Record []Installed // what is installed now; nil: unchanged
+	Gone   []string    // components that are not installed any more
 	Once   []string    // markers of once-only steps that were done
 	Forget []string    // runs that were taken back: their once-only steps are to be done again
 }

@@ -174,7 +174,8 @@ func (in *Installation) look(ctx context.Context, d *described, a *Adopted) (bas
 	refuse := func(reasons ...string) error {
 		return &RefusedError{What: fmt.Sprintf("%s cannot be adopted", d.product.ID), Reasons: reasons}
 	}
-	missing, err := in.absences(ctx, d.product)
+	product := in.present(d.product)
+	missing, err := in.absences(ctx, product)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -182,12 +183,12 @@ func (in *Installation) look(ctx context.Context, d *described, a *Adopted) (bas
 		return nil, nil, refuse(missing...)
 	}
 	s := in.surveyor()
-	facts, err := s.Basics(ctx, d.product, in.Doc)
+	facts, err := s.Basics(ctx, product, in.Doc)
 	if err != nil {
 		return nil, nil, refuse(strings.Split(err.Error(), "\n")...)
 	}
 	a.Product, a.At = d.product.ID, time.Now().UTC()
-	if a.Version, err = installedVersion(d.product, facts); err != nil {
+	if a.Version, err = installedVersion(product, facts); err != nil {
 		return nil, nil, refuse(err.Error())
 	}
 	if err := possible(d.product, a.Version); err != nil {
@@ -206,13 +207,13 @@ func (in *Installation) look(ctx context.Context, d *described, a *Adopted) (bas
 	if !k.exact {
 		a.Assumed = append(a.Assumed, fmt.Sprintf("the document of %s is used for %s: that release's own is not at hand", releaseOf(d), a.Version))
 	}
-	if err := in.lookModes(ctx, s, d.product, &facts, a); err != nil {
+	if err := in.lookModes(ctx, s, product, &facts, a); err != nil {
 		return nil, nil, err
 	}
-	if baseline, err = in.lookInstances(ctx, d.product, k, facts, a); err != nil {
+	if baseline, err = in.lookInstances(ctx, product, k, facts, a); err != nil {
 		return nil, nil, err
 	}
-	in.assume(ctx, d.product, facts, a)
+	in.assume(ctx, product, facts, a)
 	return baseline, k.text, nil
 }
 

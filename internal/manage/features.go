@@ -156,7 +156,7 @@ func (in *Installation) features(ctx context.Context, c *feature.Catalogue, p *m
 		q.Installed = recorded
 		return q, err
 	}
-	look, err := in.there(ctx, p)
+	look, err := in.there(ctx, c, p)
 	if err != nil {
 		return q, err
 	}
@@ -203,8 +203,10 @@ func (in *Installation) recordedChoices(ctx context.Context) ([]string, error) {
 }
 
 // there looks which components are installed, of those that tell.
-func (in *Installation) there(ctx context.Context, p *manifest.Product) (func(string) (tells, there bool), error) {
-	facts, err := in.surveyor().Basics(ctx, p, in.Doc)
+func (in *Installation) there(ctx context.Context, c *feature.Catalogue, p *manifest.Product) (func(string) (tells, there bool), error) {
+	s := in.surveyor()
+	s.Optional = c.Brings
+	facts, err := s.Basics(ctx, p, in.Doc)
 	if err != nil {
 		return nil, err
 	}

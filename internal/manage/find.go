@@ -75,9 +75,10 @@ func (in *Installation) triesFound(ctx context.Context, p *manifest.Product) fun
 		if err != nil {
 			return nil // it rests on parameters that come later
 		}
+		may := brought(p)
 		for _, id := range p.Order {
 			c := p.Components[id]
-			if c.At.Probe != nil || !uses(p, c.At.Path, param) {
+			if c.At.Probe != nil || !uses(p, c.At.Path, param) || may(id) {
 				continue
 			}
 			if _, secret := r.Scope.Secret(c.At.Path); !secret {

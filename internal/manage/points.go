@@ -64,7 +64,7 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 		if err != nil {
 			return nil, err
 		}
-		return rs[len(rs)-1].Product, nil
+		return in.present(rs[len(rs)-1].Product), nil
 	}
 	s, err := in.Status(ctx)
 	if err != nil {
@@ -72,7 +72,7 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 	}
 	if s.Adopted != nil {
 		if p, err := in.adoptedProduct(""); p != nil || err != nil {
-			return p, err
+			return recorded(p, s.Record), err
 		}
 	}
 	for _, i := range s.Record {
@@ -83,7 +83,7 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 		if err != nil {
 			return nil, err
 		}
-		return r.Product, nil
+		return recorded(r.Product, s.Record), nil
 	}
 	return nil, errNoProduct
 }

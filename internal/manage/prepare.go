@@ -128,6 +128,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if s.Said, err = in.words(ctx); err != nil {
 		return err
 	}
+	s.Optional = optional(target.Product)
 	facts, err := s.Basics(ctx, target.Product, in.Doc)
 	if err != nil {
 		return err
@@ -248,8 +249,15 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 		return input, err
 	}
 	places := facts.Places
+	s.Optional = optional(input.Installed)
 	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {
 		return input, err
+	}
+	input.Installed = here(input.Installed, facts)
+	for _, h := range input.Hops {
+		if err := s.Added(&facts, input.Installed, h.Product, in.Doc); err != nil {
+			return input, err
+		}
 	}
 	for id, at := range places { // of what is new in the release
 		if _, known := input.Installed.Components[id]; !known {
@@ -308,7 +316,7 @@ func (in *Installation) fits(p *manifest.Product) error {
 func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
 	for _, id := range p.Order {
 		c := p.Components[id]
-		if c.Version == nil || c.Database() {
+		if c.Version == nil || c.Database() || notThere(id, f) {
 			continue
 		}
 		for _, unit := range slices.Sorted(maps.Keys(f.Instances)) {

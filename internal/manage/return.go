@@ -65,6 +65,7 @@ func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
 	if err != nil {
 		return nil, err
 	}
+	now, before = parted(last, params, now, before)
 	input, err := in.returnInput(ctx, last, kept, now, before, params)
 	if err != nil {
 		return nil, err
@@ -75,6 +76,27 @@ func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
 	}
 	r.Forecast = plan.Estimate(r.Plan, input)
 	return r, nil
+}
+
+// parted gives the documents without what was not there: after the run, and
+// before it.
+func parted(r *Run, params *plan.ReturnParams, now, before *manifest.Product) (*manifest.Product, *manifest.Product) {
+	added := func(id string) bool {
+		return slices.ContainsFunc(params.Gone, func(a plan.Addition) bool { return a.Component == id })
+	}
+	left := func(id string) bool {
+		return slices.ContainsFunc(r.Plan.Instances, func(i plan.Instance) bool { return i.Component == id && (i.Added == 0 || added(id)) })
+	}
+	if len(now.Features) > 0 {
+		p := now
+		now = lacking(p, func(id string) bool { return p.Components[id].Kind != "" && !left(id) })
+	}
+	p := before
+	return now, lacking(p, func(id string) bool {
+		saved := slices.ContainsFunc(params.Files, func(f plan.FileSource) bool { return plan.ComponentOf(f.Component) == id }) ||
+			slices.ContainsFunc(params.Databases, func(d plan.Database) bool { return plan.ComponentOf(d.Component) == id })
+		return added(id) || len(p.Features) > 0 && p.Components[id].Kind != "" && !left(id) && !saved
+	})
 }
 
 // lastChange is the latest run that changed the version and is over.
@@ -102,7 +124,7 @@ func (in *Installation) returnParams(ctx context.Context, r *Run) (*plan.ReturnP
 			return nil, err
 		}
 		out := &plan.ReturnParams{Run: r.ID, Point: stepbackup.PointID(r.ID, p.Key), BackupParams: *p}
-		out.Covers = nil
+		out.Covers, out.Gone = nil, plan.Additions(r.Plan, reached(r))
 		if _, err := in.archive().Find(ctx, out.Point); err != nil {
 			return nil, &NoReturnError{Why: fmt.Sprintf("restore point %s of run %s is not there any more", out.Point, r.ID)}
 		}
@@ -115,14 +137,21 @@ func (in *Installation) returnParams(ctx context.Context, r *Run) (*plan.ReturnP
 	return nil, &NoReturnError{Why: fmt.Sprintf("run %s made no restore point", r.ID)}
 }
 
+// reached is the hop that a run came to: the last, unless it stayed at a
+// milestone.
+func reached(r *Run) int {
+	n := len(r.Plan.Hops)
+	for n > 1 && r.Plan.Hops[n-1].To != r.Version {
+		n--
+	}
+	return n
+}
+
 // documents gives the product documents as of now and as of before the run,
 // from the run's own copies of the bundles.
 func (in *Installation) documents(ctx context.Context, r *Run, kept string) (now, before *manifest.Product, err error) {
 	hops := r.Plan.Hops
-	last := len(hops) - 1
-	for last > 0 && hops[last].To != r.Version {
-		last-- // it stayed at a milestone
-	}
+	last := reached(r) - 1
 	open := func(digest string) (*Release, error) {
 		return in.openRelease(ctx, filepath.Join(in.bundlesDir(), digest), "")
 	}

@@ -50,6 +50,7 @@ type Chosen struct {
 	Components []string // all that are there, each after what it needs
 	Brought    []string // of these, what the chosen features bring
 	Fresh      []string // of these, what no installed feature brings
+	Left       []string // components of the document that are not there
 }
 
 // Places says where single entries of maps stand, by "dirs.data" or

@@ -61,7 +61,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		b.waived("the release asks for no backup")
 		return nil
 	}
-	of := b.backedUp(listedArgs(steps.Steps, "backup"))
+	of := b.backedUp(listedArgs(steps.Steps, "backup"), h)
 	for _, s := range steps.Steps {
 		if s.Verb != "backup" {
 			continue
@@ -114,15 +114,19 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 
 // backedUp resolves what a release wants backed up: components, or backups
 // that the product declares where the default does not fit.
-func (b *builder) backedUp(args []string) []string {
+func (b *builder) backedUp(args []string, h HopInput) []string {
 	var of []string
+	apart := func(id string) bool { // it comes later, or is not chosen
+		_, later := h.Product.Components[id]
+		return later || h.Product.Chosen != nil && slices.Contains(h.Product.Chosen.Left, id)
+	}
 	for _, id := range args {
 		_, component := b.res.Raw.Components[id]
 		own, declared := b.res.Product.Backups[id]
 		switch {
 		case declared:
 			of = append(of, own.Of...)
-		case component:
+		case component || apart(id):
 			of = append(of, id)
 		default:
 			b.refuse("the release wants a backup of %s, which is neither a component nor a backup of the product", id)

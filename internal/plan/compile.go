@@ -271,8 +271,10 @@ func (b *builder) header() {
 	for _, id := range b.res.Product.Order {
 		b.instance(id, b.res.Product.Components[id])
 	}
+	b.gone()
 	b.refuseStarts()
 	b.refusePlaces()
+	b.refuseAdded()
 	b.use(in.Installed)
 	if in.Assumed {
 		b.note("the document of the installed release %s is not in the bundle: the product is stopped and backed up as %s describes it", in.From, in.Hops[0].Release.Version)
@@ -286,6 +288,9 @@ func (b *builder) instance(id string, c manifest.Component) {
 	}
 	f := b.in.Facts.Instances[id]
 	in := Instance{Component: ComponentOf(id), Kind: c.Kind, At: at, Node: b.in.Facts.Node, From: f.Version}
+	if f.New {
+		in.Added = b.joins(id)
+	}
 	_, in.ID, _ = strings.Cut(id, "@")
 	v := f.Version
 	for i, h := range b.in.Hops {

@@ -64,7 +64,9 @@ func (b *builder) cleanUp(i int) {
 		}
 	}
 	for _, in := range b.plan.Instances {
-		if in.Kind == "tree" && b.selected(in.Unit()) {
+		if in.Gone || in.Added > i+1 {
+			p.Gone = append(p.Gone, b.addition(in))
+		} else if in.Kind == "tree" && b.selected(in.Unit()) {
 			p.Trees = append(p.Trees, in.At)
 		} else if in.Kind == "installer" {
 			p.Trees = append(p.Trees, b.installerPlace(in.Component))

@@ -99,11 +99,15 @@ func (b *builder) hookFolders() []string {
 }
 
 // unpacking is the title of the step that unpacks a component.
-func (b *builder) unpacking(id, version string) string {
-	if b.in.First {
-		return fmt.Sprintf("unpack %s %s", id, version)
+func (b *builder) unpacking(id string, h HopInput) string {
+	version := wantVersion(h, id, "tree")
+	switch {
+	case b.in.First:
+		return fmt.Sprintf("unpack %s %s", id, h.Release.Version)
+	case b.comesNew(id):
+		return fmt.Sprintf("unpack %s %s, which comes new", id, version)
 	}
-	return fmt.Sprintf("unpack %s %s beside the one in use", id, version)
+	return fmt.Sprintf("unpack %s %s beside the one in use", id, h.Release.Version)
 }
 
 // firstBack says what taking a step of a first install back means.

@@ -159,8 +159,8 @@ func space(p *Plan, in Input) []Need {
 		if in.Units != nil && !slices.Contains(in.Units, i.Unit()) {
 			continue
 		}
-		for _, h := range in.Hops {
-			if pay, ok := h.Bundle.Payloads[i.Component]; ok {
+		for n, h := range in.Hops {
+			if pay, ok := h.Bundle.Payloads[i.Component]; ok && n+1 >= i.Added {
 				add(path.Dir(i.At), pay.Bytes+int64(pay.Files)*blockSize)
 			}
 		}

@@ -114,6 +114,21 @@ func (b *builder) ports() []string {
 			out = append(out, port)
 		}
 	}
+	b.servicePorts(add)
+	for _, h := range b.in.Hops { // what a release adds is verified in private as well
+		b.use(h.Product)
+		b.servicePorts(add)
+	}
+	b.use(b.in.Installed)
+	for _, p := range b.in.Site.Gate.Ports {
+		add(p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// servicePorts gives the ports of the services of the document in force.
+func (b *builder) servicePorts(add func(port string)) {
 	for _, s := range b.res.Product.Services {
 		sc := b.res.Unit(b.res.own[s.ID]).Scope
 		if !b.concerned(s) {
@@ -142,11 +157,6 @@ func (b *builder) ports() []string {
 			}
 		}
 	}
-	for _, p := range b.in.Site.Gate.Ports {
-		add(p)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // proveReturn records what the way back must read again before it reopens.
@@ -236,6 +246,7 @@ func (b *builder) install(h HopInput) {
 		b.goBack(h)
 		return
 	}
+	b.createFolders(h)
 	if h.Release.Procedure.Phases[manifest.Install].None {
 		return
 	}
@@ -268,12 +279,18 @@ func (b *builder) installTree(id string, h HopInput) {
 	if b.n == b.joins(id) {
 		p.Edited = b.edited(id)
 	}
-	title := "exchange %s for %s"
-	if b.in.First {
+	title, version := "exchange %s for %s", h.Release.Version
+	switch {
+	case b.in.First:
 		title = "put %s %s into its place"
+	case b.comesNew(id):
+		title, version = "put %s %s, which comes new, into its place", wantVersion(h, id, c.Kind)
 	}
-	b.add(Step{ID: "install." + id, Verb: "install", Phase: string(manifest.Install), Class: Reversible, Writes: len(c.Keep) > 0,
-		Title: fmt.Sprintf(title, id, h.Release.Version)}, p)
+	d := b.add(Step{ID: "install." + id, Verb: "install", Phase: string(manifest.Install), Class: Reversible, Writes: len(c.Keep) > 0,
+		Title: fmt.Sprintf(title, id, version)}, p)
+	if b.comesNew(id) {
+		d.Back = "take " + id + " out of its place again"
+	}
 }
 
 // markers are the files inside a tree that keep users out: they move along

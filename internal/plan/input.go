@@ -109,8 +109,12 @@ type InstanceFact struct {
 	Missing string // why it cannot be upgraded: its place is gone, …
 	Bytes   int64
 	Files   int
-	Owner   string // account that owns the tree
-	Links   bool   // the tree is reached through a symbolic link
+	Owner   string   // account that owns the tree
+	Links   bool     // the tree is reached through a symbolic link
+	Absent  bool     // nothing lies at its place
+	New     bool     // the run adds it: it is not installed, and nothing lies at its place
+	Taken   string   // what lies where the run would add it
+	Above   []string // of a new one: the folders above it that are not there, the topmost first
 }
 
 // SystemdUnit is what systemd knows of a service.

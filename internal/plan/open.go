@@ -33,6 +33,7 @@ func (b *builder) stage() {
 	for i, h := range b.in.Hops {
 		b.use(h.Product)
 		b.n, b.prefix = i+1, fmt.Sprintf("h%d.", i+1)
+		b.createAbove(h)
 		for _, id := range b.res.Product.Order {
 			c := b.res.Product.Components[id]
 			if InstallsPackages(id, c, h) {
@@ -56,7 +57,7 @@ func (b *builder) stage() {
 				continue
 			}
 			b.add(Step{ID: "stage." + id, Verb: "stage", Phase: "stage", Class: Reversible,
-				Title: b.unpacking(id, h.Release.Version)},
+				Title: b.unpacking(id, h)},
 				&StageParams{Component: id, At: at, Staging: staging(at, i+1), Bundle: h.Bundle.Digest, Payload: pay.File, Sums: pay.Sums, Owner: b.in.Facts.Instances[id].Owner})
 		}
 	}

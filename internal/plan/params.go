@@ -61,21 +61,25 @@ type Service struct {
 // Systemd says that systemd runs the service: it has no commands of its own.
 func (s Service) Systemd() bool { return len(s.Run) == 0 && len(s.Start) == 0 }
 
-// The kinds of places that a first install makes.
+// The kinds of places that are made, or filled by a later step.
 const (
 	PlaceFolder = "folder"
-	PlaceFile   = "file" // empty; of a database
-	PlaceTree   = "tree" // a later step brings it: it must not be there
+	PlaceFile   = "file"  // empty; of a database
+	PlaceTree   = "tree"  // a later step brings it: it must not be there
+	PlaceNew    = "new"   // a folder that must not be there
+	PlaceAbove  = "above" // a folder above others; one that is there is left alone
 )
 
-// NewPlace is what is not there before a first install.
+// NewPlace is what is not there before a first install, or before a component
+// is added.
 type NewPlace struct {
 	Path  string `json:"path"`
 	Kind  string `json:"kind"`
 	Owner string `json:"owner,omitempty"` // account; empty: the engine's own
 }
 
-// CreateParams: what a product lies in is made, the folders above first.
+// CreateParams: what a product, or what is added to it, lies in is made, the
+// folders above first.
 type CreateParams struct {
 	Places []NewPlace `json:"places"`
 }
@@ -217,6 +221,15 @@ type ReturnParams struct {
 	Run          string `json:"run"`   // the earlier one
 	Point        string `json:"point"` // id of its restore point, in the folder Dir
 	BackupParams        // what is put back; its key is that of the earlier run
+	// Gone is what the earlier run has added. It is taken away.
+	Gone []Addition `json:"gone,omitempty"`
+}
+
+// Addition is a tree that a run has added.
+type Addition struct {
+	Component string   `json:"component"`
+	At        string   `json:"at"`
+	Above     []string `json:"above,omitempty"` // folders above it that were not there, the topmost first
 }
 
 // FileSource is a tree or a file of the product in a restore point.
@@ -301,10 +314,14 @@ func (v VersionCheck) Still() bool {
 
 // CleanUpParams: what the run leaves behind is removed, by retention.
 type CleanUpParams struct {
-	Trees      []string `json:"trees,omitempty"` // staging and kept old trees of this run's places
-	KeepOld    int      `json:"keepOld"`         // how many old trees stay, for the next morning
-	RestoreDir string   `json:"restoreDir,omitempty"`
-	KeepPoints int      `json:"keepPoints"`
+	Trees   []string `json:"trees,omitempty"` // staging and kept old trees of this run's places
+	KeepOld int      `json:"keepOld"`         // how many old trees stay, for the next morning
+	// Gone are trees that are not there any more, or that the run has not come
+	// to: nothing stays beside them, and of the folders above them none that is
+	// empty.
+	Gone       []Addition `json:"gone,omitempty"`
+	RestoreDir string     `json:"restoreDir,omitempty"`
+	KeepPoints int        `json:"keepPoints"`
 	// BundleDir holds the runs' copies of bundles. Those of Bundles stay, and
 	// those that a run needs whose restore point stays.
 	BundleDir string              `json:"bundleDir,omitempty"`

@@ -80,7 +80,9 @@ type Instance struct {
 	Node      string   `json:"node"`
 	From      string   `json:"from"`
 	To        string   `json:"to"`
-	Versions  []string `json:"versions"` // after each hop
+	Versions  []string `json:"versions"`        // after each hop
+	Added     int      `json:"added,omitempty"` // the hop that brings it, where nothing was; 0: it was there
+	Gone      bool     `json:"gone,omitempty"`  // the run takes it away
 }
 
 // HookFile is a script that the plan runs, by its sum.

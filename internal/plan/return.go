@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"upkeep/internal/manifest"
 )
@@ -24,7 +25,31 @@ func Doing(p *Plan) string {
 // restore point that this run has made of the present state takes that back.
 func (b *builder) goBack(h HopInput) {
 	b.add(Step{ID: "return", Verb: "return", Phase: string(manifest.Install), Class: Reversible, Writes: true, Undo: "restore", Redo: true,
-		Title: fmt.Sprintf("put files and data back as in restore point %s, and compare", h.Return.Point)}, h.Return)
+		Title: fmt.Sprintf("put files and data back as in restore point %s, and compare%s", h.Return.Point, without(h.Return.Gone))}, h.Return)
+}
+
+// without says what is taken away.
+func without(gone []Addition) string {
+	var names []string
+	for _, a := range gone {
+		names = append(names, a.Component)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; take away what came new: " + strings.Join(names, ", ")
+}
+
+// gone lists what a return takes away.
+func (b *builder) gone() {
+	r := b.first().Return
+	if r == nil {
+		return
+	}
+	for _, a := range r.Gone {
+		b.plan.Instances = append(b.plan.Instances, Instance{Component: a.Component, Kind: "tree", At: a.At, Node: b.in.Facts.Node,
+			From: b.in.Facts.Instances[a.Component].Version, Versions: []string{""}, Gone: true})
+	}
 }
 
 // losses says what a run that takes an earlier one back does not bring back.

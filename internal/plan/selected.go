@@ -21,6 +21,9 @@ func (b *builder) takesPart(id string) bool {
 
 // joins gives the hop that is a unit's first.
 func (b *builder) joins(id string) int {
+	if b.in.Facts.Instances[id].New {
+		return b.brought(id)
+	}
 	last := b.in.Hops[len(b.in.Hops)-1]
 	v := b.in.Facts.Instances[id].Version
 	if v == "" || last.Return != nil || !b.res.Product.Components[id].Independent || !leads(b.res, id, last.Release) {

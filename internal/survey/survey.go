@@ -52,6 +52,9 @@ type Surveyor struct {
 	Backup    string               // where restore points are kept
 	Said      map[string]plan.Word // what people said, by key
 	Units     []string             // that the plan is about; nil: all
+	// Optional says which components may not be installed: where nothing is at
+	// the place of such a tree, it is absent. Nil: all others must be there.
+	Optional func(component string) bool
 }
 
 // opID names what the survey itself asks of databases and children.
@@ -207,6 +210,10 @@ func (s *Surveyor) instance(ctx context.Context, r *plan.Resolver, id string) (p
 			return fact, fmt.Errorf("component %s: %w", id, err)
 		}
 		_, err = s.FS.Lstat(at)
+		if errors.Is(err, fs.ErrNotExist) && s.Optional != nil && s.Optional(plan.ComponentOf(id)) {
+			fact.Absent = true
+			return fact, nil
+		}
 		if errors.Is(err, fs.ErrNotExist) && (plan.ComponentOf(id) != id || r.Raw.Components[id].At.Probe != nil) {
 			fact.Missing = fmt.Sprintf("its folder %s is not there", at)
 			return fact, nil

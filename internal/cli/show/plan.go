@@ -46,8 +46,12 @@ func planInstances(p *plan.Plan, width int) string {
 			change = one(i.From) + " (stays)"
 		}
 		switch {
-		case p.First() && i.To != "":
+		case i.Gone:
+			change = strings.TrimSpace(one(i.From) + " (is taken away)")
+		case (p.First() || i.Added > 0) && i.To != "":
 			change = one(i.To) + " (new)"
+		case i.Added > 0:
+			change = "new"
 		case i.From == "" && i.To == "":
 			change = faint.Render("no version of its own")
 		case i.To == "":

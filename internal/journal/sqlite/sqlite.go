@@ -294,6 +294,11 @@ func (j *Journal) CloseRun(ctx context.Context, after int64, id string, c journa
 				return err
 			}
 		}
+		for _, component := range c.Gone {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM record WHERE component=?", component); err != nil {
+				return err
+			}
+		}
 		for _, r := range c.Record {
 			_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO record(component, instance, version, release, bundle, run) VALUES (?,?,?,?,?,?)",
 				r.Component, r.Instance, r.Version, r.Release, r.Bundle, id)

@@ -11,8 +11,9 @@ import (
 )
 
 // Return is the verb `return`: files and databases are put back as an earlier
-// run's restore point has them, which takes a whole upgrade back. It stands
-// behind a restore point of the present state, and is taken back by that.
+// run's restore point has them, which takes a whole upgrade back; trees that
+// the run has added are taken away. It stands behind a restore point of the
+// present state, and is taken back by that.
 type Return struct{ *Handler }
 
 // NewReturn makes the handler of that verb.
@@ -39,32 +40,54 @@ func (r *Return) Prepare(ctx context.Context, _ step.Env, s plan.Step) (step.Mem
 			return nil, err
 		}
 	}
+	for _, a := range p.Gone {
+		mounts, err := r.fs.Mounts(a.At)
+		if err != nil {
+			return nil, err
+		}
+		if len(mounts) > 0 {
+			return nil, &step.UserError{Msg: fmt.Sprintf("cannot take %s away: another volume is mounted at %s, and what is on it would go too", a.Component, mounts[0]), Now: "unmount it"}
+		}
+	}
 	return json.Marshal(memo{ID: p.Point, Dir: true})
 }
 
 // open looks at the earlier run's restore point as its own way back would.
-func (r *Return) open(env step.Env, s plan.Step, raw step.Memo) (*job, backup.Point, error) {
+func (r *Return) open(env step.Env, s plan.Step, raw step.Memo) (*job, *plan.ReturnParams, backup.Point, error) {
 	p, err := step.Params[plan.ReturnParams](s)
 	if err != nil {
-		return nil, backup.Point{}, err
+		return nil, nil, backup.Point{}, err
 	}
 	m := &memo{}
 	if err := json.Unmarshal(raw, m); err != nil {
-		return nil, backup.Point{}, fmt.Errorf("cannot read the memo of step %s: %w", s.ID, err)
+		return nil, nil, backup.Point{}, fmt.Errorf("cannot read the memo of step %s: %w", s.ID, err)
 	}
 	j := &job{memo: m, p: &p.BackupParams, e: r.engines(p.Dir), env: env}
 	point, err := j.e.Find(context.Background(), j.ID)
-	return j, point, err
+	return j, p, point, err
 }
 
 // Do puts everything back and compares it. It converges when it is killed and
 // done again.
 func (r *Return) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Memo) error {
-	j, point, err := r.open(env, s, raw)
+	j, p, point, err := r.open(env, s, raw)
 	if err != nil {
 		return err
 	}
-	return r.restore(ctx, j, point)
+	if err := r.restore(ctx, j, point); err != nil {
+		return err
+	}
+	for _, a := range p.Gone {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		j.tell("taking away " + a.Component)
+		if err := r.fs.RemoveAll(a.At); err != nil {
+			return fmt.Errorf("cannot take %s away: %w", a.Component, err)
+		}
+		fmt.Fprintf(env.Log, "took away %s, which run %s had added: %s\n", a.Component, p.Run, a.At)
+	}
+	return nil
 }
 
 // Undo leaves it to the restore point of the state before.
@@ -76,13 +99,22 @@ func (r *Return) Observe(ctx context.Context, env step.Env, s plan.Step, raw ste
 	if env.Direction == step.Back {
 		return step.Observation{State: step.Old, Evidence: "left to the restore point of the state before"}, nil
 	}
-	j, point, err := r.open(env, s, raw)
+	j, p, point, err := r.open(env, s, raw)
 	if err != nil {
 		return step.Observation{}, err
 	}
 	why, err := r.differs(ctx, j, point)
 	if err != nil {
 		return step.Observation{}, err
+	}
+	for _, a := range p.Gone {
+		there, err := Exists(r.fs, a.At)
+		if err != nil {
+			return step.Observation{}, err
+		}
+		if there && why == "" {
+			why = a.Component + ": " + a.At + " is still there"
+		}
 	}
 	if why != "" {
 		return step.Observation{State: step.Mixed, Evidence: "not as in restore point " + j.ID + ": " + why}, nil

@@ -53,6 +53,7 @@ func New(fsys durable.FS, points Points) *Handler { return &Handler{fs: fsys, po
 // memo is what will be removed.
 type memo struct {
 	Leftovers []leftover `json:"leftovers,omitempty"`
+	Folders   []string   `json:"folders,omitempty"` // where nothing is in them by then, the innermost first
 	Dir       string     `json:"dir,omitempty"`
 	Points    []string   `json:"points,omitempty"`
 	Bundles   []string   `json:"bundles,omitempty"` // paths
@@ -89,6 +90,11 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 			return nil, fmt.Errorf("cannot see what is left beside %s: %w", at, err)
 		}
 		m.Leftovers = append(m.Leftovers, found...)
+	}
+	for _, a := range p.Gone {
+		if err := h.gone(&m, env.Run, a); err != nil {
+			return nil, fmt.Errorf("cannot see what is left beside %s: %w", a.At, err)
+		}
 	}
 	var points []Point
 	if p.RestoreDir != "" {
@@ -144,6 +150,11 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 			continue
 		}
 		fmt.Fprintf(env.Log, "removed %s\n", l.path())
+	}
+	for _, dir := range m.Folders {
+		if err := h.removeEmpty(dir); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	for _, path := range m.Bundles {
 		if err := h.removeBundle(path); err != nil {
@@ -239,6 +250,20 @@ func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step
 		}
 		touched = touched || !here
 	}
+	for _, dir := range m.Folders {
+		here, err := h.exists(dir)
+		if err != nil {
+			return step.Observation{}, err
+		}
+		empty, err := h.empty(dir)
+		if err != nil {
+			return step.Observation{}, err
+		}
+		if empty {
+			left++
+		}
+		touched = touched || !here
+	}
 	if len(m.Points) > 0 {
 		there, err := h.there(ctx, m)
 		if err != nil {
@@ -261,7 +286,7 @@ func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step
 		}
 		touched = touched || !here
 	}
-	all := len(m.Leftovers) + len(m.Points) + len(m.Bundles)
+	all := len(m.Leftovers) + len(m.Folders) + len(m.Points) + len(m.Bundles)
 	switch {
 	case left == 0:
 		return step.Observation{State: step.New, Evidence: fmt.Sprintf("nothing is left of %d things that are no longer needed", all)}, nil

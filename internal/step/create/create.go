@@ -1,7 +1,8 @@
-// Package create is the verb of a first install that makes what the product's
-// files and data will lie in: folders, and the empty file of a database. What
-// it takes back is all that lies in what it made, since nothing was there
-// before; in folders that were there, everything that was not.
+// Package create is the verb that makes what the files and data of a first
+// install, or of what an upgrade adds, will lie in: folders, and the empty file
+// of a database. What it takes back is all that lies in what it made, since
+// nothing was there before; in the folders of a first install that were there,
+// everything that was not.
 //
 // It imports the model, internal/step, internal/durable and internal/files.
 package create
@@ -72,6 +73,11 @@ func (h *Handler) Prepare(ctx context.Context, _ step.Env, s plan.Step) (step.Me
 			m.Made = append(m.Made, made{Path: place.Path, File: true, Owner: owner})
 		case place.Kind == plan.PlaceTree:
 			err = h.absent(m, place, planned)
+		case place.Kind == plan.PlaceNew:
+			err = h.absent(m, place, planned)
+			m.Made = append(m.Made, made{Path: place.Path, Owner: owner})
+		case place.Kind == plan.PlaceAbove:
+			err = h.aboveOthers(m, place.Path, owner, planned)
 		default:
 			err = h.folder(ctx, m, place, owner, planned)
 		}
@@ -96,12 +102,12 @@ func (h *Handler) absent(m *memo, place plan.NewPlace, planned map[string]bool) 
 		return nil
 	case err != nil:
 		return err
-	case place.Kind == plan.PlaceTree && info.IsDir():
+	case place.Kind == plan.PlaceTree && info.IsDir(): // of a first install: an upgrade's plan is refused then
 		if list, err := h.fs.ReadDir(place.Path); err != nil || len(list) == 0 {
 			return err // an empty folder: the exchange puts it back
 		}
 	}
-	return &step.UserError{Msg: fmt.Sprintf("cannot install into %s: something is there", place.Path), Now: "upkeep adopt takes over what is installed; otherwise name another place"}
+	return &step.UserError{Msg: fmt.Sprintf("cannot install into %s: something is there", place.Path), Now: "upkeep adopt takes over what is installed; otherwise move it away, or name another place"}
 }
 
 // folder has a folder made, or notes what lies in it.
@@ -124,6 +130,23 @@ func (h *Handler) folder(ctx context.Context, m *memo, place plan.NewPlace, owne
 		return &step.UserError{Msg: fmt.Sprintf("cannot install into %s: it is no folder", place.Path), Now: "name another place"}
 	}
 	m.Had[place.Path], err = h.list(ctx, place.Path)
+	return err
+}
+
+// aboveOthers has a folder made that is not there.
+func (h *Handler) aboveOthers(m *memo, path string, owner *files.Ownership, planned map[string]bool) error {
+	if err := h.above(m, path, planned); err != nil {
+		return err
+	}
+	info, err := h.fs.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		planned[path] = true
+		m.Made = append(m.Made, made{Path: path, Owner: owner})
+		return nil
+	case err == nil && !info.IsDir():
+		return &step.UserError{Msg: fmt.Sprintf("cannot make %s: something is there that is no folder", path), Now: "move it away"}
+	}
 	return err
 }
 

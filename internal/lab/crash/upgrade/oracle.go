@@ -117,6 +117,12 @@ func (s *Scenario) judge(w *World, v verdict) string {
 	if got := w.read("data/books.txt"); got != s.books(w, v.closed.Result == run.ResultNew) && w.read("data/SCHEMA") != "" {
 		say("the books hold %q, want %q", got, s.books(w, v.closed.Result == run.ResultNew))
 	}
+	if there := w.read("more/extra/tree/VERSION") != ""; there != s.added(v.closed.Result) {
+		say("what was to be added is there: %v", there)
+	}
+	if _, err := w.Disk.Lstat(filepath.Join(s.p.Root, "more")); (err == nil) != s.added(v.closed.Result) {
+		say("the folder above what was to be added is there: %v", err == nil)
+	}
 	if why := w.mixed(); why != "" {
 		say("it ended mixed: %s", why)
 	}
@@ -145,6 +151,11 @@ func (s *Scenario) judge(w *World, v verdict) string {
 		}
 	}
 	return strings.Join(bad, "\n")
+}
+
+// added says whether what is chosen is there at the end.
+func (s *Scenario) added(r run.Result) bool {
+	return len(s.Req.Choose) > 0 && r != run.ResultMilestone && (r == run.ResultNew) != s.Return
 }
 
 // diff gives the lines that only one of two texts has.

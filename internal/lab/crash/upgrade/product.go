@@ -48,6 +48,9 @@ func tree(component, version string) map[string]string {
 	if component == "conf" {
 		return map[string]string{"ledger.conf": "port = 1\nstyle = " + version + "\n", "lang.conf": "lang = en\nof = " + version + "\n"}
 	}
+	if component == "extra" {
+		return map[string]string{"VERSION": version + "\n", "deep/part.txt": "extra of " + version + "\n"}
+	}
 	out := map[string]string{"lib/current": "→ sub/part.txt", "lib/same.txt": "= common.txt", "VERSION": version + "\n", "lib/common.txt": "the same in all\n", "lib/sub/part.txt": "part of " + version + "\n", "only-" + version + ".txt": version + "\n"}
 	for _, p := range []string{"store", "web", "cron", "migrate", "index", "set", "guard", "note"} {
 		out["bin/"+p] = p + " of " + version + "\n"
@@ -101,8 +104,10 @@ func (p *Product) build(t testing.TB, dir, version string, gated bool) {
 		text += "  maintenance: none\n"
 	}
 	write(t, filepath.Join(src, "upkeep.yaml"), text)
-	for _, c := range []string{"app", "conf"} {
-		writeAll(t, filepath.Join(src, "components", c), tree(c, version))
+	for _, c := range []string{"app", "conf", "extra"} {
+		if c != "extra" || version != "1.0" {
+			writeAll(t, filepath.Join(src, "components", c), tree(c, version))
+		}
 	}
 	for _, v := range versions {
 		if v >= version {

@@ -15,10 +15,13 @@ func scenarios() []*Scenario {
 		{Name: "no install", Ends: run.ResultOld, Fresh: true, Fails: "1", Req: manage.Request{To: "1.0"}},
 		{Name: "forward", Ends: run.ResultNew, Req: manage.Request{Params: url}},
 		{Name: "back", Ends: run.ResultOld, Fails: "3", Req: manage.Request{Params: url}},
-		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay"}},
+		{Name: "added", Ends: run.ResultNew, Req: manage.Request{To: "2.0", Choose: []string{"more"}}},
+		{Name: "not added", Ends: run.ResultOld, Fails: "3", Req: manage.Request{Choose: []string{"more"}}},
+		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay", Choose: []string{"more"}}},
 		{Name: "gated", Ends: run.ResultNew, Gated: true, Req: manage.Request{To: "2.0"}},
 		{Name: "quiet", Ends: run.ResultOld, Fails: "quietly 2", Req: manage.Request{To: "2.0"}},
-		{Name: "return", Ends: run.ResultNew, Return: true},
+		{Name: "return", Ends: run.ResultNew, Return: true, Req: manage.Request{Choose: []string{"more"}}},
+		{Name: "no return", Ends: run.ResultOld, Return: true, Dies: "web", Req: manage.Request{To: "2.0", Choose: []string{"more"}}},
 	}
 }
 

@@ -36,6 +36,7 @@ type World struct {
 	known    map[string]bool // so do those that were started once
 	from     string          // version before the run
 	dies     string          // a service of a new version that ends before it is verified
+	lives    string          // the only version in which that service runs; empty: any
 	failing  bool            // a step may fail with half of it done, which need not be durable
 	gateLies bool            // the gate says that it is up, whatever it is
 }
@@ -99,6 +100,9 @@ func (w *World) mixed() string {
 			return fmt.Sprintf("app is %s and bin/%s is %q", v, p, got)
 		}
 	}
+	if got := strings.TrimSpace(w.read("more/extra/tree/VERSION")); got != "" && got != v {
+		return fmt.Sprintf("app is %s and what was added to it is %s", v, got)
+	}
 	if style := "style = " + v; !strings.Contains(w.read("conf/ledger.conf"), style) {
 		return fmt.Sprintf("app is %s and conf is %q", v, w.read("conf/ledger.conf"))
 	}
@@ -121,6 +125,9 @@ func (w *World) start(id string) {
 	}
 	if why := w.mixed(); why != "" {
 		w.wrong("%s was started on a mixed product: %s", id, why)
+	}
+	if id == w.dies && w.lives != "" && strings.TrimSpace(w.read("app/VERSION")) != w.lives {
+		return
 	}
 	w.Starts++
 	w.known = maps.Clone(w.known)
@@ -148,7 +155,7 @@ func (w *World) order(op tap.Op) {
 	case !memo && last.Kind != run.Intent && last.Kind != run.RunClosed:
 		w.wrong("an effect without an Intent: %s after %s %s %s", op, last.Kind, last.Dir, last.Step)
 	}
-	if w.dies != "" && op.Name == string(run.Intent) && op.Path == "do h1.start.cron" {
+	if w.dies != "" && w.lives == "" && op.Name == string(run.Intent) && op.Path == "do h1.start.cron" {
 		delete(w.Running, w.dies)
 	}
 	for i := range w.Orphans {
