@@ -217,6 +217,13 @@ func TestFeatures_S0_11_S0_12_S0_13_S0_14_S0_16_S0_18_S0_19_S0_20_S0_21_S0_22_S0
 	scripts(t, "", "testdata/features/features.txtar")
 }
 
+// Features that bring trees: see the script.
+func TestAddedTrees_S0_11_S0_13_S0_22_S0_23_S0_24(t *testing.T) {
+	lab.Slow(t)
+	scripts(t, "", "testdata/features/added.txtar")
+	scripts(t, "", "testdata/features/mandatory.txtar")
+}
+
 func TestNoTickets_S0_15_S0_17(t *testing.T) {
 	lab.Slow(t)
 	scripts(t, "", "testdata/features/none.txtar")

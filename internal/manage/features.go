@@ -31,7 +31,7 @@ func (in *Installation) Features(ctx context.Context, req Request) (release stri
 	if err != nil {
 		return release, nil, nil, err
 	}
-	q, err := in.features(ctx, c, target.Product)
+	q, err := in.features(ctx, c, target.Product, nil)
 	if err != nil {
 		return release, nil, nil, err
 	}
@@ -70,6 +70,20 @@ func (in *Installation) target(ctx context.Context, req Request) (*Prepared, err
 // narrow gives the release's product with what is chosen: what is installed, and
 // what is asked for beside it.
 func (in *Installation) narrow(ctx context.Context, p *manifest.Product, release string, standing, asked []string) (*manifest.Product, error) {
+	return in.narrowed(ctx, p, release, standing, asked, nil)
+}
+
+// before gives the product with what is installed before a run that adds
+// features.
+func (in *Installation) before(ctx context.Context, p *manifest.Product, release string, target *manifest.Product) (*manifest.Product, error) {
+	var added []string
+	if target.Chosen != nil {
+		added = target.Chosen.Added
+	}
+	return in.narrowed(ctx, p, release, nil, nil, added)
+}
+
+func (in *Installation) narrowed(ctx context.Context, p *manifest.Product, release string, standing, asked, added []string) (*manifest.Product, error) {
 	if len(p.Features) == 0 {
 		if len(asked) > 0 {
 			return nil, &RefusedError{What: "the features cannot be chosen", Reasons: []string{fmt.Sprintf("%s %s has none to choose", p.ID, release)}}
@@ -80,7 +94,7 @@ func (in *Installation) narrow(ctx context.Context, p *manifest.Product, release
 	if err != nil {
 		return nil, err
 	}
-	q, err := in.features(ctx, c, p)
+	q, err := in.features(ctx, c, p, added)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +132,7 @@ func (in *Installation) stationed(ctx context.Context, r, target Release, last b
 	if last {
 		return target.Product, nil
 	}
-	return in.narrow(ctx, r.Product, r.Release.Version, nil, nil)
+	return in.before(ctx, r.Product, r.Release.Version, target.Product)
 }
 
 func solved(c *feature.Catalogue, q feature.Question, p *manifest.Product) (*manifest.Product, error) {
@@ -148,8 +162,8 @@ func (in *Installation) catalogue(ctx context.Context, p *manifest.Product, rele
 
 // features gives the question of what is chosen, with what is installed: as the
 // last run left it, otherwise as the components tell, and where they tell
-// nothing as the installation document says.
-func (in *Installation) features(ctx context.Context, c *feature.Catalogue, p *manifest.Product) (feature.Question, error) {
+// nothing as the installation document says, but for what this run adds to it.
+func (in *Installation) features(ctx context.Context, c *feature.Catalogue, p *manifest.Product, added []string) (feature.Question, error) {
 	q := feature.Question{Standing: in.Doc.Choices, Holds: in.holds(p, false)}
 	recorded, err := in.recordedChoices(ctx)
 	if err != nil || recorded != nil {
@@ -162,7 +176,7 @@ func (in *Installation) features(ctx context.Context, c *feature.Catalogue, p *m
 	}
 	q.Installed = c.Installed(look)
 	for _, name := range in.Doc.Choices {
-		if !c.Tells(name, look) && !slices.Contains(q.Installed, name) {
+		if !c.Tells(name, look) && !slices.Contains(q.Installed, name) && !slices.Contains(added, name) {
 			q.Installed = append(q.Installed, name)
 		}
 	}

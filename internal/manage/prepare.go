@@ -245,7 +245,7 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	if input.Installed == nil {
 		input.Installed, input.Assumed = first.Product, true
 	}
-	if input.Installed, err = in.narrow(ctx, input.Installed, p.Installed, nil, nil); err != nil {
+	if input.Installed, err = in.before(ctx, input.Installed, p.Installed, target.Product); err != nil {
 		return input, err
 	}
 	places := facts.Places

@@ -16,7 +16,7 @@ func (b *builder) aheads() {
 		copied := b.copied
 		bp := b.backupParams(fmt.Sprintf("m%d", i), prev.Release.Version, b.in.Hops[i])
 		b.copied = copied
-		if bp == nil || len(bp.Files) == 0 || slices.ContainsFunc(bp.Files, listed) {
+		if bp == nil || len(bp.Files) == 0 || slices.ContainsFunc(bp.Files, listed) || slices.ContainsFunc(bp.Files, func(f FileSource) bool { return b.madeLater(f.Component, i) }) {
 			continue
 		}
 		for k, f := range bp.Files {
@@ -30,6 +30,15 @@ func (b *builder) aheads() {
 		b.add(Step{ID: "precopy", Verb: "precopy", Phase: "stage", Class: Reversible,
 			Title: fmt.Sprintf("copy the files of %s for its restore point, first pass", prev.Release.Version)}, bp)
 	}
+}
+
+// madeLater says that one of the first hops makes a folder which no bundle fills:
+// there is nothing to be copied before.
+func (b *builder) madeLater(id string, hops int) bool {
+	if !b.in.Facts.Instances[id].New {
+		return false
+	}
+	return !slices.ContainsFunc(b.in.Hops[:hops], func(h HopInput) bool { _, brought := h.payload(id); return brought })
 }
 
 // listed says that only later it is known which files are meant.

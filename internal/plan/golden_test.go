@@ -74,6 +74,7 @@ func TestGolden(t *testing.T) {
 	}
 	tests = append(tests, instanceGoldens()...)
 	tests = append(tests, firstGoldens()...)
+	tests = append(tests, addedGoldens()...)
 	tests = append(tests, routeGoldens()...)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

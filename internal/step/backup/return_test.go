@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"upkeep/internal/durable"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
+	"upkeep/internal/step/steptest"
 )
 
 // morning is a product whose upgrade is over: its run r1 has left a restore
@@ -75,5 +77,53 @@ func TestReturnWithoutItsRestorePoint(t *testing.T) {
 	var u *step.UserError
 	if _, err := h.Prepare(t.Context(), env, s); !errors.As(err, &u) || !strings.Contains(err.Error(), "r1-origin") {
 		t.Errorf("without the restore point: %v", err)
+	}
+}
+
+// What the earlier run has added is taken away, and the restore point of the
+// state before brings it back.
+func TestReturnTakesAway(t *testing.T) {
+	w, h, s, env, _ := morning(t)
+	at := w.dir + "/added"
+	steptest.Plant(t, at, map[string]string{"bin/run": "added", "list": "ours"})
+	now := w.params
+	now.Key = "now"
+	now.Files = append(slices.Clone(now.Files), plan.FileSource{Component: "added", Path: at})
+	now.Covers = []string{"return"}
+	raw, err := json.Marshal(now)
+	must(t, err)
+	saving := plan.Step{ID: "backup", Verb: "backup", Params: raw}
+	b := w.handler()
+	saved, err := b.Prepare(t.Context(), env, saving)
+	must(t, err)
+	must(t, b.Do(t.Context(), env, saving, saved))
+	before := product(w.Fingerprint())
+
+	p, err := step.Params[plan.ReturnParams](s)
+	must(t, err)
+	p.Gone = []plan.Addition{{Component: "added", At: at}}
+	s.Params, err = json.Marshal(p)
+	must(t, err)
+	m, err := h.Prepare(t.Context(), env, s)
+	must(t, err)
+	for range 2 { // killed and done again
+		must(t, h.Do(t.Context(), env, s, m))
+		if o, err := h.Observe(t.Context(), env, s, m); err != nil || o.State != step.New {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		if _, err := os.Lstat(at); !os.IsNotExist(err) {
+			t.Fatalf("it is still there: %v", err)
+		}
+	}
+	// half of it is left
+	steptest.Plant(t, at, map[string]string{"list": "ours"})
+	if o, err := h.Observe(t.Context(), env, s, m); err != nil || o.State != step.Mixed || !strings.Contains(o.Evidence, at+" is still there") {
+		t.Errorf("%+v, %v", o, err)
+	}
+	env.Direction, env.Touched = step.Back, func(id string) bool { return id == "return" }
+	must(t, h.Undo(t.Context(), env, s, m))
+	must(t, b.Undo(t.Context(), env, saving, saved))
+	if product(w.Fingerprint()) != before {
+		t.Error("a return that failed has not brought it back")
 	}
 }

@@ -97,3 +97,51 @@ func TestPrepareRefuses(t *testing.T) {
 		t.Errorf("an account that is not there: %v, want a UserError", err)
 	}
 }
+
+// added are the places of what an upgrade adds: below a folder that may be there
+// or not.
+func (w *world) added(t testing.TB) plan.Step {
+	at := func(name string) string { return filepath.Join(w.dir, name) }
+	raw, err := json.Marshal(plan.CreateParams{Places: []plan.NewPlace{{Path: at("more"), Kind: plan.PlaceAbove, Owner: "app"}, {Path: at("more/calls"), Kind: plan.PlaceAbove, Owner: "app"},
+		{Path: at("more/calls/tree"), Kind: plan.PlaceTree}, {Path: at("more/tapes"), Kind: plan.PlaceNew, Owner: "app"}}})
+	must(t, err)
+	return plan.Step{ID: "create", Verb: "create", Params: raw}
+}
+
+func TestContractOfAnAddition(t *testing.T) {
+	for name, there := range map[string]map[string]string{"nothing above it": nil, "a folder above it with a file": {"more/ours": "x"}} {
+		t.Run(name, func(t *testing.T) {
+			steptest.Run(t, steptest.Subject[*world]{
+				New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *world) {
+					w := newWorld(t)
+					steptest.Plant(t, w.dir, there)
+					return New(k.FS(), me, os.Getuid() == 0), w.added(t), w
+				},
+				// what the rest of an upgrade does before it fails
+				Between: func(t *testing.T, w *world) {
+					steptest.Plant(t, filepath.Join(w.dir, "more"), map[string]string{"calls/left": "x", "tapes/one": "y"})
+				},
+				Mixed: map[string]func(*testing.T, *world){
+					"half of the folders": func(t *testing.T, w *world) { must(t, os.MkdirAll(filepath.Join(w.dir, "more/calls"), 0o755)) },
+				},
+			})
+		})
+	}
+}
+
+func TestAdditionRefused(t *testing.T) {
+	for name, plant := range map[string]map[string]string{
+		"something where a tree comes":   {"more/calls/tree/x": "x"},
+		"something where a folder comes": {"more/tapes/x": "x"},
+		"a file above":                   {"more": "a file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			steptest.Plant(t, w.dir, plant)
+			var u *step.UserError
+			if _, err := New(durable.OS(), me, false).Prepare(t.Context(), step.Env{}, w.added(t)); !errors.As(err, &u) {
+				t.Errorf("%v, want a UserError", err)
+			}
+		})
+	}
+}
