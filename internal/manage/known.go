@@ -226,7 +226,7 @@ func (in *Installation) claims(p *plan.Plan) []claim {
 		return out
 	}
 	for _, i := range p.Instances {
-		if i.Kind == "tree" {
+		if i.Kind == "tree" && !i.Gone {
 			out = append(out, at("tree", i.At))
 		}
 	}

@@ -174,11 +174,19 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	p.Input = input
-	r, err := s.Resolver(p.Input.Installed, in.Doc, p.Input.Facts)
-	if err != nil {
-		return err
+	var claims []claim
+	for _, product := range []*manifest.Product{p.Input.Installed, target.Product} { // what is there, and what comes new
+		r, err := s.Resolver(product, in.Doc, p.Input.Facts)
+		if err != nil {
+			return err
+		}
+		for _, c := range in.productClaims(r) {
+			if !slices.Contains(claims, c) {
+				claims = append(claims, c)
+			}
+		}
 	}
-	if err := in.clashes(ctx, Folders(), in.productClaims(r)); err != nil {
+	if err := in.clashes(ctx, Folders(), claims); err != nil {
 		return err
 	}
 	if p.Plan, err = plan.Compile(p.Input); err != nil {

@@ -108,6 +108,17 @@ func TestAddedTree_S0_11(t *testing.T) {
 	if need := plan.Estimate(p, in).Space; len(need) != 1 || need[0].Bytes != 60<<20+120*4<<10 {
 		t.Errorf("the forecast is %+v", need)
 	}
+	// what the first hop has brought is in the restore point before the second
+	early := input(t, grown, g2, g3)
+	telephony(1)(&early)
+	early.Facts.Volumes = map[string]plan.Volume{early.Facts.Backup: {ID: "points", Free: 1 << 40}}
+	late := input(t, grown, g2, g3)
+	telephony(2)(&late)
+	late.Facts.Volumes = early.Facts.Volumes
+	more := plan.Estimate(compile(t, early), early).Space[0].Bytes - plan.Estimate(compile(t, late), late).Space[0].Bytes
+	if more != 60<<20+120*2560 {
+		t.Errorf("a restore point that holds it takes %d bytes more", more)
+	}
 	if one := plan.Additions(p, 1); len(one) > 0 {
 		t.Errorf("2.0 has added %+v", one)
 	}

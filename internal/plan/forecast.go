@@ -174,6 +174,10 @@ func space(p *Plan, in Input) []Need {
 				continue
 			}
 			f := in.Facts.Instances[i.Unit()]
+			if f.New && s.Hop > i.Added { // the hop before has brought it
+				pay, _ := in.Hops[s.Hop-2].payload(i.Unit())
+				f.Bytes, f.Files = pay.Bytes, pay.Files
+			}
 			add(in.Facts.Backup, f.Bytes+int64(f.Files)*entrySize)
 		}
 		add(in.Facts.Backup, pointSize)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
@@ -59,7 +60,7 @@ func (s *Surveyor) Added(f *plan.Facts, installed, hop *manifest.Product, in *si
 func (s *Surveyor) place(at string) (fact plan.InstanceFact, err error) {
 	info, err := s.FS.Lstat(at)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case missing(err):
 	case err != nil:
 		return fact, err
 	case info.IsDir():
@@ -75,12 +76,12 @@ func (s *Surveyor) place(at string) (fact plan.InstanceFact, err error) {
 	fact.New = true
 	for dir := filepath.Dir(at); ; dir = filepath.Dir(dir) {
 		info, err := s.FS.Stat(dir)
-		if errors.Is(err, fs.ErrNotExist) {
+		if missing(err) {
 			fact.Above = slices.Insert(fact.Above, 0, dir)
 			continue
 		}
 		if err == nil && !info.IsDir() {
-			fact.New, fact.Taken = false, fmt.Sprintf("%s is no folder", dir)
+			fact.New, fact.Above, fact.Taken = false, nil, fmt.Sprintf("%s is no folder", dir)
 			return fact, nil
 		}
 		if err != nil {
@@ -95,4 +96,9 @@ func (s *Surveyor) place(at string) (fact plan.InstanceFact, err error) {
 		}
 		return fact, nil
 	}
+}
+
+// missing says that nothing is there, also where a file is in the way of a folder.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -108,6 +108,23 @@ func TestProjection(t *testing.T) {
 	if diff := cmp.Diff(end.Record, record); diff != "" || err != nil {
 		t.Errorf("the record (-want +got): %v\n%s", err, diff)
 	}
+	// what a later run has taken away is not installed any more
+	next := journaltest.Closing()
+	next.Record, next.Gone = []journal.Installed{{Component: "app", Version: "1.0"}, {Component: "calls", Version: "1.4"}}, []string{"tapes"}
+	for i, c := range []journal.Closing{next, {Body: next.Body, Record: next.Record[:1], Gone: []string{"calls"}}} {
+		later := fmt.Sprint("later", i)
+		e, err := j.OpenRun(t.Context(), later, journaltest.Plan(), run.Opened{Plan: journaltest.Plan().Digest})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.CloseRun(t.Context(), e.Seq, later, c); err != nil {
+			t.Fatal(err)
+		}
+		record, err := j.Record(t.Context())
+		if diff := cmp.Diff(next.Record[:2-i], record); diff != "" || err != nil {
+			t.Errorf("the record after %s (-want +got): %v\n%s", later, err, diff)
+		}
+	}
 	once, err := j.Once(t.Context())
 	if diff := cmp.Diff(end.Once, once); diff != "" || err != nil {
 		t.Errorf("the markers (-want +got): %v\n%s", err, diff)
