@@ -18,6 +18,10 @@ need_program() { # PACKAGE: PROGRAM
 }
 
 need postgresql '/usr/lib/postgresql/*/bin/postgres' # the database of the products under test
+# MariaDB's programs without its service: mariadb-server itself would start one
+# and take its port, and the tests start servers of their own.
+need mariadb-server-core /usr/sbin/mariadbd
+need_program mariadb-client mariadb
 need debian-archive-keyring /usr/share/keyrings/debian-archive-keyring.gpg # checks what comes from other suites
 need ca-certificates /etc/ssl/certs/ca-certificates.crt
 need_program dpkg dpkg-deb # unpacks the products under test

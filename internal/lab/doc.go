@@ -1,5 +1,5 @@
 // Package lab is what Upkeep's tests and benchmarks need of the outside
-// world: a PostgreSQL of their own, a real product from two Debian suites, a
+// world: a PostgreSQL and a MariaDB of their own, a real product from two Debian suites, a
 // user who polls it, accounts without rights, and the switches that keep slow
 // tests out of a quick run.
 //
