@@ -2,6 +2,8 @@ package database
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,16 +20,21 @@ type Dialect int
 const (
 	Postgres Dialect = iota
 	SQLite
+	MariaDB
 )
 
 // Check refuses what cannot run inside one transaction of ours: statements that
-// begin or end a transaction, COPY from the client, and commands of psql or the
-// sqlite3 shell (lines that begin with a backslash or a dot). It wraps ErrScript
-// and names script and line.
+// begin or end a transaction, COPY from the client, and commands of psql, the
+// sqlite3 shell (lines that begin with a backslash or a dot) or the mariadb
+// client. It wraps ErrScript and names script and line.
 func (s Script) Check(d Dialect) error {
 	var bad error
 	scan(s.SQL, d, func(words []string, line int) bool {
-		if why := refusal(words); why != "" {
+		why := refusal(words)
+		if d == MariaDB && why == "" {
+			why = refusalMariaDB(words)
+		}
+		if why != "" {
 			bad = fmt.Errorf("%s, line %d: %w: %s", s.Name, line, ErrScript, why)
 		}
 		return bad == nil
@@ -40,6 +47,31 @@ func Statements(sql string, d Dialect) int {
 	n := 0
 	scan(sql, d, func([]string, int) bool { n++; return true })
 	return n
+}
+
+// Commands gives the words of every statement, outside of quotes and in upper
+// case.
+func Commands(sql string, d Dialect) [][]string {
+	var out [][]string
+	scan(sql, d, func(words []string, _ int) bool { out = append(out, words); return true })
+	return out
+}
+
+// refusalMariaDB is what only MariaDB and its client know.
+func refusalMariaDB(words []string) string {
+	switch words[0] {
+	case "DELIMITER", "SOURCE":
+		return words[0] + " is a command of the mariadb client: leave it out, the end of a body is found without it"
+	case "USE":
+		return "USE reaches outside the database"
+	case "XA", "LOCK", "UNLOCK":
+		return words[0] + " is Upkeep's to say: take it out"
+	case "SET":
+		if slices.Contains(words, "AUTOCOMMIT") {
+			return "SET autocommit ends the transaction: take it out"
+		}
+	}
+	return ""
 }
 
 func refusal(words []string) string {
@@ -155,6 +187,9 @@ func (s *scanner) block(words []string, w string, depth int) int {
 	if len(words) == 0 || words[0] != "CREATE" {
 		return 0
 	}
+	if s.dialect == MariaDB {
+		return blockMariaDB(words, w, depth)
+	}
 	switch w {
 	case "ATOMIC":
 		if s.dialect == Postgres && words[len(words)-1] == "BEGIN" {
@@ -172,6 +207,21 @@ func (s *scanner) block(words []string, w string, depth int) int {
 		if depth > 0 {
 			return -1
 		}
+	}
+	return 0
+}
+
+// blockMariaDB counts BEGIN … END and CASE … END. Other blocks end with a word
+// of their own after END.
+func blockMariaDB(words []string, w string, depth int) int {
+	last := words[len(words)-1]
+	switch {
+	case last == "END" && depth >= 0 && slices.Contains([]string{"IF", "LOOP", "WHILE", "REPEAT", "FOR"}, w):
+		return 1 // that END was not one of ours
+	case w == "BEGIN", w == "CASE" && depth > 0 && last != "END":
+		return 1
+	case w == "END" && depth > 0:
+		return -1
 	}
 	return 0
 }
@@ -196,7 +246,13 @@ func (s *scanner) skipQuiet() bool {
 		s.pos++
 	case strings.HasPrefix(rest, "\uFEFF"):
 		s.pos += len("\uFEFF")
-	case strings.HasPrefix(rest, "--"):
+	case s.dialect == MariaDB && strings.HasPrefix(rest, "--") && len(rest) > 2 && rest[2] > ' ':
+		return false // two minus signs
+	case s.dialect == MariaDB && executed.MatchString(rest):
+		s.pos += len(executed.FindString(rest)) // what only MariaDB reads is no comment
+	case s.dialect == MariaDB && strings.HasPrefix(rest, "*/"):
+		s.pos += 2
+	case strings.HasPrefix(rest, "--"), s.dialect == MariaDB && rest[0] == '#':
 		end := strings.IndexByte(rest, '\n')
 		if end < 0 {
 			end = len(rest)
@@ -209,6 +265,9 @@ func (s *scanner) skipQuiet() bool {
 	}
 	return true
 }
+
+// executed opens what looks like a comment and is none.
+var executed = regexp.MustCompile(`^/\*M?![0-9]*`)
 
 // comment passes /* … */, which PostgreSQL nests and SQLite does not.
 func (s *scanner) comment() {
@@ -237,10 +296,10 @@ func (s *scanner) quoted() bool {
 		// E'…' knows backslashes; the letter has been read as a word before.
 		escapes := s.dialect == Postgres && s.pos > 0 && (s.text[s.pos-1] == 'E' || s.text[s.pos-1] == 'e') &&
 			(s.pos < 2 || !isWord(s.text[s.pos-2]))
-		s.until('\'', escapes)
+		s.until('\'', escapes || s.dialect == MariaDB)
 	case c == '"':
-		s.until('"', false)
-	case c == '`' && s.dialect == SQLite:
+		s.until('"', s.dialect == MariaDB)
+	case c == '`' && s.dialect != Postgres:
 		s.until('`', false)
 	case c == '[' && s.dialect == SQLite:
 		s.until(']', false)

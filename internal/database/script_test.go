@@ -7,7 +7,8 @@ import (
 )
 
 func TestScriptCheck(t *testing.T) {
-	both := []Dialect{Postgres, SQLite}
+	both := []Dialect{Postgres, SQLite, MariaDB}
+	mariadb := []Dialect{MariaDB}
 	for _, c := range []struct {
 		sql  string
 		in   []Dialect
@@ -43,6 +44,18 @@ func TestScriptCheck(t *testing.T) {
 		{"ATTACH 'x' AS y", []Dialect{SQLite}, "line 1"},
 		{"VACUUM", both, "line 1"},
 		{"\uFEFFCOMMIT", both, "line 1"},
+		{"SELECT '\\'; COMMIT; --', \"\\\"; COMMIT\", `;COMMIT`", mariadb, ""},
+		{"# COMMIT;\nSELECT 1--2; /* a /* b */ SELECT 2", mariadb, ""},
+		{"SELECT 1 --1;\nCOMMIT", mariadb, "line 2"},
+		{"/*!50003 COMMIT */", mariadb, "line 1"},
+		{"SELECT 1; /*M! ROLLBACK */", mariadb, "line 1"},
+		{"CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT CASE WHEN 1 THEN 2 END; END IF; WHILE 0 DO SELECT 1; END WHILE; CASE 1 WHEN 1 THEN SELECT 1; END CASE; END; SELECT 3", mariadb, ""},
+		{"CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW BEGIN DELETE FROM c; END; COMMIT", mariadb, "line 1"},
+		{"CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; END;\nCOMMIT", mariadb, "line 2"},
+		{"DELIMITER $$\nCREATE PROCEDURE p() BEGIN END$$", mariadb, "line 1"},
+		{"USE other", mariadb, "line 1"},
+		{"SET SESSION autocommit = 1", mariadb, "line 1"},
+		{"LOCK TABLES a WRITE", mariadb, "line 1"},
 	} {
 		for _, d := range c.in {
 			err := Script{Name: "s.sql", SQL: c.sql}.Check(d)
@@ -59,14 +72,12 @@ func TestScriptCheck(t *testing.T) {
 }
 
 func FuzzScriptCheck(f *testing.F) {
-	f.Add("SELECT 'a'; COMMIT", true)
-	f.Add("DO $$ ; $$ /* /* */", true)
-	f.Add("CREATE TRIGGER t BEGIN ; END; [", false)
-	f.Fuzz(func(t *testing.T, sql string, pg bool) {
-		d := SQLite
-		if pg {
-			d = Postgres
-		}
+	f.Add("SELECT 'a'; COMMIT", uint8(Postgres))
+	f.Add("DO $$ ; $$ /* /* */", uint8(Postgres))
+	f.Add("CREATE TRIGGER t BEGIN ; END; [", uint8(SQLite))
+	f.Add("/*!5 CREATE PROCEDURE END IF CASE */ # --1", uint8(MariaDB))
+	f.Fuzz(func(t *testing.T, sql string, dialect uint8) {
+		d := Dialect(dialect % 3)
 		_ = Script{Name: "s", SQL: sql}.Check(d)
 		// A terminated harmless statement in front never hides a refusal.
 		if err := (Script{Name: "s", SQL: "SELECT 1;\nCOMMIT;" + sql}).Check(d); !errors.Is(err, ErrScript) {
