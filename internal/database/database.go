@@ -11,7 +11,7 @@ import (
 // while another call runs. Every error names the database and wraps one of the
 // Err values of this package where one fits.
 type Database interface {
-	// Kind is "postgres" or "sqlite".
+	// Kind is "postgres", "mariadb" or "sqlite".
 	Kind() string
 
 	// Inspect reads what the database is and what the account may do with it.
@@ -30,8 +30,9 @@ type Database interface {
 
 	// Restore replaces the whole content by what Dump wrote: afterwards there is
 	// exactly the dump's content, whatever was there before, half-migrated or
-	// not. It takes effect at one instant; killed at any moment it leaves the
-	// content from before or the dump's, and may be run again. r is read to its
+	// not. It takes effect at one instant; killed at any moment it leaves, once
+	// EndSessions was called, the content from before or the dump's, and may be
+	// run again. r is read to its
 	// end, and an error from it (a wrong sum, a truncated file) prevents the
 	// restore.
 	Restore(ctx context.Context, r io.Reader) error
@@ -54,7 +55,8 @@ type Database interface {
 	Sessions(ctx context.Context, opID string) ([]Session, error)
 
 	// EndSessions ends those sessions, waits until they are gone, and says how
-	// many there were. Recovery calls it before it observes anything.
+	// many there were. What a killed Restore or Apply left half done it brings to
+	// its end, or takes back. Recovery calls it before it observes anything.
 	EndSessions(ctx context.Context, opID string) (int, error)
 
 	Close() error
@@ -62,7 +64,7 @@ type Database interface {
 
 // Info is what Inspect found.
 type Info struct {
-	Server    string // "PostgreSQL 15.18", "SQLite 3.50.4"
+	Server    string // "PostgreSQL 15.18", "MariaDB 10.11.19", "SQLite 3.50.4"
 	Major     int    // 15, 3
 	Name      string // database name or file path; never a password
 	Account   string // who we are there; empty for SQLite
@@ -97,10 +99,11 @@ type Report struct {
 	Mark        string        `json:"mark,omitempty"`     // taken right before the dump; see Database.Mark
 }
 
-// Formats of a dump. Both can be read by the vendors' own tools: pg_restore,
-// and sqlite3 (the dump is a database file).
+// Formats of a dump. All can be read by the vendors' own tools: pg_restore,
+// the mariadb client, and sqlite3 (the dump is a database file).
 const (
 	FormatCustom = "pg_dump custom, uncompressed"
+	FormatSQL    = "SQL for the mariadb client"
 	FormatSQLite = "sqlite database file"
 )
 
