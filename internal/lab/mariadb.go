@@ -176,7 +176,7 @@ func (m *MariaDB) DSN(db string) string {
 // client and gives the rows: fields parted by tabs, one row a line, no heading.
 // The first error ends it.
 func (m *MariaDB) SQL(ctx context.Context, db, sql string) (string, error) {
-	cmd := exec.CommandContext(ctx, "mariadb", "--no-defaults", "--socket="+m.Socket, "--user="+m.User, "--batch", "--skip-column-names", "--default-character-set=utf8mb4", db)
+	cmd := exec.CommandContext(ctx, "mariadb", "--no-defaults", "--socket="+m.Socket, "--user="+m.User, "--batch", "--skip-column-names", "--comments", "--default-character-set=utf8mb4", db)
 	cmd.Env = append(os.Environ(), "MYSQL_PWD="+m.Password)
 	cmd.Stdin = strings.NewReader(sql)
 	var out, errs bytes.Buffer

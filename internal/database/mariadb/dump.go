@@ -64,7 +64,7 @@ func (db *DB) dump(ctx context.Context, l *link, to io.Writer) (*writer, databas
 		return w, database.Fingerprint{}, err
 	}
 	w.limit, _ = strconv.Atoi(limit) // digits, by the server's own word
-	fmt.Fprintf(w.buf, "%s-- MariaDB %s, database %s\n-- mariadb DATABASE <THIS loads it into an empty database.\nDELIMITER %s\n", opening, l.server, strconv.Quote(l.schema), delimiter)
+	fmt.Fprintf(w.buf, "%s-- MariaDB %s, database %s\n-- mariadb --comments DATABASE <THIS loads it into an empty database.\nDELIMITER %s\n", opening, l.server, strconv.Quote(l.schema), delimiter)
 	f, err := database.Fingerprint{}, w.statement(tag{Kind: "session"}, settings)
 	if err == nil {
 		f, err = db.read(ctx, l, w)
