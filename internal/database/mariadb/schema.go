@@ -26,11 +26,18 @@ type definition struct {
 	// counter is the next AUTO_INCREMENT value of a table, empty for none. It is
 	// content, not definition.
 	counter string
+	table   string // of a trigger
 }
 
-// String is the definition as the fingerprint has it.
+// String is the definition as the fingerprint has it. A server that renames a
+// table writes its name anew in the texts of its triggers, quoted, and leaves it
+// so when it takes the renaming back.
 func (d definition) String() string {
-	return strings.Join([]string{d.Mode, d.Client, d.Collation, d.Database, d.Zone, d.sql}, "\x00")
+	text := d.sql
+	if at := onTable.FindStringIndex(text); d.Kind == "trigger" && at != nil {
+		text = text[:at[0]] + "ON " + d.table + " FOR EACH" + text[at[1]:]
+	}
+	return strings.Join([]string{d.Mode, d.Client, d.Collation, d.Database, d.Zone, text}, "\x00")
 }
 
 // create is the statement that makes the object.
@@ -44,6 +51,7 @@ func (d definition) create() string {
 
 var (
 	engineLine  = regexp.MustCompile(`\n\) ENGINE=\w+`)
+	onTable     = regexp.MustCompile(`(?is)\bON\s.*?\sFOR\s+EACH\b`)
 	counterWord = regexp.MustCompile(`(\n\) ENGINE=\w+) AUTO_INCREMENT=(\d+)`)
 )
 
@@ -72,9 +80,9 @@ func (l *link) definitions(ctx context.Context, relations []relation) ([]definit
 		}
 	}
 	for i, q := range []string{
-		"SELECT lower(routine_type) AS k, routine_name AS n FROM information_schema.routines WHERE routine_schema = database() ORDER BY routine_type = 'PACKAGE BODY', routine_type, routine_name",
-		"SELECT 'trigger' AS k, trigger_name AS n FROM information_schema.triggers WHERE trigger_schema = database() ORDER BY event_object_table, action_timing, event_manipulation, action_order",
-		"SELECT 'event' AS k, event_name AS n FROM information_schema.events WHERE event_schema = database() ORDER BY event_name",
+		"SELECT lower(routine_type) AS k, routine_name AS n, '' AS t FROM information_schema.routines WHERE routine_schema = database() ORDER BY routine_type = 'PACKAGE BODY', routine_type, routine_name",
+		"SELECT 'trigger' AS k, trigger_name AS n, event_object_table AS t FROM information_schema.triggers WHERE trigger_schema = database() ORDER BY event_object_table, action_timing, event_manipulation, action_order",
+		"SELECT 'event' AS k, event_name AS n, '' AS t FROM information_schema.events WHERE event_schema = database() ORDER BY event_name",
 	} {
 		if i == 1 {
 			out = append(out, byNeed(views)...)
@@ -88,6 +96,7 @@ func (l *link) definitions(ctx context.Context, relations []relation) ([]definit
 			if err != nil {
 				return nil, err
 			}
+			d.table = row["t"]
 			out = append(out, d)
 		}
 	}
