@@ -145,16 +145,33 @@ func TestBackupListsWhatIsNotThere(t *testing.T) {
 	compile(t, in)
 }
 
-// What a run has added goes when it is taken back, and the restore point that
-// the return makes covers it.
-func TestReturnTakesAddedTreesAway(t *testing.T) {
-	in := input(t, grown, v2)
+// takenBack is a return from an upgrade that has added calls.
+func takenBack(t *testing.T, product string) plan.Input {
+	t.Helper()
+	in := input(t, product, v2)
 	in.From, in.Trigger = "2.0", plan.TriggerBack
 	in.Facts.Instances["calls"] = plan.InstanceFact{Version: "1.4"}
 	in.Hops[0].Product = feature.Without(in.Installed, func(id string) bool { return id == "calls" })
 	gone := []plan.Addition{{Component: "calls", At: "/srv/shop/more/calls", Above: []string{"/srv/shop/more"}}}
 	in.Hops[0].Return = &plan.ReturnParams{Run: "r1", Point: "r1-origin", BackupParams: plan.BackupParams{Key: "origin", Dir: "/points"}, Gone: gone}
 	in.Hops[0].Release.Procedure, in.Hops[0].Release.Payloads, in.Hops[0].Bundle = manifest.Procedure{}, nil, plan.Bundle{}
+	return in
+}
+
+// Nothing is taken away that could not be brought back.
+func TestReturnKeepsWhatNothingSaves(t *testing.T) {
+	in := takenBack(t, with(grown, `backups: {phone: {of: [calls], make: {tell: copy it}, restore: {tell: copy it back}}}`))
+	_, err := plan.Compile(in)
+	var refusal *plan.Refusal
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "run r1 has added calls, of which no restore point would be made") {
+		t.Errorf("%v, want a refusal", err)
+	}
+}
+
+// What a run has added goes when it is taken back, and the restore point that
+// the return makes covers it.
+func TestReturnTakesAddedTreesAway(t *testing.T) {
+	in := takenBack(t, grown)
 	p := compile(t, in)
 	if s := step(t, p, "h1.return"); !strings.Contains(s.Title, "take away what came new: calls") {
 		t.Errorf("the step is %q", s.Title)

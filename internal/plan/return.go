@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"upkeep/internal/manifest"
@@ -24,8 +25,21 @@ func Doing(p *Plan) string {
 // goBack puts files and data back as they were before an earlier run. The
 // restore point that this run has made of the present state takes that back.
 func (b *builder) goBack(h HopInput) {
+	for _, a := range h.Return.Gone {
+		if !b.saves(a.Component) {
+			b.refuse("run %s has added %s, of which no restore point would be made (a person backs it up), and nothing is taken away that could not be brought back: upkeep backup restore puts back what run %s has saved; then move %s away", h.Return.Run, a.Component, h.Return.Run, a.At)
+		}
+	}
 	b.add(Step{ID: "return", Verb: "return", Phase: string(manifest.Install), Class: Reversible, Writes: true, Undo: "restore", Redo: true,
 		Title: fmt.Sprintf("put files and data back as in restore point %s, and compare%s", h.Return.Point, without(h.Return.Gone))}, h.Return)
+}
+
+// saves says that a restore point of this run holds the files of a component.
+func (b *builder) saves(component string) bool {
+	return slices.ContainsFunc(b.drafts, func(d *draft) bool {
+		p, ok := d.params.(*BackupParams)
+		return ok && d.Verb == "backup" && slices.ContainsFunc(p.Files, func(f FileSource) bool { return f.Component == component })
+	})
 }
 
 // without says what is taken away.

@@ -73,6 +73,15 @@ func shop() *plan.Plan {
 		Milestones: []plan.Milestone{{ID: "m1", Version: "3.1", Step: "h1.milestone"}}}
 }
 
+// grown adds a tree and a folder, and takes another tree away.
+func grown() *plan.Plan {
+	p := shop()
+	p.Instances = append(p.Instances, plan.Instance{Component: "calls", Kind: "tree", At: "/srv/shop/more/calls", To: "1.4", Versions: []string{"1.4"}, Added: 1},
+		plan.Instance{Component: "tapes", Kind: "tree", At: "/srv/shop/more/tapes", Versions: []string{""}, Added: 1},
+		plan.Instance{Component: "fax", Kind: "tree", At: "/srv/shop/fax", From: "1.1", Versions: []string{""}, Gone: true})
+	return p
+}
+
 // twoHops adds a required stop, and stays there when a later hop fails.
 func twoHops() *plan.Plan {
 	p := shop()
@@ -207,6 +216,7 @@ func screens() map[string]func(width int) string {
 		"plan two hops":              plans(twoHops()),
 		"plan without a gate":        plans(stopped()),
 		"plan with evil texts":       plans(bad),
+		"plan adds and takes away":   plans(grown()),
 		"result new":                 opens(closed(state(shop(), "==========="), run.ResultNew, "3.1")),
 		"result work remains":        opens(closed(state(shop(), "==========!"), run.ResultNew, "3.1", "clean-up")),
 		"result not verified":        opens(closed(skipped, run.ResultNew, "3.1", "h1.start.web")),
