@@ -27,12 +27,12 @@ func TestSomeCrashPoints(t *testing.T) {
 
 // TestCrashPoints crashes every scenario at every operation, and a part of the
 // recoveries once more. With UPKEEP_CRASH=all it cuts the power in every way at
-// each and takes thirty times as many recoveries, and with UPKEEP_CRASH=short few
+// each and takes forty times as many recoveries, and with UPKEEP_CRASH=short few
 // of all.
 func TestCrashPoints(t *testing.T) {
 	lab.Slow(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	n, share, every := scale.Seed(t), 0.0036, 1
+	n, share, every := scale.Seed(t), 0.0026, 1
 	switch {
 	case scale.All():
 		share = 0.1
