@@ -18,8 +18,9 @@ func (b *builder) checkStep() {
 	p := &CheckParams{}
 	for i, h := range b.in.Hops {
 		b.use(h.Product)
+		early := b.early(i)
 		for _, c := range h.Release.Checks {
-			if !b.early(i, c) || b.asksOf(c, h) || b.skipCheck(c, h) {
+			if !early(c) || b.asksOf(c, h) || b.skipCheck(c, h) {
 				continue
 			}
 			p.Checks = append(p.Checks, b.checkItems(c)...)

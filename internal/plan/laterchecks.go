@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"encoding/json"
 	"path"
 	"slices"
@@ -10,21 +9,29 @@ import (
 	"upkeep/internal/manifest"
 )
 
-// Early says whether a check of the i-th release on the way can be told before
-// the run: all of the first can. Of a later one, what people answer, what an
-// earlier release says in the same words, and what is about the machine. How
-// the product is between two hops shows only there.
-func Early(r *Resolver, way []*manifest.Release, i int, c manifest.Check) bool {
-	if i == 0 || c.Acknowledge != "" || r.ofMachine(c.Probe) {
-		return true
+// Early gives what says whether a check of the i-th release on the way can be
+// told before the run: all of the first can. Of a later one, what people answer,
+// what an earlier release says in the same words, and what is about the machine.
+// How the product is between two hops shows only there.
+func Early(r *Resolver, way []*manifest.Release, i int) func(manifest.Check) bool {
+	said := map[string]bool{}
+	for _, rel := range way[:i] {
+		for _, c := range rel.Checks {
+			said[words(c)] = true
+		}
 	}
-	words, err := json.Marshal(c) // without its place in the document
-	return err == nil && slices.ContainsFunc(way[:i], func(rel *manifest.Release) bool {
-		return slices.ContainsFunc(rel.Checks, func(o manifest.Check) bool {
-			said, err := json.Marshal(o)
-			return err == nil && bytes.Equal(words, said)
-		})
-	})
+	return func(c manifest.Check) bool {
+		return i == 0 || c.Acknowledge != "" || r.ofMachine(c.Probe) || said[words(c)]
+	}
+}
+
+// words are those of a check, without its place in the document.
+func words(c manifest.Check) string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return c.Pos.String() // there once only
+	}
+	return string(text)
 }
 
 // ofMachine says whether a probe reads the machine, whatever version of the
@@ -62,21 +69,21 @@ func (r *Resolver) ofProduct(text string) bool {
 }
 
 // early is Early of a hop whose product's document is in force.
-func (b *builder) early(i int, c manifest.Check) bool {
+func (b *builder) early(i int) func(manifest.Check) bool {
 	var way []*manifest.Release
 	for _, h := range b.in.Hops {
 		way = append(way, h.Release)
 	}
-	return Early(b.res, way, i, c)
+	return Early(b.res, way, i)
 }
 
 // checkBetween checks, once the version before is there, what only shows then.
 func (b *builder) checkBetween(i int) {
 	h := b.in.Hops[i]
 	b.use(h.Product)
-	p := &CheckParams{Before: h.Release.Version}
+	p, early := &CheckParams{Before: h.Release.Version}, b.early(i)
 	for _, c := range h.Release.Checks {
-		if !b.early(i, c) && !b.skipCheck(c, h) {
+		if !early(c) && !b.skipCheck(c, h) {
 			p.Checks = append(p.Checks, b.checkItems(c)...)
 		}
 	}

@@ -42,11 +42,11 @@ func TestEarly(t *testing.T) {
 			t.Fatal(err)
 		}
 		way := []*manifest.Release{in.Hops[0].Release, in.Hops[1].Release}
-		if got := plan.Early(r, way, 1, way[1].Checks[0]); got != tt.early {
+		if got := plan.Early(r, way, 1)(way[1].Checks[0]); got != tt.early {
 			t.Errorf("%s can be told now: %v, want %v", tt.check, got, tt.early)
 		}
 		way[0].Checks = way[1].Checks
-		if !plan.Early(r, way, 1, way[1].Checks[0]) {
+		if !plan.Early(r, way, 1)(way[1].Checks[0]) {
 			t.Errorf("%s is said by the first release too, and not told now", tt.check)
 		}
 	}

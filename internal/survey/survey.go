@@ -296,7 +296,7 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		if err := s.releaseFacts(ctx, hr, h.Release, f); err != nil {
 			return err
 		}
-		s.checks(ctx, hr, h.Release, f, func(c manifest.Check) bool { return plan.Early(hr, way, i, c) })
+		s.checks(ctx, hr, h.Release, f, plan.Early(hr, way, i))
 		s.proofs(ctx, hr, h.Release, f)
 		s.settings(ctx, hr, f)
 	}
