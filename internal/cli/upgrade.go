@@ -106,8 +106,8 @@ func (w *wish) request(person string) (manage.Request, error) {
 		if !ok || strings.TrimSpace(why) == "" {
 			return w.req, usage{fmt.Errorf("--waive wants CHECK=why, with a reason, not %q", text)}
 		}
-		if was, twice := w.req.Waivers[id]; twice && was != person+": "+why {
-			return w.req, usage{fmt.Errorf("--waive gives two reasons for %s (%q and %q): say which one counts", id, strings.TrimPrefix(was, person+": "), why)}
+		if other, twice := w.req.Waivers[id]; twice && other != person+": "+why {
+			return w.req, usage{fmt.Errorf("--waive %s is given twice, with different reasons: give it once", id)}
 		}
 		w.req.Waivers[id] = person + ": " + why
 	}

@@ -50,8 +50,8 @@ func ReadAnswers(path string) (*site.Answers, error) {
 // answered puts the answers of a file where nothing else is said. Those of
 // another product or release are refused: the same words may mean something else
 // there. Who gives them answers for them.
-func (req *Request) answered(p *manifest.Product, release string) error {
-	a := req.File
+func (req *Request) answered(p *manifest.Product, r *manifest.Release) error {
+	a, release := req.File, r.Version
 	if a == nil {
 		return nil
 	}
@@ -71,12 +71,45 @@ func (req *Request) answered(p *manifest.Product, release string) error {
 		}
 	}
 	if len(reasons) > 0 {
+		if a.Product == p.ID {
+			reasons = append(reasons, stale(a, p, r)...)
+		}
 		return &RefusedError{What: "the answers cannot be used", Reasons: reasons}
 	}
 	req.Choose = slices.Concat(req.Choose, a.Choices)
 	req.Waivers = joined(req.Waivers, a.Waivers, func(why string) string { return req.By + ": " + why })
 	req.Answers = joined(req.Answers, a.Words, func(v string) string { return v })
 	return nil
+}
+
+// stale says of answers that cannot be used as they are which of the waivers are
+// of no check of the release, and what of them would still count.
+func stale(a *site.Answers, p *manifest.Product, r *manifest.Release) (reasons []string) {
+	ids := []string{"backup"}
+	for _, c := range r.Checks {
+		ids = append(ids, c.ID)
+	}
+	var counts []string
+	for _, id := range slices.Sorted(maps.Keys(a.Params)) {
+		if _, known := p.Params[id]; known {
+			counts = append(counts, "params "+id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.Waivers)) {
+		if slices.Contains(ids, id) {
+			counts = append(counts, "waivers "+id)
+			continue
+		}
+		text := fmt.Sprintf("%s has no check %q", r.Version, id)
+		if hint := manifest.Meant(id, ids); hint != "" {
+			text += ": " + hint
+		}
+		reasons = append(reasons, text)
+	}
+	if len(counts) > 0 {
+		reasons = append(reasons, "what would still count: "+strings.Join(counts, ", "))
+	}
+	return reasons
 }
 
 func meantParam(id string, p *manifest.Product) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"upkeep/internal/plan"
 )
@@ -78,15 +77,17 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 		return Readiness{}, p, err
 	}
 	r := Readiness{Installed: p.Installed, To: p.To, UpToDate: p.UpToDate, Findings: []Finding{}}
+	seen := map[Finding]bool{}
 	add := func(f Finding) {
-		if !slices.ContainsFunc(r.Findings, func(g Finding) bool { return g.ID == f.ID && g.OK == f.OK && g.Evidence == f.Evidence }) {
-			r.Findings = append(r.Findings, f)
+		if key := (Finding{ID: f.ID, OK: f.OK, Evidence: f.Evidence}); !seen[key] {
+			seen[key], r.Findings = true, append(r.Findings, f)
 		}
 	}
 	for i, h := range p.Input.Hops {
+		applies := plan.Applying(p.Input, i)
 		for _, c := range h.Release.Checks {
 			res, known := p.Input.Facts.Checks[plan.CheckKey(h.Release.Version, c.ID)]
-			if !plan.Applies(p.Input, i, c) {
+			if !applies(c) {
 				continue
 			}
 			if !known {
@@ -115,6 +116,12 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 				f.Effect = "a release after " + h.Release.Version + " will refuse it"
 				add(f)
 			}
+		}
+	}
+	if len(p.Input.Hops) > 0 {
+		_, remarks, _ := plan.Waivers(p.Input)
+		for _, text := range remarks {
+			add(Finding{ID: "waiver", Level: "info", Evidence: text})
 		}
 	}
 	for _, text := range p.Outside {
@@ -147,7 +154,7 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 	}
 	if refusal != nil {
 		for _, reason := range refusal.Reasons {
-			if !strings.HasPrefix(reason, "check ") {
+			if !slices.Contains(refusal.Checks, reason) {
 				r.Findings = append(r.Findings, Finding{ID: "plan", Level: "blocker", Evidence: reason})
 			}
 		}

@@ -46,7 +46,7 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if err != nil {
 		return err
 	}
-	if err := req.answered(target.Product, target.Release.Version); err != nil {
+	if err := req.answered(target.Product, target.Release); err != nil {
 		return err
 	}
 	if err := req.answeredParams(ctx, nil, target.Product); err != nil {

@@ -109,7 +109,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
-	if err := req.answered(target.Product, target.Release.Version); err != nil {
+	if err := req.answered(target.Product, target.Release); err != nil {
 		return err
 	}
 	if err := req.answeredParams(ctx, in, target.Product); err != nil {

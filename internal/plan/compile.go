@@ -3,6 +3,7 @@ package plan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func Compile(in Input) (*Plan, error) {
 	}
 	b.refuseShort()
 	if len(b.reasons) > 0 {
-		return nil, &Refusal{Reasons: dedupe(b.reasons), People: b.plan.People}
+		return nil, &Refusal{Reasons: dedupe(b.reasons), Checks: b.failed, People: b.plan.People}
 	}
 	if err := Validate(p); err != nil {
 		return nil, err
@@ -54,10 +55,12 @@ func Compile(in Input) (*Plan, error) {
 
 func dedupe(list []string) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, s := range list {
-		if !slices.Contains(out, s) {
+		if !seen[s] {
 			out = append(out, s)
 		}
+		seen[s] = true
 	}
 	return out
 }
@@ -81,6 +84,7 @@ type builder struct {
 	suffix   string     // of ids: the unit that steps are about, where each has its own
 	n        int        // hop in the making, from 1; 0 for what frames the hops
 	reasons  []string
+	failed   []string  // of these, those that are failing checks
 	entered  []entered // access modes that a step of the plan entered, outermost first
 	held     []heldStep
 	lasts    []lastingHold // holds that outlive the run
@@ -266,7 +270,13 @@ func (b *builder) header() {
 	if support, err := b.res.Scope.Expand(in.Hops[len(in.Hops)-1].Product.Support); b.check(err) {
 		p.Support = support
 	}
-	b.waivers()
+	for _, id := range slices.Sorted(maps.Keys(in.Site.Waivers)) {
+		if w := in.Site.Waivers[id]; !w.Counts(in.Facts.Today) {
+			b.note("the waiver of %s by %s ended on %s", id, w.By, w.Until)
+		}
+	}
+	counting, remarks, refused := Waivers(in)
+	p.Waivers, p.Notes, b.reasons = counting, append(p.Notes, remarks...), append(b.reasons, refused...)
 	b.use(in.Hops[len(in.Hops)-1].Product)
 	for _, id := range b.res.Product.Order {
 		b.instance(id, b.res.Product.Components[id])

@@ -87,6 +87,55 @@ func TestWaiverEnds(t *testing.T) {
 	}
 }
 
+// A waiver that has nothing to waive is said, with its place; one that the vendor
+// does not allow is refused, unless the check does not concern this upgrade.
+func TestWaiversInVain(t *testing.T) {
+	rel := with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}, waivable: true}, {id: slow, probe: {exists: /x}, level: warning}, `+
+		`{id: first, probe: {exists: /x}, when: {mode: install}}, {id: space, probe: {exists: /x}}]`)
+	for _, c := range []struct {
+		name        string
+		site, asked string // check
+		counts      int
+		remark      string
+		refused     string
+	}{
+		{name: "of the document", site: "php", counts: 1},
+		{name: "asked for", asked: "php", counts: 1},
+		{name: "both", site: "php", asked: "php", counts: 1},
+		{name: "of the backup", asked: "backup", counts: 1},
+		{name: "mistyped in the document", site: "phq", remark: `the waiver by ann has no effect: there is no check "phq" to be waived on the way to 2.0: did you mean "php"?`},
+		{name: "mistyped", asked: "phq", refused: `there is no check "phq" to be waived on the way to 2.0: did you mean "php"?`},
+		{name: "of a warning", site: "slow", remark: "check slow is no blocker, but a warning"},
+		{name: "of a warning, asked for", asked: "slow", remark: "the waiver has no effect: check slow is no blocker, but a warning"},
+		{name: "of another mode", site: "first", remark: "check first does not concern this upgrade"},
+		{name: "not allowed in the document", site: "space", refused: "check space cannot be waived: the vendor does not allow it in 2.0; take the waiver out"},
+		{name: "not allowed", asked: "space", refused: "check space cannot be waived: the vendor does not allow it in 2.0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			doc := here
+			if c.site != "" {
+				doc = strings.TrimSuffix(here, "\n") + "\nwaivers: {" + c.site + ": {by: ann, why: never mind}}"
+			}
+			in := inputAt(t, doc, shop, rel)
+			if c.asked != "" {
+				in.Waivers = map[string]string{c.asked: "bob: y"}
+			}
+			counting, remarks, refused := plan.Waivers(in)
+			if len(counting) != c.counts {
+				t.Errorf("these count: %v", counting)
+			}
+			for what, pair := range map[string][2]string{"remarks": {strings.Join(remarks, "; "), c.remark}, "refused": {strings.Join(refused, "; "), c.refused}} {
+				if got, want := pair[0], pair[1]; (got == "") != (want == "") || !strings.Contains(got, want) {
+					t.Errorf("%s: %q, want %q", what, got, want)
+				}
+			}
+			if c.site != "" && c.counts == 0 && !strings.Contains(strings.Join(append(remarks, refused...), ""), ":2:") {
+				t.Errorf("no place: %q %q", remarks, refused)
+			}
+		})
+	}
+}
+
 // A waiver that was asked for must be one: a mistyped name is not passed over.
 func TestWaiverOfNothing(t *testing.T) {
 	in := input(t, shop, with(v2, `checks: [{id: php, probe: {command: [php, -v], as: shop}, waivable: true}]`))

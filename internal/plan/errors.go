@@ -25,7 +25,8 @@ func (e *NotYetError) Error() string {
 // Refusal says why no plan is made: each reason with what can be done.
 type Refusal struct {
 	Reasons []string
-	People  []Asked // what people would have to see to all the same
+	Checks  []string // of these, those that are failing checks
+	People  []Asked  // what people would have to see to all the same
 }
 
 func (e *Refusal) Error() string {

@@ -37,13 +37,15 @@ func (b *builder) checkStep() {
 	}
 }
 
-// Applies says whether a check of the i-th hop's release concerns this
-// installation and this way; one whose condition cannot be told does.
-func Applies(in Input, i int, c manifest.Check) bool {
+// Applying gives what says whether a check of the i-th hop's release concerns
+// this installation and this way; one whose condition cannot be told does.
+func Applying(in Input, i int) func(manifest.Check) bool {
 	b := newBuilder(in)
 	b.use(in.Hops[i].Product)
-	ok, err := b.when(c.When, in.Hops[i])
-	return ok || err != nil
+	return func(c manifest.Check) bool {
+		ok, err := b.when(c.When, in.Hops[i])
+		return ok || err != nil
+	}
 }
 
 // asksOf lists what a check wants of people, and says whether there is nothing
@@ -70,14 +72,11 @@ func (b *builder) skipCheck(c manifest.Check, h HopInput) bool {
 		b.check(err)
 		return true
 	}
-	if w, ok := b.plan.Waivers[c.ID]; ok {
-		if c.Waivable {
-			b.noteOnce("check %s is waived by %s", c.ID, w)
-			return true
-		}
-		b.refuse("check %s cannot be waived: the vendor does not allow it", c.ID)
+	w, ok := b.plan.Waivers[c.ID]
+	if ok = ok && c.Waivable; ok {
+		b.noteOnce("check %s is waived by %s", c.ID, w)
 	}
-	return false
+	return ok
 }
 
 func (b *builder) failedCheck(hop int, c manifest.Check, r CheckResult) {
@@ -104,6 +103,7 @@ func (b *builder) failedCheck(hop int, c manifest.Check, r CheckResult) {
 		text += fmt.Sprintf("; to accept it: --waive %s=REASON", c.ID)
 	}
 	b.refuse("%s", text)
+	b.failed = append(b.failed, text)
 }
 
 // ports gives the ports that users reach the product at: declared, or read
