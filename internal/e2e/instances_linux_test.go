@@ -153,3 +153,30 @@ func TestAltazionRegistration_S3_31(t *testing.T) {
 	wants(t, s.Must(1, "plan", "--from", s.Releases).Err, `no absolute path`)
 	again("")
 }
+
+// A check of each instance is mended for each for which it fails, and for no
+// other.
+func TestChecksOfInstancesAreMended(t *testing.T) {
+	lab.Slow(t)
+	s := shops(t)
+	source := s.Copy(s.Source("20.5"), "fixed")
+	s.Replace(filepath.Join(source, "upkeep.yaml"), "routes:", `checks:
+  - {id: robots, probe: {exists: "${this.path}/robots.txt"}, fix: [{run: [cp, /dev/null, "${this.path}/robots.txt"], as: "${param.account}", title: "for ${this.path}"}]}
+routes:`)
+	releases := filepath.Join(s.Dir, "fixed.tar.zst")
+	s.Build(source, releases)
+	r := s.Must(0, "check", "--fix", "--yes", "--from", releases)
+	for _, place := range []string{"ecommerce", b2b} {
+		wants(t, flat(r.Out), `for `+regexp.QuoteMeta(filepath.Join(s.Root, place)))
+		if !s.Exists(filepath.Join(place, "robots.txt")) {
+			t.Errorf("%s was not mended:\n%v", place, r)
+		}
+	}
+	if err := os.Remove(filepath.Join(s.Root, b2b, "robots.txt")); err != nil {
+		t.Fatal(err)
+	}
+	out := flat(s.Must(0, "check", "--fix", "--yes", "--from", releases).Out)
+	if strings.Contains(out, "for "+filepath.Join(s.Root, "ecommerce")) || !strings.Contains(out, "for "+filepath.Join(s.Root, b2b)) {
+		t.Errorf("one of two fails:\n%s", out)
+	}
+}

@@ -56,31 +56,45 @@ func (c *consultation) unready(ctx context.Context, req Request) ([]Symptom, err
 	}
 	var out []Symptom
 	for _, f := range r.Findings {
-		h, fix := fixes(p.Input.Hops, f)
-		if f.OK || f.Waived != "" || len(fix) == 0 {
+		h, check := checkOf(p.Input.Hops, f)
+		if f.OK || f.Waived != "" || len(check.Fix) == 0 {
 			continue
 		}
+		s := c.surveyor()
+		s.Units = p.Input.Units
 		c.product = h.Product
-		if c.resolver, err = c.surveyor().Resolver(c.product, c.Doc, p.Input.Facts); err != nil {
+		all, err := s.Resolver(c.product, c.Doc, p.Input.Facts)
+		if err != nil {
 			return nil, fmt.Errorf("cannot tell what mends check %s: %w", f.ID, err)
 		}
-		s := Symptom{ID: f.ID, Text: f.ID, Evidence: f.Text(), Try: c.steps(ctx, fix), Else: c.support()}
-		if f.Effect != "" {
-			s.Evidence += "; otherwise: " + f.Effect
+		for _, id := range s.Failing(ctx, all, check) {
+			one := f
+			if c.resolver = all; id != "" {
+				c.resolver, one.ID = all.Unit(id), f.ID+" of "+id
+			}
+			out = append(out, c.failed(ctx, one, check.Fix))
 		}
-		out = append(out, s)
 	}
 	return out, nil
 }
 
-// fixes gives what mends a finding, and the hop whose check it is.
-func fixes(hops []plan.HopInput, f Finding) (plan.HopInput, []manifest.Step) {
+// failed is a finding as a symptom.
+func (c *consultation) failed(ctx context.Context, f Finding, fix []manifest.Step) Symptom {
+	s := Symptom{ID: f.ID, Text: f.ID, Evidence: f.Text(), Try: c.steps(ctx, fix), Else: c.support()}
+	if f.Effect != "" {
+		s.Evidence += "; otherwise: " + f.Effect
+	}
+	return s
+}
+
+// checkOf gives the check that a finding is of, and its hop.
+func checkOf(hops []plan.HopInput, f Finding) (plan.HopInput, manifest.Check) {
 	for _, h := range hops {
 		for _, c := range h.Release.Checks {
 			if c.ID == f.ID && h.Release.Version == f.Release {
-				return h, c.Fix
+				return h, c
 			}
 		}
 	}
-	return plan.HopInput{}, nil
+	return plan.HopInput{}, manifest.Check{}
 }

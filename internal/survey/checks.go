@@ -84,3 +84,23 @@ func (s *Surveyor) Stricter(ctx context.Context, in *site.Installation, f *plan.
 	}
 	return nil
 }
+
+// Failing gives the units for which a check does not hold; of a check that is of
+// no unit the empty one, when it does not hold.
+func (s *Surveyor) Failing(ctx context.Context, r *plan.Resolver, c manifest.Check) []string {
+	units := r.Each(c.Probe)
+	if len(units) == 0 {
+		units = []string{""}
+	}
+	return slices.DeleteFunc(slices.Clone(units), func(id string) bool {
+		if id == "" {
+			res, _ := s.checkOne(ctx, r, c)
+			return res.OK
+		}
+		if s.Units != nil && !slices.Contains(s.Units, id) {
+			return true
+		}
+		res, _ := s.checkOne(ctx, r.Unit(id), c)
+		return res.OK
+	})
+}
