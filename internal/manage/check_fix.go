@@ -54,23 +54,28 @@ func (c *consultation) unready(ctx context.Context, req Request) ([]Symptom, err
 	if err != nil {
 		return nil, err
 	}
+	if len(p.Input.Hops) == 0 {
+		return nil, nil
+	}
+	s := c.surveyor()
+	s.Units, c.product = p.Input.Units, p.Input.Installed
+	if c.resolver, err = s.Resolver(c.product, c.Doc, p.Input.Facts); err != nil {
+		return nil, fmt.Errorf("cannot tell what mends the findings: %w", err)
+	}
 	var out []Symptom
 	for _, f := range r.Findings {
 		h, check := checkOf(p.Input.Hops, f)
 		if f.OK || f.Waived != "" || len(check.Fix) == 0 {
 			continue
 		}
-		s := c.surveyor()
-		s.Units = p.Input.Units
-		c.product = h.Product
-		all, err := s.Resolver(c.product, c.Doc, p.Input.Facts)
+		all, err := s.Resolver(h.Product, c.Doc, p.Input.Facts)
 		if err != nil {
 			return nil, fmt.Errorf("cannot tell what mends check %s: %w", f.ID, err)
 		}
 		for _, id := range s.Failing(ctx, all, check) {
 			one := f
-			if c.resolver = all; id != "" {
-				c.resolver, one.ID = all.Unit(id), f.ID+" of "+id
+			if c.words = all; id != "" {
+				c.words, one.ID = all.Unit(id), f.ID+" of "+id
 			}
 			out = append(out, c.failed(ctx, one, check.Fix))
 		}

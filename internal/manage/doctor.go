@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -72,7 +73,11 @@ type consultation struct {
 	product  *manifest.Product // of the installed release; nil where it is not known
 	facts    plan.Facts
 	resolver *plan.Resolver // there when the product is
+	words    *plan.Resolver // of the release whose fixes these are, where that is another one than is installed
 }
+
+// release resolves the references of fixes. Services are as they are installed.
+func (c *consultation) release() *plan.Resolver { return cmp.Or(c.words, c.resolver) }
 
 // Visit is a look at an installation by somebody who may mend what it finds.
 type Visit struct {
@@ -220,7 +225,7 @@ func looks() []look {
 // text fills references in, and leaves a text as it is where one is secret or
 // not known: it is only shown.
 func (c *consultation) text(s string) string {
-	if out, err := c.resolver.Scope.Expand(s); err == nil {
+	if out, err := c.release().Scope.Expand(s); err == nil {
 		return out
 	}
 	return s
@@ -234,7 +239,7 @@ func (c *consultation) said(s string) string {
 		return s
 	}
 	for _, ref := range refs {
-		value, err := c.resolver.Scope.Expand("${" + ref + "}")
+		value, err := c.release().Scope.Expand("${" + ref + "}")
 		switch {
 		case err != nil:
 			value = "unknown"

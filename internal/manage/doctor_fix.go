@@ -75,8 +75,8 @@ func (c *consultation) openUp() []string {
 
 func (c *consultation) command(r *Remedy, args []string, as string) {
 	r.Command = c.texts(args)
-	if r.As, r.open = c.resolver.CommandAccount(as); r.open == nil {
-		_, r.open = c.resolver.Scope.ExpandAll(args)
+	if r.As, r.open = c.release().CommandAccount(as); r.open == nil {
+		_, r.open = c.release().Scope.ExpandAll(args)
 	}
 }
 
