@@ -36,7 +36,7 @@ func (b *builder) refuseAtStart(id string, c manifest.Component, h HopInput) {
 	case shipped:
 		b.refuse("component %s migrates when the product starts (migrates: at-start at %s), and %s brings its files: say it of the data that are migrated, not of the program", id, c.Pos, v)
 		return
-	case c.Kind != "sqlite" && c.Kind != "postgres" && c.Kind != "tree":
+	case c.Kind != "sqlite" && !onServer(c.Kind) && c.Kind != "tree":
 		b.refuse("component %s at %s: migrates: at-start is for data: a database, or a tree that no release brings", id, c.Pos)
 		return
 	case c.Version == nil:

@@ -106,7 +106,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		return nil
 	}
 	if len(p.Files)+len(p.Databases) == 0 {
-		b.refuse("the product has nothing that can be backed up: no component of kind tree, package, sqlite or postgres")
+		b.refuse("the product has nothing that can be backed up: no component of kind tree, package, sqlite, postgres or mariadb")
 		return nil
 	}
 	return p

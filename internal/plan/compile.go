@@ -333,7 +333,7 @@ func (b *builder) migrates(id string, h HopInput) bool {
 // be shown.
 func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	switch c.Kind {
-	case "tree", "sqlite", "postgres":
+	case "tree", "sqlite", "postgres", "mariadb":
 	case "package", "installer":
 		return "", true
 	case "":
@@ -342,7 +342,7 @@ func (b *builder) place(id string, c manifest.Component) (string, bool) {
 		b.check(&NotYetError{What: fmt.Sprintf("component %s of kind %s", id, c.Kind), Where: c.Pos})
 		return "", false
 	}
-	if _, secret := b.res.Scope.Secret(c.At.Path); secret || c.Kind == "postgres" {
+	if _, secret := b.res.Scope.Secret(c.At.Path); secret || onServer(c.Kind) {
 		return "", true
 	}
 	at, err := b.res.Scope.Expand(c.At.Path)
@@ -356,6 +356,9 @@ func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	}
 	return at, true
 }
+
+// onServer says of a kind that its data are a server's.
+func onServer(kind string) bool { return kind == "postgres" || kind == "mariadb" }
 
 // wantVersion is the version that a unit must read after a hop; empty when the
 // release says nothing of it.

@@ -213,7 +213,7 @@ func reserve(p *Plan, in Input) int64 {
 		}
 		packages = packages || i.Kind == "package"
 		n += in.Facts.Databases[i.Unit()]
-		if i.Kind == "postgres" {
+		if onServer(i.Kind) {
 			n += serverReserve
 		}
 	}

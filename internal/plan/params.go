@@ -17,10 +17,10 @@ type SecretRef struct {
 // Database says how to reach a product's database.
 type Database struct {
 	Component string     `json:"component"`       // unit
-	Kind      string     `json:"kind"`            // sqlite, postgres
+	Kind      string     `json:"kind"`            // sqlite, postgres, mariadb
 	Path      string     `json:"path,omitempty"`  // sqlite: the file
-	DSN       *SecretRef `json:"dsn,omitempty"`   // postgres: a reference to its connection string
-	Plain     string     `json:"plain,omitempty"` // postgres: a connection string that holds no password
+	DSN       *SecretRef `json:"dsn,omitempty"`   // of a server: a reference to its connection string
+	Plain     string     `json:"plain,omitempty"` // of a server: a connection string that holds no password
 }
 
 // Probe is a manifest's probe with all its references resolved.

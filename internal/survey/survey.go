@@ -357,7 +357,7 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 		if s.Units != nil && !slices.Contains(s.Units, id) {
 			continue
 		}
-		if c.Kind != "sqlite" && c.Kind != "postgres" {
+		if !slices.Contains([]string{"sqlite", "postgres", "mariadb"}, c.Kind) {
 			continue
 		}
 		db, err := r.Database(id)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"upkeep/internal/database"
+	"upkeep/internal/database/mariadb"
 	"upkeep/internal/database/postgres"
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
@@ -66,14 +67,20 @@ func (d Databases) Open(ctx context.Context, db plan.Database, opID string) (dat
 	case "sqlite":
 		return sqlite.New(sqlite.Config{FS: d.FS, Path: db.Path}), nil
 	case "postgres":
-		address := func() (string, error) { return db.Plain, nil }
-		if db.DSN != nil {
-			ref := *db.DSN
-			address = func() (string, error) { return d.Secrets.Resolve(context.WithoutCancel(ctx), ref) }
-		}
-		return postgres.New(postgres.Config{Address: address, OpID: opID}), nil
+		return postgres.New(postgres.Config{Address: d.address(ctx, db), OpID: opID}), nil
+	case "mariadb":
+		return mariadb.New(mariadb.Config{Address: d.address(ctx, db), OpID: opID}), nil
 	}
 	return nil, fmt.Errorf("cannot open the database %s: kind %s is not known", db.Component, db.Kind)
+}
+
+// address reads where a server's database is, each time anew.
+func (d Databases) address(ctx context.Context, db plan.Database) func() (string, error) {
+	if db.DSN == nil {
+		return func() (string, error) { return db.Plain, nil }
+	}
+	ref := *db.DSN
+	return func() (string, error) { return d.Secrets.Resolve(context.WithoutCancel(ctx), ref) }
 }
 
 // Account is the account that this process runs as.

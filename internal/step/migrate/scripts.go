@@ -93,8 +93,11 @@ func (h *Handler) prepareScripts(ctx context.Context, env step.Env, s plan.Step,
 }
 
 func dialect(db database.Database) database.Dialect {
-	if db.Kind() == "sqlite" {
+	switch db.Kind() {
+	case "sqlite":
 		return database.SQLite
+	case "mariadb":
+		return database.MariaDB
 	}
 	return database.Postgres
 }
@@ -141,13 +144,14 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 			return err
 		}
 		began := time.Now()
-		if err := w.db.Apply(ctx, database.Script{Name: sc.Name, SQL: note(w.db, sc) + text}); err != nil {
+		if err := w.db.Apply(ctx, database.Script{Name: sc.Name, SQL: w.note(sc) + text}); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			return &step.UserError{Msg: fmt.Sprintf("cannot %s: script %d of %d failed and left nothing behind", s.Title, i+1, len(p.Scripts)), Err: err,
 				Now: "report it to the vendor"}
 		}
+		w.applied[sc.Name] = sc.SHA256
 		child.Log(env, "%s applied in %s", sc.Name, time.Since(began).Round(time.Millisecond))
 	}
 	return nil
