@@ -97,6 +97,9 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 			p.Files = append(p.Files, FileSource{Component: id, Path: at})
 			continue
 		}
+		if why := b.in.Facts.Lacking[id]; why != "" {
+			b.refuse("the database %s could not be put back as it was: %s", id, why)
+		}
 		db, err := b.res.Database(id)
 		if b.check(err) {
 			p.Databases = append(p.Databases, *db)

@@ -91,6 +91,7 @@ type Facts struct {
 	Once      []string                 // markers of once-only steps that were done
 	Volumes   map[string]Volume        // place to its volume
 	Databases map[string]int64         // unit to bytes
+	Lacking   map[string]string        // unit to what its account lacks to dump and to restore its database
 	History   map[string]time.Duration // step of past runs to how long it took
 	Bundles   BundleFacts
 }

@@ -92,6 +92,9 @@ func TestRefusals(t *testing.T) {
 		{"not yet: a retry from a step", shop, with(v2, `+after-install: [{run: [x], as: shop, undo: none, retry-from: stop}]`), nil, "retry-from: not yet"},
 		{"not yet: a backup by the vendor's tool", with(shop, `backups: {db: {of: [data], make: {run: [dump], as: shop}, restore: {run: [load], as: shop}}}`), v2, nil, "backup db by the vendor's own tool, or to a place of its own: not yet"},
 		{"not yet: a hold that outlives the run", with(shop, settings), with(v2, `+start-of-run: [{hold: {setting: cron}, to: disabled, until: rollout-done}]`), nil, "which outlives the run: not yet"},
+		{"a database that could not be put back", shop, v2, func(in *plan.Input) {
+			in.Facts.Lacking = map[string]string{"data": "account shop may not create tables"}
+		}, "the database data could not be put back as it was: account shop may not create tables"},
 		{"not yet: a database of another kind", with(shop, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: mssql, at: x}}`), v2, nil, "component data of kind mssql: not yet"},
 		{"not yet: a review", with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2, fact("custom", "/x"), "the review that component data demands here: not yet"},
 		{"not yet: several nodes", shop, v2, func(in *plan.Input) { in.Site.Nodes = map[string]site.Node{"a": {}, "b": {}} }, "an installation on several nodes: not yet"},

@@ -115,6 +115,8 @@ func (s *Surveyor) inTheWay(ctx context.Context, r *plan.Resolver, id string, f 
 			occupied("the database cannot be used: %v", err)
 		case info.Tables > 0:
 			occupied("the database %s has %d tables already: an empty one is needed", info.Name, info.Tables)
+		case lacking(info.Rights) != "":
+			occupied("the database %s could not be emptied again: %s", info.Name, lacking(info.Rights))
 		default:
 			f.Databases[id] = info.SizeBytes
 		}

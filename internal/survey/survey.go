@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -140,7 +141,7 @@ func (s *Surveyor) blank() plan.Facts {
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Lacking: map[string]string{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
 	if s.Boot != nil {
 		f.Boot = s.Boot()
 	}
@@ -374,8 +375,19 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 			return fmt.Errorf("the database %s: %w", id, err)
 		}
 		f.Databases[id] = info.SizeBytes
+		if why := lacking(info.Rights); why != "" {
+			f.Lacking[id] = why
+		}
 	}
 	return nil
+}
+
+// lacking says what stands in the way of a dump or a restore; empty: nothing.
+func lacking(r database.Rights) string {
+	if r.Dump && r.Restore {
+		return ""
+	}
+	return strings.Join(r.Problems, "; ")
 }
 
 // check evaluates a check; one that speaks of ${this.…} for every unit that the

@@ -50,7 +50,7 @@ func (l *link) inspect(ctx context.Context) (database.Info, error) {
 		return info, err
 	}
 	r := &info.Rights
-	r.Globals, r.EndOthers = may["SELECT *.*"], may["CONNECTION ADMIN"] && may["PROCESS"]
+	r.EndOthers = may["CONNECTION ADMIN"] && may["PROCESS"]
 	r.Problems = unreadable(info, may, relations)
 	r.Dump = len(r.Problems) == 0
 	more, err := l.irreplaceable(ctx, info, may, row["binlog"] == "1")
@@ -144,8 +144,7 @@ func (l *link) irreplaceable(ctx context.Context, info database.Info, may map[st
 }
 
 // privileges reads what the account may do in this database, in the words of
-// GRANT. "SELECT *.*" is SELECT on all databases. What it may do with single
-// tables does not count.
+// GRANT. What it may do with single tables does not count.
 func (l *link) privileges(ctx context.Context) (map[string]bool, error) {
 	rows, err := l.QueryContext(ctx, "SHOW GRANTS")
 	if err != nil {
@@ -164,7 +163,7 @@ func (l *link) privileges(ctx context.Context) (map[string]bool, error) {
 }
 
 // serverWide are privileges that only ON *.* gives.
-var serverWide = []string{"SUPER", "SET USER", "CONNECTION ADMIN", "PROCESS", "SELECT *.*"}
+var serverWide = []string{"SUPER", "SET USER", "CONNECTION ADMIN", "PROCESS"}
 
 // grant reads one line of SHOW GRANTS.
 func grant(may map[string]bool, line, schema string) {
@@ -188,9 +187,6 @@ func grant(may map[string]bool, line, schema string) {
 	}
 	for _, g := range given {
 		may[g] = true
-		if server && g == "SELECT" {
-			may["SELECT *.*"] = true
-		}
 	}
 }
 

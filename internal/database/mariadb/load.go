@@ -27,15 +27,11 @@ const (
 // load stages a dump: tables with their rows under names of ours, in the
 // product's own database, and the list of the rest. Nobody's table is touched.
 func (l *link) load(ctx context.Context, r io.Reader) error {
-	if err := l.run(ctx, settings, "SET SESSION autocommit = 0",
-		"CREATE TABLE "+todo+" (n INT PRIMARY KEY, tag LONGTEXT NOT NULL, body LONGTEXT NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4"); err != nil {
+	if err := l.run(ctx, settings, "CREATE TABLE "+todo+" (n INT PRIMARY KEY, tag LONGTEXT NOT NULL, body LONGTEXT NOT NULL) ENGINE=InnoDB CHARACTER SET utf8mb4"); err != nil {
 		return err
 	}
 	s := stage{link: l, names: map[string]string{}}
-	if err := statements(r, func(t tag, text string) error { return s.take(ctx, t, text) }); err != nil {
-		return err
-	}
-	return l.run(ctx, "COMMIT", "SET SESSION autocommit = 1")
+	return statements(r, func(t tag, text string) error { return s.take(ctx, t, text) })
 }
 
 type stage struct {

@@ -113,7 +113,10 @@ func (l *link) begin(ctx context.Context, db *DB) error {
 	}
 	if _, err := l.ExecContext(ctx, fmt.Sprintf(`SET SESSION sql_mode = '', time_zone = '+00:00', sql_quote_show_create = 1, sql_select_limit = DEFAULT,
 		max_statement_time = 0, lock_wait_timeout = %d, innodb_lock_wait_timeout = %[1]d, group_concat_max_len = 67108864,
-		net_read_timeout = 3600, net_write_timeout = 3600, wait_timeout = 86400, tx_isolation = 'REPEATABLE-READ'`, max(1, int(db.patience.Seconds())))); err != nil {
+		net_read_timeout = 3600, net_write_timeout = 3600, wait_timeout = 86400`, max(1, int(db.patience.Seconds())))); err != nil {
+		return err
+	}
+	if err := l.run(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
 		return err
 	}
 	return l.sign(ctx, db.config.OpID)

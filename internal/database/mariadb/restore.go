@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -147,6 +148,9 @@ func (db *DB) exchange(ctx context.Context, l *link) error {
 	if err != nil {
 		return err
 	}
+	if err := l.mayMake(ctx, places); err != nil {
+		return err
+	}
 	var pairs []string
 	move := func(from, to string) { pairs = append(pairs, quote(from)+" TO "+quote(to)) }
 	for _, r := range relations {
@@ -176,6 +180,30 @@ func (db *DB) exchange(ctx context.Context, l *link) error {
 		return err
 	}
 	return db.finish(ctx, l)
+}
+
+var definer = regexp.MustCompile("^CREATE (?:ALGORITHM=\\w+ )?DEFINER=`((?:[^`]|``)*)`@`((?:[^`]|``)*)`")
+
+// mayMake refuses, while nothing is exchanged yet, what could not be made after
+// it: views and routines that run in the name of another.
+func (l *link) mayMake(ctx context.Context, list []definition) error {
+	account, err := l.text(ctx, "SELECT current_user()")
+	if err != nil {
+		return err
+	}
+	may, err := l.privileges(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		m := definer.FindStringSubmatch(d.sql)
+		if m != nil && !may["SET USER"] {
+			if name := strings.ReplaceAll(m[1]+"@"+m[2], "``", "`"); name != account {
+				return fmt.Errorf("%w: %s %s runs in the name of %s: GRANT SET USER ON *.* TO %s", database.ErrPermission, d.Kind, d.Name, name, grantee(account))
+			}
+		}
+	}
+	return nil
 }
 
 // list reads what is still to be done.
