@@ -2,6 +2,7 @@ package mariadb
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -351,5 +352,40 @@ func TestApplyRows(t *testing.T) {
 	}
 	if got := s.SQL(t, name, "SELECT body FROM posts"); got != "a;b" {
 		t.Errorf("after the script with a body: %q", got)
+	}
+}
+
+// TestOtherEngines: tables that no snapshot shows as of one moment are locked
+// while they are read.
+func TestOtherEngines(t *testing.T) {
+	s := start(t)
+	name := s.fresh(t)
+	sub := s.subject(t, s.as(name, "shop"), name)
+	sub.Exec(t, "CREATE TABLE a (x INT) ENGINE=Aria; CREATE TABLE b (x INT) ENGINE=MyISAM; INSERT INTO a SELECT seq FROM seq_1_to_20000; INSERT INTO b SELECT seq FROM seq_1_to_20000")
+	ctx, stop := context.WithCancel(t.Context())
+	wrote := make(chan int)
+	go func() {
+		n := 0
+		for ctx.Err() == nil {
+			if sub.Do(context.WithoutCancel(ctx), strings.Repeat("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1);", 50)) == nil {
+				n++
+			}
+		}
+		wrote <- n
+	}()
+	var dumps [][]byte
+	for range 4 {
+		dump, report := databasetest.Dump(t, sub.DB)
+		dumps = append(dumps, dump)
+		if a, b := report.Fingerprint.Tables["a"].Count, report.Fingerprint.Tables["b"].Count; a != b && a != b+1 {
+			t.Errorf("a has %d rows, and b, which gets one after it, %d", a, b)
+		}
+	}
+	stop()
+	if n := <-wrote; n == 0 {
+		t.Error("nothing was written meanwhile")
+	}
+	if err := sub.DB.Restore(t.Context(), bytes.NewReader(dumps[0])); err != nil {
+		t.Fatal(err)
 	}
 }
