@@ -69,6 +69,9 @@ func (db *DB) dump(ctx context.Context, l *link, to io.Writer) (*writer, databas
 	if err == nil {
 		f, err = db.read(ctx, l, w)
 	}
+	if err == nil && w.collation != "" {
+		err = w.statement(tag{Kind: "session"}, w.own)
+	}
 	if err == nil {
 		fmt.Fprintf(w.buf, "DELIMITER ;\n%s{\"kind\":\"end\",\"name\":\"%d\"}\n", mark, w.statements)
 		err = w.buf.Flush()
@@ -83,7 +86,9 @@ type writer struct {
 	n          int64
 	err        error // why it stopped
 	statements int
-	limit      int // the longest statement that the server takes
+	own        string // makes the database itself as it is
+	collation  string // that it has for now
+	limit      int    // the longest statement that the server takes
 }
 
 type counting struct{ w *writer }
@@ -105,14 +110,25 @@ func (w *writer) define(d definition) error {
 	text := d.create()
 	if d.Kind == "database" {
 		text = "ALTER DATABASE " + d.sql
+		w.own = text
 	}
 	if set := d.session(); set != "" {
 		if err := w.statement(tag{Kind: "session"}, set); err != nil {
 			return err
 		}
 	}
+	if d.Database != "" && d.Database != w.collation {
+		w.collation = d.Database
+		if err := w.statement(tag{Kind: "session"}, inCollation(d)); err != nil {
+			return err
+		}
+	}
 	return w.statement(d, text)
 }
+
+// inCollation gives the database the collation that an object was made under,
+// and keeps.
+func inCollation(d definition) string { return "ALTER DATABASE COLLATE " + d.Database }
 
 // session makes the session as it was when the object was made; empty where
 // the server keeps nothing of it.

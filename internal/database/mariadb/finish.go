@@ -101,7 +101,7 @@ func (l *link) remake(ctx context.Context, d definition) error {
 		return fmt.Errorf("%w: its definition is not understood", database.ErrDamaged)
 	}
 	if d.Database != "" {
-		if err := l.run(ctx, "ALTER DATABASE COLLATE "+d.Database); err != nil {
+		if err := l.run(ctx, inCollation(d)); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,7 @@
 // Package mariadb is the database kind for MariaDB 10.6 and later, through
 // go-sql-driver/mysql: no program is needed. Why dumps are not mariadb-dump's,
 // and how a restore takes effect at one instant on a server whose DDL knows no
-// transactions, is in docs/adr/0028-mariadb.md.
+// transactions, is in docs/adr/0030-mariadb.md.
 //
 // It may import package database, go-sql-driver/mysql and the standard library.
 package mariadb
