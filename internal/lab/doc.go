@@ -1,7 +1,7 @@
 // Package lab is what Upkeep's tests and benchmarks need of the outside
-// world: a PostgreSQL and a MariaDB of their own, a real product from two Debian suites, a
-// user who polls it, accounts without rights, and the switches that keep slow
-// tests out of a quick run.
+// world: a PostgreSQL and a MariaDB of their own, a real product from two
+// Debian suites, a user who polls it, accounts without rights, and the switches
+// that keep slow tests out of a quick run.
 //
 // It is test support and no part of the program: it may import anything but
 // the packages of Upkeep itself, so that what it reports never depends on the

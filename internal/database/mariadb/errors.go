@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -54,7 +55,11 @@ func explain(ctx context.Context, err error) error {
 	}
 	var said *mysql.MySQLError
 	if errors.As(err, &said) {
-		if kind := numbers[said.Number]; kind != nil {
+		kind := numbers[said.Number]
+		if noRoom.MatchString(said.Message) {
+			kind = database.ErrDiskFull
+		}
+		if kind != nil {
 			return fmt.Errorf("%w: %s (%d)", kind, said.Message, said.Number)
 		}
 		return err
@@ -65,6 +70,9 @@ func explain(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// noRoom is what a server adds to errors of many numbers.
+var noRoom = regexp.MustCompile(`(?i)no space left on device|errcode: 28\b|error 28\b|errno: 28\b`)
 
 // number is the server's error number; 0 for another error.
 func number(err error) uint16 {

@@ -84,10 +84,10 @@ func (l *link) readable(ctx context.Context, relations []relation) error {
 		return err
 	}
 	info := database.Info{Name: l.schema, Account: account}
-	if lacks := lacking(info, may, reading); lacks != nil {
+	if lacks := lacking(info, may, reads(relations)); lacks != nil {
 		return fmt.Errorf("%w: %s", database.ErrPermission, lacks[0])
 	}
-	if problems := unreadable(info, may, relations); problems != nil {
+	if problems := unreadable(relations); problems != nil {
 		return errors.New(problems[0])
 	}
 	return nil

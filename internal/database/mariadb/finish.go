@@ -105,7 +105,12 @@ func (l *link) remake(ctx context.Context, d definition) error {
 			return err
 		}
 	}
-	if err := l.run(ctx, d.session(), "CREATE OR REPLACE "+rest); err != nil {
+	make := []string{d.session(), "CREATE OR REPLACE " + rest}
+	if d.Kind == "trigger" {
+		// one that a kill has left half made can be dropped, and not replaced
+		make = []string{d.session(), "DROP TRIGGER IF EXISTS " + quote(d.Name), d.sql}
+	}
+	if err := l.run(ctx, make...); err != nil {
 		return err
 	}
 	return l.run(ctx, "SET SESSION character_set_client = utf8mb4, collation_connection = utf8mb4_general_ci", settings)

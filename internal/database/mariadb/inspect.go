@@ -2,6 +2,7 @@ package mariadb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -51,13 +52,25 @@ func (l *link) inspect(ctx context.Context) (database.Info, error) {
 	}
 	r := &info.Rights
 	r.EndOthers = may["CONNECTION ADMIN"] && may["PROCESS"]
-	r.Problems = unreadable(info, may, relations)
-	r.Dump = len(r.Problems) == 0
+	problems := unreadable(relations)
+	lacks := lacking(info, may, reads(relations)) != nil
+	if !lacks { // broken views, bodies that are hidden
+		_, err := l.definitions(ctx, relations)
+		switch err = explain(ctx, err); {
+		case ctx.Err() != nil || errors.Is(err, database.ErrUnreachable):
+			return info, err
+		case err != nil:
+			problems = append(problems, err.Error())
+		}
+	}
+	r.Dump = len(problems) == 0 && !lacks
 	more, err := l.irreplaceable(ctx, info, may, row["binlog"] == "1")
 	if err != nil {
 		return info, err
 	}
-	r.Problems = append(r.Problems, more...)
+	need := append(reads(relations), writing...)
+	// one sentence for all that it lacks
+	r.Problems = slices.Concat(lacking(info, may, need), problems, more)
 	r.Restore = len(r.Problems) == 0
 	return info, nil
 }
@@ -73,26 +86,29 @@ var writing = []string{"INSERT", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "
 // under a lock.
 var engines = []string{"InnoDB", "Aria", "MyISAM", "MEMORY"}
 
-// unreadable says in sentences what stands in the way of reading everything.
-func unreadable(info database.Info, may map[string]bool, relations []relation) []string {
+// reads is what an account needs to read these.
+func reads(relations []relation) []string {
+	if slices.ContainsFunc(relations, relation.locked) {
+		return append(slices.Clone(reading), "LOCK TABLES")
+	}
+	return slices.Clone(reading)
+}
+
+// unreadable says in sentences which tables cannot be read as of one moment.
+func unreadable(relations []relation) []string {
 	var out []string
-	need := slices.Clone(reading)
 	for _, r := range relations {
-		switch {
-		case r.engine == "" || slices.Contains(engines, r.engine):
-		default:
+		if r.engine != "" && !slices.Contains(engines, r.engine) {
 			out = append(out, fmt.Sprintf("the table %s has the engine %s, which cannot be read at one moment", r.name, r.engine))
 		}
 		if r.versioned {
 			out = append(out, fmt.Sprintf("the table %s keeps old versions of its rows (WITH SYSTEM VERSIONING), which a dump would lose", r.name))
 		}
-		if r.locked() && !slices.Contains(need, "LOCK TABLES") {
-			need = append(need, "LOCK TABLES")
-		}
 	}
-	return append(lacking(info, may, need), out...)
+	return out
 }
 
+// lacking says in a sentence what the account may not do.
 func lacking(info database.Info, may map[string]bool, need []string) []string {
 	var missing []string
 	for _, n := range need {
@@ -108,7 +124,7 @@ func lacking(info database.Info, may map[string]bool, need []string) []string {
 
 // irreplaceable says in sentences what stands in the way of a restore only.
 func (l *link) irreplaceable(ctx context.Context, info database.Info, may map[string]bool, binlog bool) ([]string, error) {
-	out := lacking(info, may, writing)
+	var out []string
 	if info.InRecovery {
 		out = append(out, "the server is read-only, as a replica is: use the address of its primary")
 	}

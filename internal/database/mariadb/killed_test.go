@@ -136,8 +136,9 @@ func TestCutOff(t *testing.T) {
 				t.Fatalf("%s, packet %d: left behind: %s", c.what, n, left)
 			}
 		}
-		if seen["before"] == 0 || seen["after"] == 0 {
-			t.Errorf("%s: ends seen: %v; want both", c.what, seen)
+		// only the answer to a script's last statement can be lost after it took effect
+		if seen["before"] == 0 || seen["after"] == 0 && c.what == "restore" {
+			t.Errorf("%s: ends seen: %v", c.what, seen)
 		}
 		databasetest.Same(t, "in the end", c.to, databasetest.Fingerprint(t, sub.DB))
 	}

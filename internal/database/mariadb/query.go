@@ -11,12 +11,12 @@ import (
 )
 
 // asking are the words that a question may begin with. A read-only transaction
-// alone would not do: CREATE TABLE ends it and is carried out, and a procedure
-// may end it, too.
+// alone would not do: CREATE TABLE ends it, a procedure may end it, and it lets
+// SET GLOBAL and files pass.
 var asking = []string{"SELECT", "WITH", "VALUES"}
 
 // Query takes one statement that only asks; the server is not told to take
-// several, and sees it in a read-only transaction.
+// several, and sees it in a read-only transaction of a read-only session.
 func (db *DB) Query(ctx context.Context, query string) (string, error) {
 	const what = "ask the database"
 	l, err := db.connect(ctx, what)

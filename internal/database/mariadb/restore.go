@@ -2,12 +2,16 @@ package mariadb
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"upkeep/internal/database"
 )
@@ -54,15 +58,13 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 // alone brings to its end what an earlier attempt began, and keeps others from
 // doing so until release is called.
 func (db *DB) alone(ctx context.Context, l *link) (release func(), _ error) {
-	name := "upkeep/exchange/" + l.schema
-	got, err := l.text(ctx, "SELECT coalesce(get_lock(?, ?), 0)", name, int(db.patience.Seconds()))
+	release, err := l.hold(ctx, db.patience)
 	if err != nil {
 		return nil, err
 	}
-	if got != "1" {
+	if release == nil {
 		return nil, fmt.Errorf("%w: another Upkeep is restoring it", database.ErrInUse)
 	}
-	release = func() { _, _ = l.text(context.WithoutCancel(ctx), "SELECT release_lock(?)", name) } // ends with the session in any case
 	if err := db.tidy(ctx, l); err != nil {
 		release()
 		return nil, err
@@ -70,24 +72,33 @@ func (db *DB) alone(ctx context.Context, l *link) (release func(), _ error) {
 	return release, nil
 }
 
-// settle is alone for who has nothing else to do: where nothing is left, or
-// another is at it, nothing is done.
+// hold takes the lock of who stages and exchanges; nil when another has it.
+func (l *link) hold(ctx context.Context, patience time.Duration) (release func(), _ error) {
+	sum := sha256.Sum256([]byte(l.schema)) // names of locks are short
+	name := "upkeep/exchange/" + hex.EncodeToString(sum[:12])
+	got, err := l.text(ctx, "SELECT coalesce(get_lock(?, ?), 0)", name, int(patience.Seconds()))
+	if err != nil || got != "1" {
+		return nil, err
+	}
+	return func() { _, _ = l.text(context.WithoutCancel(ctx), "SELECT release_lock(?)", name) }, nil // ends with the session in any case
+}
+
+// settle brings to its end what an earlier attempt began. Where another is at
+// work, nothing is done.
 func (db *DB) settle(ctx context.Context, l *link) error {
 	relations, err := l.relations(ctx)
 	if err != nil {
 		return err
 	}
-	for _, r := range relations {
-		if ours(r.name) {
-			release, err := db.alone(ctx, l)
-			if err != nil {
-				return err
-			}
-			release()
-			return nil
-		}
+	if !slices.ContainsFunc(relations, func(r relation) bool { return ours(r.name) }) {
+		return nil
 	}
-	return nil
+	release, err := l.hold(ctx, 0)
+	if err != nil || release == nil {
+		return err
+	}
+	defer release()
+	return db.tidy(ctx, l)
 }
 
 // tidy finishes an exchange that has begun, takes a script back that was left
