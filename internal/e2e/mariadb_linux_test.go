@@ -1,12 +1,17 @@
 package e2e
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"upkeep/internal/lab"
 )
@@ -40,97 +45,182 @@ INSERT INTO authors (name, weight) VALUES ('ada', 0.123456789), ('bob', 16777217
 INSERT INTO papers VALUES (1, 40, ' notes '), (2, 41, 'it''s ü');
 `
 
+// papersSite is the product with its server.
+type papersSite struct {
+	t        *testing.T
+	server   *lab.TestMariaDB
+	bin, dir string
+}
+
+func newPapers(t *testing.T) *papersSite {
+	p := &papersSite{t: t, server: lab.MariaDBServer(t), bin: lab.Build(t), dir: lab.Dir(t)}
+	p.server.SQL("", "CREATE DATABASE papers; CREATE USER papers@'%' IDENTIFIED BY 'pw-papers'; GRANT ALL ON papers.* TO papers@'%'")
+	p.write("my.cnf", fmt.Sprintf("[client]\nsocket=%s\nuser=papers\npassword=pw-papers\n", p.server.Socket), 0o600)
+	secret := p.write("dsn", fmt.Sprintf("mariadb://papers:pw-papers@127.0.0.1:%d/papers\n", p.server.Port), 0o600)
+	wants(t, p.upkeep(0, "install", "--yes", "--from", p.build("1.0", papersScripts, papersFirst), "--state", filepath.Join(p.dir, "state"),
+		"--set", "root="+filepath.Join(p.dir, "papers"), "--set", "database=file:"+secret), `✓ papers is on 1\.0, verified`)
+	return p
+}
+
+func (p *papersSite) write(name, text string, mode os.FileMode) string {
+	p.t.Helper()
+	path := filepath.Join(p.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		p.t.Fatal(err)
+	}
+	return path
+}
+
+// build makes the bundle of a version that is migrated like that.
+func (p *papersSite) build(version, migrate string, scripts ...string) string {
+	p.t.Helper()
+	checks := ""
+	if version != "1.0" {
+		checks = "checks: [{id: idle, probe: {sql: \"SELECT count(*) FROM papers WHERE title LIKE 'run%'\", expect: 0}}]\n"
+	}
+	p.write(version+"/upkeep.yaml", strings.NewReplacer("CHECKS", checks, "\"VERSION\"", `"`+version+`"`, "MIGRATE", migrate).Replace(papers), 0o644)
+	p.write(version+"/components/app/VERSION", version+"\n", 0o644)
+	for i, s := range scripts {
+		p.write(fmt.Sprintf("%s/migrations/%s-%d.sql", version, version, i+1), s, 0o644)
+	}
+	to := filepath.Join(p.dir, version+".tar.zst")
+	if out, err := exec.Command(p.bin, "vendor", "build", filepath.Join(p.dir, version), "-o", to).CombinedOutput(); err != nil {
+		p.t.Fatalf("%v\n%s", err, out)
+	}
+	return to
+}
+
+func (p *papersSite) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(p.bin, append(args, "--installation", filepath.Join(p.dir, "papers.yaml"))...)
+	cmd.Env = append(os.Environ(), "HOME="+p.dir)
+	return cmd
+}
+
+func (p *papersSite) upkeep(code int, args ...string) string {
+	p.t.Helper()
+	cmd := p.command(args...)
+	out, _ := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != code {
+		p.t.Fatalf("want exit code %d, got %d of %v\n%s", code, cmd.ProcessState.ExitCode(), args, out)
+	}
+	return flat(string(out))
+}
+
+// all is the content in the words of MariaDB's own program, and the numbers
+// that it shortens.
+func (p *papersSite) all() string {
+	p.t.Helper()
+	cmd := exec.Command("mariadb-dump", "--no-defaults", "--socket="+p.server.Socket, "--user="+p.server.User, "--routines", "--events", "--triggers", "--skip-dump-date", "--order-by-primary", "papers")
+	cmd.Env = append(os.Environ(), "MYSQL_PWD="+p.server.Password)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out) + p.server.SQL("papers", "SELECT id, weight + 0e0 FROM authors ORDER BY id")
+}
+
+// wild is a migration by a command that destroys much and then fails.
+func (p *papersSite) wild() string {
+	return fmt.Sprintf("{migrate: data, run: [mariadb, %q, papers, -e, %q], as: root}", "--defaults-file="+filepath.Join(p.dir, "my.cnf"),
+		"DROP PROCEDURE titles; DROP TRIGGER tidy; DROP VIEW signed; ALTER TABLE papers DROP FOREIGN KEY written_by; DELETE FROM authors; INSERT INTO authors (name) VALUES ('eve'); CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM authors; SELECT wrong")
+}
+
+const papersScripts = "{migrate: data, scripts: migrations}"
+
 // A product on MariaDB goes forward, and whatever its migration has done when
 // it fails is taken back exactly: by scripts, and by a command of its own.
 func TestMariaDB(t *testing.T) {
 	lab.Slow(t)
-	m, bin, dir := lab.MariaDBServer(t), lab.Build(t), lab.Dir(t)
-	m.SQL("", "CREATE DATABASE papers; CREATE USER papers@'%' IDENTIFIED BY 'pw-papers'; GRANT ALL ON papers.* TO papers@'%'")
-	write := func(name, text string, mode os.FileMode) string {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	build := func(version, migrate string, scripts ...string) string {
-		t.Helper()
-		checks := ""
-		if version != "1.0" {
-			checks = "checks: [{id: idle, probe: {sql: \"SELECT count(*) FROM papers WHERE title LIKE 'run%'\", expect: 0}}]\n"
-		}
-		write(version+"/upkeep.yaml", strings.NewReplacer("CHECKS", checks, "\"VERSION\"", `"`+version+`"`, "MIGRATE", migrate).Replace(papers), 0o644)
-		write(version+"/components/app/VERSION", version+"\n", 0o644)
-		for i, s := range scripts {
-			write(fmt.Sprintf("%s/migrations/%s-%d.sql", version, version, i+1), s, 0o644)
-		}
-		to := filepath.Join(dir, version+".tar.zst")
-		if out, err := exec.Command(bin, "vendor", "build", filepath.Join(dir, version), "-o", to).CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return to
-	}
-	upkeep := func(code int, args ...string) string {
-		t.Helper()
-		cmd := exec.Command(bin, append(args, "--installation", filepath.Join(dir, "papers.yaml"))...)
-		cmd.Env = append(os.Environ(), "HOME="+dir)
-		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != code {
-			t.Fatalf("want exit code %d, got %d of %v\n%s", code, cmd.ProcessState.ExitCode(), args, out)
-		}
-		return flat(string(out))
-	}
-	// all is the content in the words of MariaDB's own program, and the numbers
-	// that it shortens.
-	all := func() string {
-		t.Helper()
-		cmd := exec.Command("mariadb-dump", "--no-defaults", "--socket="+m.Socket, "--user="+m.User, "--routines", "--events", "--triggers", "--skip-dump-date", "--order-by-primary", "papers")
-		cmd.Env = append(os.Environ(), "MYSQL_PWD="+m.Password)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out) + m.SQL("papers", "SELECT id, weight + 0e0 FROM authors ORDER BY id")
-	}
-	const scripts = "{migrate: data, scripts: migrations}"
-	first := build("1.0", scripts, papersFirst)
-	second := build("2.0", scripts, "ALTER TABLE authors ADD COLUMN born INT;\nUPDATE authors SET born = 1815 WHERE name = 'ada';\n",
+	lab.Root(t) // a migration runs as root
+	p := newPapers(t)
+	m := p.server
+	second := p.build("2.0", papersScripts, "ALTER TABLE authors ADD COLUMN born INT;\nUPDATE authors SET born = 1815 WHERE name = 'ada';\n",
 		"UPDATE meta SET version = '2.0';\nINSERT INTO papers VALUES (3, 40, ' more ');\n")
-	broken := build("3.0", scripts, "DROP VIEW signed;\nDROP TABLE papers;\nCREATE TABLE leaves (x INT);\n", "ALTER TABLE authors DROP COLUMN born;\nUPDATE nowhere SET x = 1;\n")
-	wild := build("4.0", fmt.Sprintf("{migrate: data, run: [mariadb, %q, papers, -e, %q], as: root}", "--defaults-file="+filepath.Join(dir, "my.cnf"),
-		"DROP PROCEDURE titles; DROP TRIGGER tidy; ALTER TABLE papers DROP FOREIGN KEY written_by; DELETE FROM authors; INSERT INTO authors (name) VALUES ('eve'); CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM authors; SELECT wrong"))
-	write("my.cnf", fmt.Sprintf("[client]\nsocket=%s\nuser=papers\npassword=pw-papers\n", m.Socket), 0o600)
-	secret := write("dsn", fmt.Sprintf("mariadb://papers:pw-papers@127.0.0.1:%d/papers\n", m.Port), 0o600)
-
-	wants(t, upkeep(0, "install", "--yes", "--from", first, "--state", filepath.Join(dir, "state"), "--set", "root="+filepath.Join(dir, "papers"), "--set", "database=file:"+secret),
-		`✓ papers is on 1\.0, verified`)
+	broken := p.build("3.0", papersScripts, "DROP VIEW signed;\nDROP TABLE papers;\nCREATE TABLE leaves (x INT);\n", "ALTER TABLE authors DROP COLUMN born;\nUPDATE nowhere SET x = 1;\n")
 	m.SQL("papers", "INSERT INTO authors (id, name) VALUES (70, 'gone'); DELETE FROM authors WHERE id = 70")
-	upkeep(0, "check", "--from", second)
-	wants(t, upkeep(0, "upgrade", "--yes", "--from", second), `✓ papers is on 2\.0, verified`)
+	p.upkeep(0, "check", "--from", second)
+	wants(t, p.upkeep(0, "upgrade", "--yes", "--from", second), `✓ papers is on 2\.0, verified`)
 	if got := m.SQL("papers", "SELECT version, (SELECT born FROM authors WHERE id = 40), (SELECT title FROM papers WHERE id = 3), (SELECT name FROM signed LIMIT 1) FROM meta"); got != "2.0\t1815\tmore\tada" {
 		t.Errorf("after the upgrade the data are %q", got)
 	}
-	before := all()
-	out := upkeep(6, "upgrade", "--yes", "--from", broken)
-	wants(t, out, `script 2 of 2 failed and left nothing behind.*nowhere.*papers is back on 2\.0, exactly as it was`)
-	if after := all(); after != before {
+	before := p.all()
+	wants(t, p.upkeep(6, "upgrade", "--yes", "--from", broken), `script 2 of 2 failed and left nothing behind.*nowhere.*papers is back on 2\.0, exactly as it was`)
+	if after := p.all(); after != before {
 		t.Errorf("the content differs after the scripts failed:\n%s\nwas\n%s", after, before)
 	}
-	wants(t, upkeep(6, "upgrade", "--yes", "--from", wild), `papers is back on 2\.0, exactly as it was`)
-	if after := all(); after != before {
+	wants(t, p.upkeep(6, "upgrade", "--yes", "--from", p.build("4.0", p.wild())), `papers is back on 2\.0, exactly as it was`)
+	if after := p.all(); after != before {
 		t.Errorf("the content differs after the command failed:\n%s\nwas\n%s", after, before)
 	}
-	wants(t, upkeep(0, "back", "--yes"), `papers is on 1\.0`)
+	wants(t, p.upkeep(0, "back", "--yes"), `papers is on 1\.0`)
 	if got := m.SQL("papers", "SELECT version, (SELECT count(*) FROM papers), (SELECT max(weight + 0e0) FROM authors), (SELECT auto_increment FROM information_schema.tables WHERE table_schema = 'papers' AND table_name = 'authors') FROM meta"); got != "1.0\t2\t16777216\t71" {
 		t.Errorf("after the return the data are %q", got)
 	}
-	for _, log := range []string{upkeep(0, "runs", "log"), upkeep(0, "runs", "list")} {
+	for _, log := range []string{p.upkeep(0, "runs", "log"), p.upkeep(0, "runs", "list")} {
 		if strings.Contains(log, "pw-papers") {
 			t.Error("the password is in the log")
 		}
 	}
+	m.SQL("", "REVOKE EVENT, ALTER ON papers.* FROM papers@'%'")
+	wants(t, p.upkeep(3, "plan", "--from", second), `the database data could not be put back as it was: account papers@% lacks EVENT on database papers: GRANT EVENT ON .papers..\* TO`)
+	wants(t, p.upkeep(0, "status"), `app 1\.0 data 1\.0`)
+}
+
+// The engine is killed while it puts the data back, before and after the
+// instant at which they are exchanged: what goes on brings it to its end.
+func TestMariaDBKilled(t *testing.T) {
+	lab.Slow(t)
+	lab.Root(t)
+	p := newPapers(t)
+	m := p.server
+	var views strings.Builder // they take a while to be made again
+	for i := range 200 {
+		fmt.Fprintf(&views, "CREATE DEFINER=papers@'%%' VIEW v%d AS SELECT name FROM authors WHERE id > %[1]d;\n", i)
+	}
+	m.SQL("papers", views.String()+"CREATE TABLE pages AS SELECT seq AS n, repeat(md5(seq), 20) AS text FROM seq_1_to_20000")
+	before := p.all()
+	wild := p.build("4.0", p.wild())
+	for _, table := range []string{"_upkeep_new_3", "_upkeep_begun"} {
+		var said bytes.Buffer
+		cmd := p.command("upgrade", "--yes", "--from", wild)
+		cmd.Stdout, cmd.Stderr = &said, &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		seen := false
+		for end := time.Now().Add(60 * time.Second); !seen && time.Now().Before(end); {
+			seen = m.SQL("", "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'papers' AND table_name = '"+table+"'") == "1"
+		}
+		raw, err := os.ReadFile(filepath.Join(p.dir, "state", "lock"))
+		if err != nil || !seen {
+			_ = cmd.Wait()
+			t.Fatalf("%s was seen: %v; %v\n%s", table, seen, err, said.String())
+		}
+		pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+		exe, linkErr := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err != nil || linkErr != nil || exe != p.bin {
+			t.Fatalf("the engine has ended: %q, %v", exe, errors.Join(err, linkErr))
+		}
+		// the terminal first: it would start another engine
+		if err := errors.Join(cmd.Process.Kill(), syscall.Kill(pid, syscall.SIGKILL)); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // it was killed
+		if table == "_upkeep_begun" && p.unfinished() == "0" {
+			t.Error("the kill came too late to leave anything")
+		}
+		out := p.upkeep(6, "resume")
+		wants(t, out, `papers is back on 1\.0, exactly as it was`)
+		if after := p.all(); after != before {
+			t.Errorf("killed at %s, the content differs:\n%.3000s", table, after)
+		}
+	}
+}
+
+// unfinished counts the lists of what a restore has still to do.
+func (p *papersSite) unfinished() string {
+	return p.server.SQL("", "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'papers' AND table_name = '_upkeep_begun'")
 }
