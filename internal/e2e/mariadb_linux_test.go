@@ -165,7 +165,7 @@ func TestMariaDB(t *testing.T) {
 		}
 	}
 	m.SQL("", "REVOKE EVENT, ALTER ON papers.* FROM papers@'%'")
-	wants(t, p.upkeep(3, "plan", "--from", second), `the database data could not be put back as it was: account papers@% lacks EVENT on database papers: GRANT EVENT ON .papers..\* TO`)
+	wants(t, p.upkeep(3, "plan", "--from", second), `the database data could not be put back as it was: account papers@% lacks EVENT, ALTER on database papers: GRANT EVENT, ALTER ON .papers..\* TO`)
 	wants(t, p.upkeep(0, "status"), `app 1\.0 data 1\.0`)
 }
 
