@@ -34,7 +34,7 @@ type Tests struct {
 }
 
 // outputMax bounds the lines that are kept of a test.
-const outputMax = 40
+const outputMax = 150
 
 // event is a line of go test -json; see go doc test2json.
 type event struct {
