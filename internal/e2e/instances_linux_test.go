@@ -167,6 +167,7 @@ routes:`)
 	s.Build(source, releases)
 	r := s.Must(0, "check", "--fix", "--yes", "--from", releases)
 	for _, place := range []string{"ecommerce", b2b} {
+		wants(t, flat(r.Out), regexp.QuoteMeta(filepath.Join(s.Root, place, "robots.txt"))+` does not exist`)
 		wants(t, flat(r.Out), `for `+regexp.QuoteMeta(filepath.Join(s.Root, place)))
 		if !s.Exists(filepath.Join(place, "robots.txt")) {
 			t.Errorf("%s was not mended:\n%v", place, r)

@@ -72,10 +72,14 @@ func (c *consultation) unready(ctx context.Context, req Request) ([]Symptom, err
 		if err != nil {
 			return nil, fmt.Errorf("cannot tell what mends check %s: %w", f.ID, err)
 		}
-		for _, id := range s.Failing(ctx, all, check) {
+		for _, fails := range s.Failing(ctx, all, check) {
 			one := f
-			if c.words = all; id != "" {
-				c.words, one.ID = all.Unit(id), f.ID+" of "+id
+			one.Evidence, one.Error = fails.Text(), fails.Error
+			if f.Later { // an earlier hop may have a check of that name, too
+				one.ID += " of " + f.Release
+			}
+			if c.words = all; fails.Unit != "" {
+				c.words, one.ID = all.Unit(fails.Unit), one.ID+" of "+fails.Unit
 			}
 			out = append(out, c.failed(ctx, one, check.Fix))
 		}

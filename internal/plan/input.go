@@ -148,7 +148,7 @@ type CheckResult struct {
 	Evidence string
 	Error    string   // the check itself could not be made
 	Findings []string // line by line, of a check that wants each looked at
-	New      string   // it fails, and says so by a rule of this release: what the installed one asks for is there
+	New      string   // the release, where it fails by a rule that is new there: what the installed one asks for is there
 }
 
 // Text says what was found, and what was wanted where that is something else.

@@ -85,22 +85,28 @@ func (s *Surveyor) Stricter(ctx context.Context, in *site.Installation, f *plan.
 	return nil
 }
 
-// Failing gives the units for which a check does not hold; of a check that is of
-// no unit the empty one, when it does not hold.
-func (s *Surveyor) Failing(ctx context.Context, r *plan.Resolver, c manifest.Check) []string {
+// Failure is how a check fails for a unit; of a check that is of no unit it is "".
+type Failure struct {
+	Unit string
+	plan.CheckResult
+}
+
+// Failing makes a check now, and gives the units for which it does not hold.
+func (s *Surveyor) Failing(ctx context.Context, r *plan.Resolver, c manifest.Check) []Failure {
+	var out []Failure
+	look := func(unit string, r *plan.Resolver) {
+		if res, _ := s.checkOne(ctx, r, c); !res.OK {
+			out = append(out, Failure{unit, res})
+		}
+	}
 	units := r.Each(c.Probe)
 	if len(units) == 0 {
-		units = []string{""}
+		look("", r)
 	}
-	return slices.DeleteFunc(slices.Clone(units), func(id string) bool {
-		if id == "" {
-			res, _ := s.checkOne(ctx, r, c)
-			return res.OK
+	for _, id := range units {
+		if s.Units == nil || slices.Contains(s.Units, id) {
+			look(id, r.Unit(id))
 		}
-		if s.Units != nil && !slices.Contains(s.Units, id) {
-			return true
-		}
-		res, _ := s.checkOne(ctx, r.Unit(id), c)
-		return res.OK
-	})
+	}
+	return out
 }

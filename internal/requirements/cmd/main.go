@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 
 func report(ctx context.Context, root string, args []string) error {
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
-	limit := flags.Duration("limit", time.Hour, "time for all tests")
+	limit := flags.Duration("limit", time.Hour, "time for the few tests that run in one process")
 	all := flags.Bool("all", false, "run, and judge, the end-to-end tests that name no row, too")
 	beside := flags.String("beside", "", "a `command` that is run at the same time; what is left of the tests then is run in two lanes")
 	if err := flags.Parse(args); err != nil {
