@@ -423,3 +423,23 @@ func TestSyncedContentStays(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// What a program makes has its mode from the first; what durable makes may be
+// there before it.
+func TestAProgramsFileIsBornWithItsMode(t *testing.T) {
+	f := with(t, "/a/x")
+	must(t, f.Careless().Overwrite("/a/program", []byte("new"), 0o644))
+	must(t, f.Unsynced().WriteFile("/a/ours", []byte("new"), 0o644))
+	seen := map[string]bool{}
+	for seed := range uint64(2000) {
+		c := f.Crash(KeepSome(seed))
+		for _, name := range []string{"program", "ours"} {
+			if info, err := c.Lstat("/a/" + name); err == nil {
+				seen[fmt.Sprintf("%s %o", name, info.Mode.Perm())] = true
+			}
+		}
+	}
+	if seen["program 600"] || !seen["program 644"] || !seen["ours 600"] || !seen["ours 644"] {
+		t.Errorf("seen: %v", seen)
+	}
+}
