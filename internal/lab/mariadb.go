@@ -18,17 +18,10 @@ import (
 // MariaDB is a MariaDB server of the lab's own on 127.0.0.1 and a socket, with
 // one account that may do everything and a password that nothing else uses.
 type MariaDB struct {
-	Port     int
+	server
 	Socket   string
 	User     string
 	Password string
-	Log      string  // the server's log file
-	Account  Account // under whom it runs
-
-	dir   string
-	cmd   *exec.Cmd
-	done  chan error // closed when the server has ended
-	watch *watcher
 }
 
 // killScript ends a server by its pid and removes its folder.
@@ -53,7 +46,7 @@ func StartMariaDB(ctx context.Context) (*MariaDB, error) {
 	}
 	var secret [16]byte
 	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-	m := &MariaDB{User: "lab", Password: "pw-" + hex.EncodeToString(secret[:]), Log: filepath.Join(dir, "log"), Socket: filepath.Join(dir, "s"), Account: account, dir: dir}
+	m := &MariaDB{server: server{name: "MariaDB", Log: filepath.Join(dir, "log"), Account: account, dir: dir}, User: "lab", Password: "pw-" + hex.EncodeToString(secret[:]), Socket: filepath.Join(dir, "s")}
 	if err := m.install(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -88,54 +81,18 @@ func (m *MariaDB) install(ctx context.Context) error {
 
 // Again starts a server that is not running on its data.
 func (m *MariaDB) Again(ctx context.Context) error {
-	var err error
-	for range pgStartTries { // a free port may be taken by another before the server has it
-		if m.Port, err = freePort(); err != nil {
+	return m.onFreePort(func() error {
+		err := m.spawn(os.O_APPEND, killScript, mariadbd, "--no-defaults", "--datadir="+filepath.Join(m.dir, "data"), "--socket="+m.Socket, "--pid-file="+filepath.Join(m.dir, "pid"),
+			"--port="+strconv.Itoa(m.Port), "--bind-address=127.0.0.1", "--skip-name-resolve", "--init-file="+filepath.Join(m.dir, "first.sql"), "--secure-file-priv="+m.dir,
+			"--innodb-buffer-pool-size=48M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=2", "--innodb-use-native-aio=0", "--event-scheduler=ON", "--max-allowed-packet=16M")
+		if err != nil {
 			return err
 		}
-		if err = m.startOn(ctx); err == nil {
-			return nil
-		}
-		if !strings.Contains(m.logTail(), "Address already in use") {
-			return err
-		}
-	}
-	return err
-}
-
-func (m *MariaDB) startOn(ctx context.Context) error {
-	log, err := os.OpenFile(m.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("cannot open the server's log: %w", err)
-	}
-	defer log.Close()
-	m.cmd = exec.Command(mariadbd, "--no-defaults", "--datadir="+filepath.Join(m.dir, "data"), "--socket="+m.Socket, "--pid-file="+filepath.Join(m.dir, "pid"),
-		"--port="+strconv.Itoa(m.Port), "--bind-address=127.0.0.1", "--skip-name-resolve", "--init-file="+filepath.Join(m.dir, "first.sql"), "--secure-file-priv="+m.dir,
-		"--innodb-buffer-pool-size=48M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=2", "--innodb-use-native-aio=0", "--event-scheduler=ON", "--max-allowed-packet=16M")
-	m.cmd.Dir, m.cmd.Stdout, m.cmd.Stderr = m.dir, log, log
-	m.Account.apply(m.cmd, true)
-	if err := m.cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start MariaDB: %w", err)
-	}
-	m.done = make(chan error, 1)
-	go func(cmd *exec.Cmd, done chan<- error) { done <- cmd.Wait(); close(done) }(m.cmd, m.done)
-	if m.watch, err = watch(killScript, strconv.Itoa(m.cmd.Process.Pid), m.dir); err != nil {
-		return err
-	}
-	deadline := time.Now().Add(60 * time.Second)
-	for looks := 0; looks < 100 || time.Now().Before(deadline); looks++ {
-		select {
-		case err := <-m.done:
-			return errors.Join(fmt.Errorf("cannot start MariaDB: it ended at once (%v):\n%s", err, m.logTail()), m.watch.release())
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-		if _, err := m.SQL(ctx, "", "SELECT 1"); err == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("cannot start MariaDB: no answer on 127.0.0.1:%d within 60 s:\n%s", m.Port, m.logTail())
+		return m.ready(ctx, time.Minute, 50*time.Millisecond, func() bool {
+			_, err := m.SQL(ctx, "", "SELECT 1")
+			return err == nil
+		})
+	})
 }
 
 // Stop ends the server, by the pid that it was started with, and removes its
@@ -144,28 +101,6 @@ func (m *MariaDB) Stop() error { return errors.Join(m.end(terminate, kill), os.R
 
 // Kill ends the server at once, as a crash does, and keeps its data.
 func (m *MariaDB) Kill() error { return m.end(kill) }
-
-func (m *MariaDB) end(signals ...func(int) error) error {
-	if m.cmd == nil || m.cmd.Process == nil {
-		return nil
-	}
-	for _, signal := range signals {
-		select {
-		case <-m.done:
-			return m.watch.release()
-		default:
-		}
-		if err := signal(m.cmd.Process.Pid); err != nil {
-			return fmt.Errorf("cannot stop MariaDB (pid %d): %w", m.cmd.Process.Pid, err)
-		}
-		select {
-		case <-m.done:
-			return m.watch.release()
-		case <-time.After(15 * time.Second):
-		}
-	}
-	return fmt.Errorf("cannot stop MariaDB (pid %d): it is still there", m.cmd.Process.Pid)
-}
 
 // DSN gives the address of a database, with the password in it.
 func (m *MariaDB) DSN(db string) string {
@@ -185,12 +120,4 @@ func (m *MariaDB) SQL(ctx context.Context, db, sql string) (string, error) {
 		return "", fmt.Errorf("cannot run SQL in %s: %w\n%s", db, err, errs.String())
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
-}
-
-func (m *MariaDB) logTail() string {
-	text, err := os.ReadFile(m.Log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-2000):])
 }

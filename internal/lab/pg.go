@@ -20,18 +20,12 @@ import (
 // and a password that nothing else uses, so that a test can look for it where
 // it must not be.
 type PG struct {
-	Port     int
+	server
 	User     string
 	Password string
-	Bin      string  // folder of the server's programs
-	Log      string  // the server's log file
-	Account  Account // under whom it runs
+	Bin      string // folder of the server's programs
 
-	dir   string
-	opts  PGOptions
-	cmd   *exec.Cmd
-	done  chan error // closed when the server has ended
-	watch *watcher
+	opts PGOptions
 }
 
 // PGOptions says how the server differs from the fast default.
@@ -74,11 +68,11 @@ func StartPG(ctx context.Context, opts PGOptions) (*PG, error) {
 	}
 	var secret [16]byte
 	_, _ = rand.Read(secret[:]) // never fails (crypto/rand)
-	pg := &PG{opts: opts, User: "lab", Password: "pw-" + hex.EncodeToString(secret[:]), Bin: bin, Log: filepath.Join(dir, "log"), Account: account, dir: dir}
+	pg := &PG{server: server{name: "PostgreSQL", Log: filepath.Join(dir, "log"), Account: account, dir: dir}, opts: opts, User: "lab", Password: "pw-" + hex.EncodeToString(secret[:]), Bin: bin}
 	if err := pg.initdb(ctx); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := pg.start(ctx); err != nil {
+	if err := pg.onFreePort(func() error { return pg.Again(ctx) }); err != nil {
 		return nil, errors.Join(err, pg.Stop())
 	}
 	return pg, nil
@@ -104,65 +98,18 @@ func (pg *PG) initdb(ctx context.Context) error {
 	return nil
 }
 
-// A free port may be taken by another before the server has it.
-const pgStartTries = 5
-
-func (pg *PG) start(ctx context.Context) error {
-	var err error
-	for range pgStartTries {
-		if pg.Port, err = freePort(); err != nil {
-			return err
-		}
-		if err = pg.startOn(ctx); err == nil {
-			return nil
-		}
-		if !strings.Contains(pg.logTail(), "Address already in use") {
-			return err
-		}
-	}
-	return err
-}
-
-func (pg *PG) startOn(ctx context.Context) error {
-	log, err := os.OpenFile(pg.Log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("cannot open the server's log: %w", err)
-	}
-	defer log.Close()
+// Again starts a halted server on its data and its port.
+func (pg *PG) Again(ctx context.Context) error {
 	args := []string{"-D", filepath.Join(pg.dir, "data"), "-p", strconv.Itoa(pg.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="}
 	if !pg.opts.Fsync {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
-	pg.cmd = exec.Command(filepath.Join(pg.Bin, "postgres"), args...)
-	pg.cmd.Dir, pg.cmd.Stdout, pg.cmd.Stderr = pg.dir, log, log
-	pg.Account.apply(pg.cmd, true)
-	if err := pg.cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start PostgreSQL: %w", err)
-	}
-	pg.done = make(chan error, 1)
-	go func(cmd *exec.Cmd, done chan<- error) { done <- cmd.Wait(); close(done) }(pg.cmd, pg.done)
-	if pg.watch, err = watch(interruptScript, strconv.Itoa(pg.cmd.Process.Pid), pg.dir); err != nil {
+	if err := pg.spawn(os.O_TRUNC, interruptScript, filepath.Join(pg.Bin, "postgres"), args...); err != nil {
 		return err
 	}
-	return pg.ready(ctx)
-}
-
-func (pg *PG) ready(ctx context.Context) error {
-	deadline := time.Now().Add(30 * time.Second)
-	// a machine that stood still for a while has let the time pass without a look
-	for looks := 0; looks < 100 || time.Now().Before(deadline); looks++ {
-		select {
-		case err := <-pg.done:
-			return errors.Join(fmt.Errorf("cannot start PostgreSQL: it ended at once (%v):\n%s", err, pg.logTail()), pg.watch.release())
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
-		if exec.CommandContext(ctx, filepath.Join(pg.Bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(pg.Port)).Run() == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("cannot start PostgreSQL: no answer on 127.0.0.1:%d within 30 s:\n%s", pg.Port, pg.logTail())
+	return pg.ready(ctx, 30*time.Second, 20*time.Millisecond, func() bool {
+		return exec.CommandContext(ctx, filepath.Join(pg.Bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(pg.Port)).Run() == nil
+	})
 }
 
 // Stop ends the server, by the pid that it was started with, and removes its
@@ -170,40 +117,9 @@ func (pg *PG) ready(ctx context.Context) error {
 func (pg *PG) Stop() error { return errors.Join(pg.Halt(), os.RemoveAll(pg.dir)) }
 
 // Halt ends the server and keeps its data: every session is cut off, and
-// nobody is answered until Again.
-func (pg *PG) Halt() error {
-	err := pg.halt()
-	if pg.watch != nil {
-		err = errors.Join(err, pg.watch.release())
-	}
-	return err
-}
-
-// Again starts a halted server on its data and its port.
-func (pg *PG) Again(ctx context.Context) error { return pg.startOn(ctx) }
-
-func (pg *PG) halt() error {
-	if pg.cmd == nil || pg.cmd.Process == nil {
-		return nil
-	}
-	// SIGINT is PostgreSQL's fast shutdown: sessions are ended, data is written.
-	for _, signal := range []func(int) error{interrupt, kill} {
-		select {
-		case <-pg.done:
-			return nil
-		default:
-		}
-		if err := signal(pg.cmd.Process.Pid); err != nil {
-			return fmt.Errorf("cannot stop PostgreSQL (pid %d): %w", pg.cmd.Process.Pid, err)
-		}
-		select {
-		case <-pg.done:
-			return nil
-		case <-time.After(15 * time.Second):
-		}
-	}
-	return fmt.Errorf("cannot stop PostgreSQL (pid %d): it is still there after SIGKILL", pg.cmd.Process.Pid)
-}
+// nobody is answered until Again. SIGINT is PostgreSQL's fast shutdown: sessions
+// are ended, data is written.
+func (pg *PG) Halt() error { return pg.end(interrupt, kill) }
 
 // DSN gives the address of a database, with the password in it.
 func (pg *PG) DSN(db string) string {
@@ -248,12 +164,4 @@ func (pg *PG) Psql(ctx context.Context, db, sql string) (string, error) {
 		return "", fmt.Errorf("cannot run SQL in %s: %w\n%s", db, err, errs.String())
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
-}
-
-func (pg *PG) logTail() string {
-	text, err := os.ReadFile(pg.Log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-2000):])
 }
