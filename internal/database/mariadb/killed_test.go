@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -146,7 +145,7 @@ func TestCutOff(t *testing.T) {
 
 // TestKilled kills the process that restores, with signal 9, at many moments.
 func TestKilled(t *testing.T) {
-	if dsn := os.Getenv("UPKEEP_TEST_RESTORE"); dsn != "" {
+	if dsn, child := databasetest.Restoring(); child {
 		if err := open(dsn).Restore(t.Context(), os.Stdin); err != nil {
 			t.Fatal(err)
 		}
@@ -156,54 +155,8 @@ func TestKilled(t *testing.T) {
 	name := s.fresh(t)
 	sub := s.subject(t, s.as(name, "shop"), name)
 	big(t, sub)
-	want := databasetest.Fingerprint(t, sub.DB)
-	dump, _ := databasetest.Dump(t, sub.DB)
-	run := func(ctx context.Context) error {
-		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "UPKEEP_TEST_RESTORE="+s.as(name, "shop"))
-		cmd.Stdin = bytes.NewReader(dump)
-		return cmd.Run()
-	}
-	sub.Exec(t, harm)
-	began := time.Now()
-	if err := run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	whole := time.Since(began)
-	sub.Exec(t, harm)
-	before := databasetest.Fingerprint(t, sub.DB)
-	rounds, killed := 3, 0
-	if os.Getenv("UPKEEP_SLOW") == "1" {
-		rounds = 40
-	}
-	for i := range rounds {
-		ctx, cancel := context.WithTimeout(t.Context(), whole*time.Duration(i+1)/time.Duration(rounds))
-		if run(ctx) != nil {
-			killed++
-		}
-		cancel()
-		// What the dead left is ended before anything is observed.
-		if _, err := sub.DB.EndSessions(t.Context(), "run-1/backup/do"); err != nil {
-			t.Fatal(err)
-		}
-		switch got := databasetest.Fingerprint(t, sub.DB); got.Digest() {
-		case want.Digest():
-			sub.Exec(t, harm)
-		case before.Digest():
-		default:
-			t.Fatalf("killed in round %d: neither old nor new: %s", i, database.Summary(database.Compare(before, got)))
-		}
-	}
-	if killed == 0 {
-		t.Error("no kill came in time")
-	}
-	if err := run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	databasetest.Same(t, "run again", want, databasetest.Fingerprint(t, sub.DB))
+	databasetest.Killed(t, sub, s.as(name, "shop"), "run-1/backup/do")
 }
-
-const harm = "UPDATE users SET note = 'harm'; CREATE TABLE IF NOT EXISTS newer (x int); DROP VIEW IF EXISTS names"
 
 func big(t *testing.T, sub databasetest.Subject) {
 	sub.Exec(t, databasetest.Fill)
@@ -230,13 +183,13 @@ func TestServerKilled(t *testing.T) {
 	big(t, sub)
 	want := databasetest.Fingerprint(t, db)
 	dump, _ := databasetest.Dump(t, db)
-	sub.Exec(t, harm)
+	sub.Exec(t, databasetest.Harm)
 	began := time.Now()
 	if err := db.Restore(t.Context(), bytes.NewReader(dump)); err != nil {
 		t.Fatal(err)
 	}
 	whole := time.Since(began)
-	sub.Exec(t, harm)
+	sub.Exec(t, databasetest.Harm)
 	before := databasetest.Fingerprint(t, db)
 	seen := map[string]int{}
 	const rounds = 12
@@ -257,7 +210,7 @@ func TestServerKilled(t *testing.T) {
 		switch got := databasetest.Fingerprint(t, db); got.Digest() {
 		case want.Digest():
 			seen["new"]++
-			if err := s.subject(t, m.DSN(name), name).Do(t.Context(), harm); err != nil {
+			if err := s.subject(t, m.DSN(name), name).Do(t.Context(), databasetest.Harm); err != nil {
 				t.Fatal(err)
 			}
 		case before.Digest():

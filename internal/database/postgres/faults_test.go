@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -306,7 +305,7 @@ func TestToolsMissing(t *testing.T) {
 // TestKilled kills the process that restores, with signal 9, at many moments:
 // the content is from before or the dump's, and a second run completes it.
 func TestKilled(t *testing.T) {
-	if dsn := os.Getenv("UPKEEP_TEST_RESTORE"); dsn != "" {
+	if dsn, child := databasetest.Restoring(); child {
 		if err := open(dsn).Restore(t.Context(), os.Stdin); err != nil {
 			t.Fatal(err)
 		}
@@ -317,50 +316,5 @@ func TestKilled(t *testing.T) {
 	sub := s.subject(t, s.DSN(name), name)
 	sub.Exec(t, databasetest.Fill)
 	sub.Exec(t, "CREATE TABLE big AS SELECT i, repeat('x', 500) FROM generate_series(1, 4000) i")
-	want := databasetest.Fingerprint(t, sub.DB)
-	dump, _ := databasetest.Dump(t, sub.DB)
-	run := func(ctx context.Context) error {
-		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKilled$")
-		cmd.Env = append(os.Environ(), "UPKEEP_TEST_RESTORE="+s.DSN(name))
-		cmd.Stdin = bytes.NewReader(dump)
-		return cmd.Run()
-	}
-	harm := "UPDATE users SET note = 'harm'; CREATE TABLE IF NOT EXISTS newer (x int); DROP VIEW IF EXISTS names"
-	sub.Exec(t, harm)
-	begin := time.Now()
-	if err := run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	whole := time.Since(begin)
-	sub.Exec(t, harm)
-	before := databasetest.Fingerprint(t, sub.DB)
-	rounds, killed := 3, 0
-	if os.Getenv("UPKEEP_SLOW") == "1" {
-		rounds = 40
-	}
-	for i := range rounds {
-		ctx, cancel := context.WithTimeout(t.Context(), whole*time.Duration(i+1)/time.Duration(rounds))
-		if run(ctx) != nil {
-			killed++
-		}
-		cancel()
-		// What the dead left is ended before anything is observed.
-		if _, err := sub.DB.EndSessions(t.Context(), "run-1/backup/do"); err != nil {
-			t.Fatal(err)
-		}
-		switch got := databasetest.Fingerprint(t, sub.DB); got.Digest() {
-		case want.Digest():
-			sub.Exec(t, harm)
-		case before.Digest():
-		default:
-			t.Fatalf("killed in round %d: neither old nor new: %s", i, database.Summary(database.Compare(before, got)))
-		}
-	}
-	if killed == 0 {
-		t.Error("no kill came in time")
-	}
-	if err := run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	databasetest.Same(t, "run again", want, databasetest.Fingerprint(t, sub.DB))
+	databasetest.Killed(t, sub, s.DSN(name), "run-1/backup/do")
 }
