@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab"
@@ -43,10 +44,16 @@ func elsewhere(t *testing.T, s *sitetest.Site) {
 	})
 }
 
+// nextSecond waits until the second in which the run began is over: SFTP tells
+// the time of a file without its fraction, so that one of that second seems older
+// than the run.
+func nextSecond() { time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) }
+
 // console is what people do at the console and in SSMS.
 func console(s *sitetest.Site) map[string]func() {
 	backup := func(kind string) func() {
 		return func() {
+			nextSecond()
 			s.Write("storage/cmdb.bak", "type="+kind+"\nname=before the upgrade\n"+s.Read("cmdb/data"), 0o644)
 		}
 	}
@@ -164,6 +171,7 @@ func TestItmsWrongBackup_S4_15(t *testing.T) {
 	s.People(do)
 	wait := s.Began("upgrade", "--yes", "--from", s.Releases)
 	at(t, s, "backup.cmdb")
+	nextSecond()
 	s.Write("storage/cmdb.bak", "type=Differential\nname=before the upgrade\n", 0o644)
 	wants(t, s.Must(1, "done", "backup.cmdb").Err, `backup\.cmdb is not done: it reads Differential, wanted is Full`)
 	s.Must(6, "cancel")
