@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"upkeep/internal/backup"
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab"
 	"upkeep/internal/manage"
@@ -265,24 +267,25 @@ func scriptPut(ts *testscript.TestScript, _ bool, args []string) {
 	of(ts, args, 2).Write(args[0], strings.ReplaceAll(args[1], "⏎", "\n")+"\n", 0o644)
 }
 
-// latest is the last element of the latest of those paths.
-func latest(ts *testscript.TestScript, pattern string) string {
-	all, err := filepath.Glob(pattern)
-	ts.Check(err)
-	if len(all) == 0 {
-		ts.Fatalf("there is no %s", pattern)
-	}
-	return filepath.Base(all[len(all)-1])
-}
-
+// scriptDecide answers for the run that was begun last.
 func scriptDecide(ts *testscript.TestScript, _ bool, args []string) {
 	s := of(ts, args, 2)
-	show(ts, s, s.Upkeep("decide", latest(ts, filepath.Join(s.State, "runs", "*")), args[0]), args[1])
+	runs := s.Runs()
+	if len(runs) == 0 {
+		ts.Fatalf("nothing was run yet")
+	}
+	show(ts, s, s.Upkeep("decide", filepath.Base(runs[len(runs)-1]), args[0]), args[1])
 }
 
+// scriptRestore verifies the restore point that was made last, and puts it back.
 func scriptRestore(ts *testscript.TestScript, _ bool, args []string) {
 	s := of(ts, args, 1)
-	point := latest(ts, filepath.Join(s.State, "restore-points", "*"))
+	var points []backup.Point
+	ts.Check(json.Unmarshal([]byte(s.Upkeep("backup", "list", "--format", "json").Out), &points))
+	if len(points) == 0 {
+		ts.Fatalf("there is no restore point")
+	}
+	point := points[len(points)-1].ID
 	show(ts, s, s.Upkeep("backup", "verify", point), "0")
 	show(ts, s, s.Upkeep("backup", "restore", "--yes", "--from", s.Releases, point), "0")
 }
