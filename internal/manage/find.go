@@ -35,7 +35,7 @@ func (in *Installation) lookFor(ctx context.Context, r *plan.Resolver, id string
 		if !info.IsDir() {
 			return why(at, errors.New("it is no folder"))
 		}
-	case c.Database():
+	case c.Data():
 		d, err := r.Database(id)
 		if err != nil {
 			return why("its database", err)

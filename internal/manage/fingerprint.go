@@ -96,7 +96,7 @@ func (in *Installation) Fingerprint(ctx context.Context, p *manifest.Product) (F
 				return f, err
 			}
 			f.Files[id] = files.Digest(t)
-		case c.Database():
+		case c.Data():
 			if err := in.fingerprintData(ctx, r, id, &f); err != nil {
 				return f, err
 			}

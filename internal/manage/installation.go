@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"upkeep/internal/database"
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/durable"
@@ -252,7 +253,7 @@ func (in *Installation) wire() error {
 	if err != nil {
 		return err
 	}
-	deps := probe.Deps{Files: in.FS, Database: in.databases.Open, Transport: gate.Transport(mark), Dial: gate.Dialer(mark).DialContext,
+	deps := probe.Deps{Files: in.FS, Database: in.openToAsk, Transport: gate.Transport(mark), Dial: gate.Dialer(mark).DialContext,
 		Commands: in.runner, Secrets: secrets.Resolve}
 	bare := probe.New(deps) // a service's own state probe asks for no service
 	units, err := systemd.New(systemd.Options{FS: in.FS, Dir: serviceDir, Installation: in.Doc.ID})
@@ -271,7 +272,23 @@ func (in *Installation) wire() error {
 	in.states = probe.New(deps) // a mode's own state probe asks for no modes
 	deps.LeftOver = in.leftOver
 	in.probes = probe.New(deps)
+	in.databases.Tools = local.Tools{Commands: in.runner, Probes: in.probes, Give: in.give}
 	return nil
+}
+
+// openToAsk opens a database for a query, which no vendor's tool answers.
+func (in *Installation) openToAsk(ctx context.Context, db plan.Database, opID string) (database.Database, error) {
+	db.Tool = nil
+	return in.databases.Open(ctx, db, opID)
+}
+
+// give hands a path to an account.
+func (in *Installation) give(path, account string) error {
+	o, err := ownership(account)
+	if err != nil || !in.Root {
+		return err // without root, commands run as this account
+	}
+	return in.FS.Unsynced().Chown(path, o.UID, o.GID)
 }
 
 // running tells by its state probe whether a service with commands runs.

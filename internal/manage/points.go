@@ -122,7 +122,7 @@ func (in *Installation) CreatePoint(ctx context.Context, from, note string, prog
 				return backup.Point{}, err
 			}
 			req.Files = append(req.Files, backup.FilePart{Name: id, Path: at})
-		case c.Database():
+		case c.Data():
 			d, err := r.Database(id)
 			if err != nil {
 				return backup.Point{}, err

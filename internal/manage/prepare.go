@@ -324,7 +324,7 @@ func (in *Installation) fits(p *manifest.Product) error {
 func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
 	for _, id := range p.Order {
 		c := p.Components[id]
-		if c.Version == nil || c.Database() || notThere(id, f) {
+		if c.Version == nil || c.Data() || notThere(id, f) {
 			continue
 		}
 		for _, unit := range slices.Sorted(maps.Keys(f.Instances)) {

@@ -12,7 +12,7 @@ func (d decoder) backup(id string, n *document.Node) Backup {
 	m.Required("of")
 	b := Backup{Pos: n.Pos, Of: m.Strings("of"), Role: m.String("role"), Make: d.stepIn(m, "make"), Verify: each(m, "verify", d.probe),
 		Restore: d.stepIn(m, "restore"), Keep: m.OneOf("keep", "until-finished", "forever"), Place: m.OneOf("place", "local", "remote"),
-		Optional: m.Bool("optional")}
+		Optional: m.Bool("optional"), Content: d.probeIn(m, "content")}
 	if m.Has("make") != m.Has("restore") {
 		d.Errorf(n.Pos, "", "backup %s needs both make and restore, or neither", id)
 	}

@@ -11,7 +11,7 @@ import (
 // fixedRefs are the references that Upkeep knows by itself, wherever a text may
 // hold references.
 func fixedRefs() []string {
-	return []string{"this.path", "this.component", "this.instance", "this.pools", "backup.path", "choice.components", "choice.features", "installation.id", "node.name", "run.id", "run.start"}
+	return []string{"this.path", "this.component", "this.instance", "this.pools", "backup.path", "backup.file", "choice.components", "choice.features", "installation.id", "node.name", "run.id", "run.start"}
 }
 
 func (l *linter) nothing(document.Pos, string, use) {}

@@ -72,7 +72,7 @@ func (l *linter) atStart() {
 		_, shipped := l.r.Payloads[id]
 		switch {
 		case c.Migrates == "":
-		case shipped || !c.Database() && c.Kind != "tree":
+		case shipped || !c.Data() && c.Kind != "tree":
 			l.errorf(c.Pos, "migrates-no-data", "say it of the data: a database, or a tree that no release brings", "component %s is not what the start migrates", id)
 		case c.Version == nil || l.r.Versions[id] == "":
 			l.errorf(c.Pos, "migrates-unread", "give the component version: PROBE, and the release versions: {"+id+": VERSION}",

@@ -135,6 +135,10 @@ func (c Component) Database() bool {
 	return false
 }
 
+// Data says that the component's content is data, which a restore point holds as
+// a dump of Upkeep's own or of the vendor's tool.
+func (c Component) Data() bool { return c.Database() || c.Kind == "command" }
+
 // At is where a component's instances are: a place, or a probe that reads
 // the places from a registration file.
 type At struct {
@@ -198,6 +202,7 @@ type Backup struct {
 	Make     *Step        `json:"make,omitempty"`
 	Verify   []Probe      `json:"verify,omitempty"`
 	Restore  *Step        `json:"restore,omitempty"`
+	Content  *Probe       `json:"content,omitempty"` // equal values mean equal data; of a tool that runs
 	Keep     string       `json:"keep,omitempty"`
 	Place    string       `json:"place,omitempty"`
 	Optional bool         `json:"optional,omitempty"`

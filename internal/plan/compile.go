@@ -334,7 +334,7 @@ func (b *builder) migrates(id string, h HopInput) bool {
 func (b *builder) place(id string, c manifest.Component) (string, bool) {
 	switch c.Kind {
 	case "tree", "sqlite", "postgres", "mariadb":
-	case "package", "installer":
+	case "package", "installer", "command":
 		return "", true
 	case "":
 		return "", false // a unit without a place of its own, such as a module

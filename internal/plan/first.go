@@ -138,6 +138,9 @@ func (b *builder) emptyDatabases() {
 	p := &BackupParams{Key: "origin", Version: "none", Dir: b.in.Facts.Backup}
 	for _, id := range b.res.Product.Order {
 		c := b.res.Product.Components[id]
+		if c.Kind == "command" {
+			b.check(&NotYetError{What: fmt.Sprintf("a first install of component %s, which only the vendor's tool knows", id), Where: c.Pos})
+		}
 		if !c.Database() || c.Kind == "sqlite" {
 			continue
 		}

@@ -23,8 +23,8 @@ func (b *builder) refuseLater() {
 	for _, h := range b.in.Hops {
 		b.use(h.Product)
 		for _, id := range slices.Sorted(maps.Keys(h.Product.Backups)) {
-			if k := h.Product.Backups[id]; k.Make != nil && k.Make.Verb != "tell" || k.Restore != nil && k.Restore.Verb != "tell" || k.Place != "" && k.Make == nil {
-				b.check(&NotYetError{What: fmt.Sprintf("backup %s by the vendor's own tool, or to a place of its own", id), Where: k.Pos})
+			if k := h.Product.Backups[id]; k.Place != "" && (k.Make == nil || k.Make.Verb != "tell") {
+				b.check(&NotYetError{What: fmt.Sprintf("backup %s in a place of its own", id), Where: k.Pos})
 			}
 		}
 		for _, id := range b.res.Product.Order {

@@ -17,10 +17,30 @@ type SecretRef struct {
 // Database says how to reach a product's database.
 type Database struct {
 	Component string     `json:"component"`       // unit
-	Kind      string     `json:"kind"`            // sqlite, postgres, mariadb
+	Kind      string     `json:"kind"`            // sqlite, postgres, mariadb, command
 	Path      string     `json:"path,omitempty"`  // sqlite: the file
 	DSN       *SecretRef `json:"dsn,omitempty"`   // of a server: a reference to its connection string
 	Plain     string     `json:"plain,omitempty"` // of a server: a connection string that holds no password
+	Tool      *Tool      `json:"tool,omitempty"`  // the vendor's own, which dumps and restores it
+}
+
+// Tool dumps and restores data, as the vendor's documents say. The arguments
+// name the file that is written or read as {backup.file}; a program that names
+// none writes to its standard output, or reads its standard input.
+type Tool struct {
+	Make    ToolCall `json:"make"`
+	Restore ToolCall `json:"restore"`
+	Env     []string `json:"env,omitempty"`
+	Version *Probe   `json:"version,omitempty"`
+	Content *Probe   `json:"content,omitempty"` // equal values mean equal data
+	Verify  []Probe  `json:"verify,omitempty"`  // what must hold of what it wrote
+}
+
+// ToolCall is one of its programs.
+type ToolCall struct {
+	Args   []string      `json:"args"`
+	As     string        `json:"as,omitempty"`
+	Within time.Duration `json:"within"`
 }
 
 // Probe is a manifest's probe with all its references resolved.

@@ -90,7 +90,11 @@ func TestRefusals(t *testing.T) {
 		{"a step on the way back behind nothing", shop, with(v2, `+back: [{after: nothing, tell: register the licence}]`), nil, "after: nothing is no step or phase of this upgrade"},
 		{"not yet: a rollout", shop, with(v2, `+rollout: [{rollout: [agent]}]`), nil, "verb rollout: not yet"},
 		{"not yet: a retry from a step", shop, with(v2, `+after-install: [{run: [x], as: shop, undo: none, retry-from: stop}]`), nil, "retry-from: not yet"},
-		{"not yet: a backup by the vendor's tool", with(shop, `backups: {db: {of: [data], make: {run: [dump], as: shop}, restore: {run: [load], as: shop}}}`), v2, nil, "backup db by the vendor's own tool, or to a place of its own: not yet"},
+		{"a backup in a place of its own", with(shop, `backups: {db: {of: [data], place: remote}}`), v2, nil, "backup db in a place of its own: not yet"},
+		{"a tool for several components", with(shop, `backups: {all: {of: [data, app], make: {run: [dump], as: shop}, restore: {run: [load], as: shop}}}`), v2, nil, "a tool that runs backs up one component: write one backup for each of its 2"},
+		{"a tool that a person undoes", with(shop, `backups: {db: {of: [data], make: {run: [dump], as: shop}, restore: {tell: load it}}}`), v2, nil, "restore: tell: where one of make and restore is a command, both must be"},
+		{"data that nothing backs up", with(shop, `components: {app: {kind: tree, at: /srv/shop/app, version: {file: /srv/shop/app/VERSION}}, data: {kind: command}}`), v2, nil, "is of kind command, and nothing says how it is backed up"},
+		{"scripts for a tool", with(shop, `components: {app: {kind: tree, at: /srv/shop/app, version: {file: /srv/shop/app/VERSION}}, data: {kind: command}}`, `backups: {db: {of: [data], make: {run: [dump], as: shop}, restore: {run: [load], as: shop}}}`), strings.Replace(v3, ">= 2.0", ">= 1.0", 1), nil, "scripts need a database of a kind that Upkeep knows"},
 		{"not yet: a hold that outlives the run", with(shop, settings), with(v2, `+start-of-run: [{hold: {setting: cron}, to: disabled, until: rollout-done}]`), nil, "which outlives the run: not yet"},
 		{"a database that could not be put back", shop, v2, func(in *plan.Input) {
 			in.Facts.Lacking = map[string]string{"data": "account shop may not create tables"}

@@ -176,10 +176,14 @@ func (r *Resolver) Database(component string) (*Database, error) {
 	if several := r.UnitsOf(component); !ok && len(several) > 0 {
 		return nil, fmt.Errorf("%s has several instances (%s): a document that speaks of one of them must do so where ${this.path} is known", component, strings.Join(several, ", "))
 	}
-	if !ok || !c.Database() {
+	if !ok || !c.Data() {
 		return nil, fmt.Errorf("%q is not a component that is a database", component)
 	}
 	d := &Database{Component: component, Kind: c.Kind}
+	var err error
+	if d.Tool, err = r.tool(component, c); err != nil || c.Kind == "command" {
+		return d, err
+	}
 	if ref, ok := r.Scope.Secret(c.At.Path); ok {
 		d.DSN = &ref
 		return d, nil

@@ -20,7 +20,7 @@ func (b *builder) sameVersion(h HopInput) {
 	for _, id := range b.res.Product.Order {
 		c := b.res.Product.Components[id]
 		want := b.version(id, b.n)
-		if c.Role == "" || !slices.Contains(b.res.Raw.SameVersion, c.Role) || c.Version == nil || asks(*c.Version) || c.Database() || want == "" || h.Return != nil {
+		if c.Role == "" || !slices.Contains(b.res.Raw.SameVersion, c.Role) || c.Version == nil || asks(*c.Version) || c.Data() || want == "" || h.Return != nil {
 			continue
 		}
 		pr, err := b.res.Unit(id).Probe(*c.Version)

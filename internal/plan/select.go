@@ -144,7 +144,7 @@ func (s *selecting) behind(id string) bool {
 // of others, such as databases, count on their own.
 func leads(r *Resolver, id string, to *manifest.Release) bool {
 	c := r.Product.Components[id]
-	if chosen := r.Raw.Chosen; c.Version == nil || c.Database() || chosen != nil && slices.Contains(chosen.Fresh, ComponentOf(id)) {
+	if chosen := r.Raw.Chosen; c.Version == nil || c.Data() || chosen != nil && slices.Contains(chosen.Fresh, ComponentOf(id)) {
 		return false
 	}
 	if v, ok := to.Versions[ComponentOf(id)]; ok {

@@ -338,6 +338,9 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 			return
 		}
 		p.Run, st.As, st.Redo = r, r.As, s.Repeatable
+	case s.Scripts != "" && !c.Database():
+		b.refuse("migrate %s at %s: scripts need a database of a kind that Upkeep knows (sqlite, postgres, mariadb): migrate it with run: […]", id, s.Pos)
+		return
 	case s.Scripts != "":
 		p.Bundle, p.Scripts = h.Bundle.Digest, h.Bundle.Scripts[s.Scripts]
 		if len(p.Scripts) == 0 {

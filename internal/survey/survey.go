@@ -358,7 +358,7 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 		if s.Units != nil && !slices.Contains(s.Units, id) {
 			continue
 		}
-		if !slices.Contains([]string{"sqlite", "postgres", "mariadb"}, c.Kind) {
+		if !slices.Contains([]string{"sqlite", "postgres", "mariadb", "command"}, c.Kind) || r.Told(id) {
 			continue
 		}
 		db, err := r.Database(id)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"upkeep/internal/database"
+	"upkeep/internal/database/command"
 	"upkeep/internal/database/mariadb"
 	"upkeep/internal/database/postgres"
 	"upkeep/internal/database/sqlite"
@@ -59,10 +60,29 @@ func (s Secrets) Resolve(_ context.Context, ref plan.SecretRef) (string, error) 
 type Databases struct {
 	FS      durable.FS
 	Secrets Secrets
+	Tools   Tools
 }
 
 // Open opens a database in the name of an operation.
 func (d Databases) Open(ctx context.Context, db plan.Database, opID string) (database.Database, error) {
+	if db.Tool == nil {
+		return d.open(ctx, db, opID)
+	}
+	tool, err := d.Tools.config(d.FS, db, opID)
+	if err != nil {
+		return nil, err
+	}
+	if db.Kind == command.Kind {
+		return command.New(tool), nil
+	}
+	under, err := d.open(ctx, db, opID)
+	if err != nil {
+		return nil, err
+	}
+	return command.NewOver(under, tool), nil
+}
+
+func (d Databases) open(ctx context.Context, db plan.Database, opID string) (database.Database, error) {
 	switch db.Kind {
 	case "sqlite":
 		return sqlite.New(sqlite.Config{FS: d.FS, Path: db.Path}), nil
