@@ -21,9 +21,9 @@ func jp1(t *testing.T, version string) *sitetest.Site {
 func staffed(s *sitetest.Site) *sitetest.Site {
 	s.Bundle("10-10")
 	s.People(map[string]func(){
-		"backup.database":      func() { s.Twin("data/itdm.db", "backup/itdm.bak") },
-		"backup.database undo": func() { s.Twin("backup/itdm.bak", "data/itdm.db") },
-		"back.licence undo":    func() { s.Write("conf/licence", "ours\n", 0o644) },
+		"backup.database":       func() { s.Twin("data/itdm.db", "backup/itdm.bak") },
+		"restore.database undo": func() { s.Twin("backup/itdm.bak", "data/itdm.db") },
+		"back.licence undo":     func() { s.Write("conf/licence", "ours\n", 0o644) },
 	})
 	s.Upkeep("plan", "--from", s.Releases, "--answer", "previous-media=yes", "--answer", "mdm-host=mdm.example.org")
 	return s
@@ -146,7 +146,7 @@ func TestJp1Fails_S2(t *testing.T) {
 		}
 	})
 	t.Run("S2_19_S2_20_the_database_by_the_backup_of_this_run_with_the_vendors_tool", func(t *testing.T) {
-		wants(t, log, `ended undo back\.licence.*begin undo backup\.database: .*Database Manager > Restore, from .*/backup\n.*ended undo backup\.database`)
+		wants(t, log, `ended undo back\.licence.*begin undo restore\.database: .*Database Manager > Restore, from .*/backup\n.*ended undo restore\.database`)
 		wants(t, r.Out, `restore point +[0-9a-f-]+-origin \(09-50`)
 		if d := sitetest.Diff(kept(before), kept(s.Snapshot())); d != "" {
 			t.Errorf("not as it was:\n%s", d)
@@ -155,6 +155,31 @@ func TestJp1Fails_S2(t *testing.T) {
 	t.Run("S2_21_otherwise_there_is_support", func(t *testing.T) {
 		wants(t, r.Out, `support +contact the support service`)
 	})
+}
+
+// What fails is taken back to where the documents say, and done once more from
+// there; the backup is kept, and users stay out meanwhile.
+func TestJp1Again_S2_16(t *testing.T) {
+	lab.Slow(t)
+	s := staffed(sitetest.New(t, sitetest.Options{Example: "jp1", Version: "09-50", Edit: func(path, text string) string {
+		if path == "releases/10-10/manager/bin/setup" {
+			return "#!/bin/sh\n[ -e \"$2/tried\" ] && exit 0\n: >\"$2/tried\"\necho spoiled >\"$2/../data/itdm.db\"\nexit 1\n"
+		}
+		return text
+	}}))
+	wants(t, flat(s.Must(0, "plan", "--from", s.Releases).Out), `if h1\.run\.setup fails, what was done since stop is taken back, and done once more; the restore point is kept`)
+	r := s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	log := s.Log()
+	wants(t, log, `FAILED do h1\.run\.setup.*back to before restore\.database, and once more from there.*ended undo h1\.install\.db-program.*ended undo restore\.database.*once more, from restore\.database.*ended do h1\.install\.db-program.*ended do h1\.run\.setup.*the run is closed: new on 10-10`)
+	wants(t, r.Out, `↩ going back\n(.*\n)*.*▸ once more\n(.*\n)*.*✓ jp1 is on 10-10, verified`)
+	for what, want := range map[string]int{"begin do backup.database": 1, "begin do stop.itdm": 1, "begin do maintenance": 1, "begin undo maintenance": 0, "begin do h1.install.manager": 2} {
+		if n := strings.Count(log, what); n != want {
+			t.Errorf("%s: %d times, want %d", what, n, want)
+		}
+	}
+	if got := s.Query("data/itdm.db", "SELECT version FROM schema_version"); got[0] != "10" || s.Read("manager/VERSION") != "10-10\n" {
+		t.Errorf("schema version %v, manager %s\n%s", got, s.Read("manager/VERSION"), r.Out)
+	}
 }
 
 // Without the old program there is no way back: it is asked for beforehand,

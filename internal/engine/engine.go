@@ -192,7 +192,13 @@ func (e *Engine) act(ctx context.Context, a run.Action) error {
 		return e.skip(ctx, a.Step)
 	case run.ActBack:
 		st := e.state.Step(a.Step.ID)
-		return e.append(ctx, run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: a.To, Step: a.Step.ID, By: "plan", Why: st.Last.Error})
+		if a.From != "" {
+			e.Observer.Note(fmt.Sprintf("%s failed: back to before %s, and once more from there", a.Step.ID, a.From))
+		}
+		return e.append(ctx, run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: a.To, From: a.From, Step: a.Step.ID, By: "plan", Why: st.Last.Error})
+	case run.ActAgain:
+		e.Observer.Note("once more, from " + a.From)
+		return e.append(ctx, run.Decision, "", "", run.Decided{Choice: run.ChooseAgain, From: a.From, By: "plan"})
 	case run.ActLand:
 		return e.append(ctx, run.Decision, "", "", run.Decided{Choice: run.ChooseLand, To: a.To, By: "plan"})
 	case run.ActMilestone:

@@ -323,7 +323,7 @@ func allowed(r *Run, d run.Decided) error {
 		return fmt.Errorf("run %s is closed already", r.ID)
 	case d.Choice == run.ChooseBack && s.Barrier:
 		return fmt.Errorf("run %s has crossed the barrier: users have worked on %s since, and going back would discard what they did; it can only go on", r.ID, r.To)
-	case d.Choice == run.ChooseBack && s.Mode == run.Backing && d.To >= s.BackTo:
+	case d.Choice == run.ChooseBack && s.Mode == run.Backing && s.From == "" && d.To >= s.BackTo:
 		return fmt.Errorf("run %s is going back already", r.ID)
 	case d.Choice != run.ChooseBack && r.Waiting == nil:
 		return fmt.Errorf("run %s does not wait for a decision", r.ID)

@@ -3,7 +3,6 @@ package plan
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"upkeep/internal/manifest"
 )
@@ -83,10 +82,7 @@ func (b *builder) insert(list []*draft, after string) bool {
 	}
 	at := slices.IndexFunc(b.drafts, func(d *draft) bool { return after == "" && d.restoring() })
 	if after != "" {
-		at = slices.IndexFunc(b.drafts, func(d *draft) bool {
-			_, bare, _ := strings.Cut(d.ID, ".")
-			return d.ID == after || d.Hop > 0 && (bare == after || bare == "install."+after || bare == "migrate."+after) || d.Phase == after
-		})
+		at = b.find(after)
 	}
 	if at < 0 && after == "" { // nothing is restored: behind the last of what keeps users out
 		at = slices.IndexFunc(b.drafts, func(d *draft) bool { return d.Hop > 0 && d.Phase != "stage" })

@@ -37,6 +37,7 @@ func Compile(in Input) (*Plan, error) {
 	b.unopened()
 	b.landings()
 	b.backSteps()
+	b.retryFrom()
 	b.refuseUnsafe()
 	p, err := b.seal()
 	if err != nil {
@@ -69,6 +70,7 @@ func dedupe(list []string) []string {
 type draft struct {
 	Step
 	params any
+	from   string // of a document: where it is retried from
 }
 
 // builder collects the steps. It reports what is wrong in reasons and goes

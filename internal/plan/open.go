@@ -113,6 +113,11 @@ func (b *builder) open() {
 	}
 	b.close(rel)
 	b.guard(b.first())
+	if b.retried() {
+		b.backupPhase(false)
+		b.anchor()
+		return
+	}
 	b.backupPhase(true)
 }
 

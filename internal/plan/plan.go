@@ -122,31 +122,34 @@ const (
 
 // Step is one action of a plan on one node.
 type Step struct {
-	ID        string          `json:"id"`
-	Verb      string          `json:"verb"`
-	Phase     string          `json:"phase"`
-	Hop       int             `json:"hop"` // 1…; 0 for what frames the hops
-	Node      string          `json:"node"`
-	As        string          `json:"as,omitempty"` // account; empty: the engine's own
-	After     []string        `json:"after,omitempty"`
-	Class     Class           `json:"class"`
-	Title     string          `json:"title"`
-	Back      string          `json:"back,omitempty"` // what taking it back means
-	Params    json.RawMessage `json:"params,omitempty"`
-	Deadline  time.Duration   `json:"deadline"`
-	Writes    bool            `json:"writes,omitempty"`    // changes the product's data
-	Undo      string          `json:"undo,omitempty"`      // "", action, restore, none
-	Redo      bool            `json:"redo,omitempty"`      // may be done again when its effect cannot be told
-	Retries   int             `json:"retries,omitempty"`   // further tries after a failure
-	Pause     time.Duration   `json:"pause,omitempty"`     // between tries
-	Tolerated bool            `json:"tolerated,omitempty"` // its failure is a warning
-	OnlyTo    int             `json:"onlyTo,omitempty"`    // its undo matters only for a way back that ends at this milestone or a later one
-	Once      string          `json:"once,omitempty"`      // marker: when it is done, never again on this installation
-	Down      bool            `json:"down,omitempty"`      // the product does not serve users from here
-	Up        bool            `json:"up,omitempty"`        // it serves them again from here
-	Task      *Task           `json:"task,omitempty"`      // a person does it
-	TaskBack  *Task           `json:"taskBack,omitempty"`  // a person takes it back
-	Restores  bool            `json:"restores,omitempty"`  // taking it back has a person restore data
+	ID       string          `json:"id"`
+	Verb     string          `json:"verb"`
+	Phase    string          `json:"phase"`
+	Hop      int             `json:"hop"` // 1…; 0 for what frames the hops
+	Node     string          `json:"node"`
+	As       string          `json:"as,omitempty"` // account; empty: the engine's own
+	After    []string        `json:"after,omitempty"`
+	Class    Class           `json:"class"`
+	Title    string          `json:"title"`
+	Back     string          `json:"back,omitempty"` // what taking it back means
+	Params   json.RawMessage `json:"params,omitempty"`
+	Deadline time.Duration   `json:"deadline"`
+	Writes   bool            `json:"writes,omitempty"`  // changes the product's data
+	Undo     string          `json:"undo,omitempty"`    // "", action, restore, none
+	Redo     bool            `json:"redo,omitempty"`    // may be done again when its effect cannot be told
+	Retries  int             `json:"retries,omitempty"` // further tries after a failure
+	// RetryFrom is an earlier step: when this one fails for good, the run is taken
+	// back to before that step and goes forward from it again, once.
+	RetryFrom string        `json:"retryFrom,omitempty"`
+	Pause     time.Duration `json:"pause,omitempty"`     // between tries
+	Tolerated bool          `json:"tolerated,omitempty"` // its failure is a warning
+	OnlyTo    int           `json:"onlyTo,omitempty"`    // its undo matters only for a way back that ends at this milestone or a later one
+	Once      string        `json:"once,omitempty"`      // marker: when it is done, never again on this installation
+	Down      bool          `json:"down,omitempty"`      // the product does not serve users from here
+	Up        bool          `json:"up,omitempty"`        // it serves them again from here
+	Task      *Task         `json:"task,omitempty"`      // a person does it
+	TaskBack  *Task         `json:"taskBack,omitempty"`  // a person takes it back
+	Restores  bool          `json:"restores,omitempty"`  // taking it back has a person restore data
 }
 
 // Find returns the step of that id, in the steps or in a landing.

@@ -159,7 +159,9 @@ func putBack(t *rapid.T, p *plan.Plan) {
 		case run.ActSkipUndo:
 			apply(run.Outcome, a.Step.ID, run.Undo, run.Ended{OK: true, Skipped: true})
 		case run.ActBack:
-			apply(run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: a.To, Step: a.Step.ID})
+			apply(run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: a.To, From: a.From, Step: a.Step.ID})
+		case run.ActAgain:
+			apply(run.Decision, "", "", run.Decided{Choice: run.ChooseAgain, From: a.From})
 		case run.ActLand:
 			apply(run.Decision, "", "", run.Decided{Choice: run.ChooseLand, To: a.To})
 		case run.ActMilestone:

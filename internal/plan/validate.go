@@ -126,6 +126,9 @@ func (v *validator) order(what string, steps []Step) {
 		v.seen[s.ID], place[s.ID] = i, i
 	}
 	for i, s := range steps {
+		if j, ok := place[s.RetryFrom]; s.RetryFrom != "" && (!ok || j >= i || slices.ContainsFunc(steps[j:i+1], func(x Step) bool { return x.Verb == VerbMilestone || x.Verb == VerbBarrier })) {
+			v.fail("step %s is retried from %q, which does not lie before it in the same hop", s.ID, s.RetryFrom)
+		}
 		for _, a := range s.After {
 			j, ok := place[a]
 			switch {

@@ -86,9 +86,6 @@ func (b *builder) oneStep(ph manifest.Phase, s manifest.Step, h HopInput) {
 		b.note("%s was done once on this installation; it is not done again", s.Once)
 		return
 	}
-	if s.RetryFrom != "" {
-		b.notYet(s, "retry-from")
-	}
 	if ph == manifest.Prepare && s.Verb == "tell" {
 		return // done before the run opens
 	}
@@ -175,7 +172,7 @@ func (b *builder) common(d *draft, s manifest.Step) {
 		d.Title = s.Title
 	}
 	d.Title = withReference(d.Title, s)
-	d.Once = s.Once
+	d.Once, d.from = s.Once, s.RetryFrom
 }
 
 // withReference adds to a title where the vendor says more.

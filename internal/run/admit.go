@@ -127,7 +127,18 @@ func (s *State) admitDecision(d Decided) error {
 	a := Next(s)
 	switch d.Choice {
 	case ChooseBack:
+		if d.From != "" {
+			if a.Kind != ActBack || d.From != a.From || d.To != a.To || d.Step != a.Step.ID {
+				return fmt.Errorf("a retry from %s without a failure that leads there", d.From)
+			}
+			return nil
+		}
 		return s.CanGoBack(d.To)
+	case ChooseAgain:
+		if a.Kind != ActAgain || d.From != a.From {
+			return fmt.Errorf("forward again from %q without having gone back to it", d.From)
+		}
+		return nil
 	case ChooseLand:
 		if a.Kind != ActLand || d.To != a.To {
 			return fmt.Errorf("landing at milestone %d without having gone back to it", d.To)

@@ -96,6 +96,12 @@ func TestEveryRunCatches(t *testing.T) {
 				s.Step("z").Status = run.Done
 			}
 		}},
+		{"retried with something left", "a b c<b m | z^", "forward again from b, but b", func(s *run.State, e run.Entry) {
+			if st := s.Steps["b"]; back(s, e) && s.From != "" && st != nil {
+				st.Intended = false
+			}
+		}},
+		{"retried for ever", "a b<a m | z^", "in a circle", func(s *run.State, e run.Entry) { clear(s.Again) }},
 		{"recovered it is another", one, "after a recovery", func(s *run.State, e run.Entry) {
 			if calls++; e.Kind == run.Intent && calls%2 == 0 {
 				s.Step(e.Step).Tries++

@@ -113,7 +113,8 @@ type Ended struct {
 // Decided is the body of Decision.
 type Decided struct {
 	Choice Choice `json:"choice"`
-	To     int    `json:"to,omitempty"` // for back: 0 the origin, k the k-th milestone
+	To     int    `json:"to,omitempty"`   // for back: 0 the origin, k the k-th milestone
+	From   string `json:"from,omitempty"` // for back: to before that step only, then forward from it again
 	Step   string `json:"step,omitempty"`
 	By     string `json:"by"`
 	Why    string `json:"why,omitempty"`
@@ -134,6 +135,7 @@ type Choice string
 const (
 	ChooseBack   Choice = "back"   // undo
 	ChooseLand   Choice = "land"   // the way back has reached its milestone: open there
+	ChooseAgain  Choice = "again"  // the way back has reached the step to retry from: forward again
 	ChooseRetry  Choice = "retry"  // the step again
 	ChooseSkip   Choice = "skip"   // go on without the step; only after the barrier
 	ChooseAccept Choice = "accept" // a person has made it so, or vouches for it

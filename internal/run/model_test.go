@@ -3,6 +3,7 @@ package run_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ type tb interface {
 // key says all by which a state can differ in what follows.
 func key(s *run.State) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v %d %v %v %d %v", s.Mode, s.BackTo, s.Sealed, s.Barrier, s.Milestone, s.Closed != nil)
+	fmt.Fprintf(&b, "%v %d %v %v %d %v %s %v", s.Mode, s.BackTo, s.Sealed, s.Barrier, s.Milestone, s.Closed != nil, s.From, s.Again)
 	for _, st := range steps(s.Plan) {
 		if x := s.Steps[st.ID]; x != nil && x.Status != run.Pending {
 			fmt.Fprintf(&b, "|%s %s %d %v %v", st.ID, x.Status, x.Tries, x.Intended, x.Status == run.UndoFailed && x.Last.Unclear)
@@ -104,7 +105,7 @@ type letter struct {
 // clone copies a state, so that two things can come after it.
 func clone(s *run.State) *run.State {
 	c := *s
-	c.Steps = map[string]*run.StepState{}
+	c.Steps, c.Again = map[string]*run.StepState{}, maps.Clone(s.Again)
 	for id, st := range s.Steps {
 		x := *st
 		c.Steps[id] = &x
@@ -193,10 +194,10 @@ func text(e run.Entry) string {
 	case run.Decision:
 		var b run.Decided
 		_ = json.Unmarshal(e.Body, &b)
-		if b.Choice == run.ChooseBack || b.Choice == run.ChooseLand {
+		if b.From == "" && (b.Choice == run.ChooseBack || b.Choice == run.ChooseLand) {
 			b.Step = ""
 		}
-		body = fmt.Sprint(b.Choice, b.To, b.Step)
+		body = fmt.Sprint(b.Choice, b.To, b.Step, b.From)
 	}
 	return strings.Join([]string{string(e.Kind), e.Step, string(e.Dir), body}, " ")
 }
@@ -215,7 +216,8 @@ func step(t tb, n node, e run.Entry) node {
 		n.bend(s, e)
 	}
 	next.state = s
-	next.back = next.back || e.Kind == run.Decision && strings.Contains(string(e.Body), `"choice":"back"`)
+	next.back = e.Kind == run.Decision && strings.Contains(string(e.Body), `"choice":"back"`) ||
+		next.back && !(e.Kind == run.Decision && strings.Contains(string(e.Body), `"choice":"again"`))
 	return next
 }
 
@@ -237,6 +239,8 @@ func promises(t tb, n node, e run.Entry) {
 		t.Fatalf("%s: back after the barrier", story(n))
 	case e.Dir == run.Undo && n.crossed:
 		t.Fatalf("%s: an undo after the barrier", story(n))
+	case d.Choice == run.ChooseAgain:
+		cleared(t, n, d.From)
 	case e.Kind == run.BarrierCrossed && !read(n).sealed:
 		t.Fatalf("%s: crossed unsealed", story(n))
 	case e.Kind == run.RunClosed && !n.crossed:
@@ -267,6 +271,22 @@ func whole(t tb, n node) {
 	for _, s := range steps(n.state.Plan) {
 		if is.there[s.ID] {
 			t.Fatalf("%s: the run ends old, but %s was not undone", story(n), s.ID)
+		}
+	}
+}
+
+// cleared checks a way back that ends before a step that is retried from: nothing
+// from there on is left, and what lies before is untouched.
+func cleared(t tb, n node, from string) {
+	t.Helper()
+	is, past := read(n), false
+	for _, s := range n.state.Plan.Steps {
+		past = past || s.ID == from
+		switch {
+		case past && is.there[s.ID]:
+			t.Fatalf("%s: forward again from %s, but %s was not undone", story(n), from, s.ID)
+		case !past && !is.done[s.ID] && !s.Tolerated:
+			t.Fatalf("%s: forward again from %s, but %s is not done any more", story(n), from, s.ID)
 		}
 	}
 }
@@ -345,6 +365,8 @@ func TestEveryRun(t *testing.T) {
 	for _, mode := range []string{"origin", "stay"} {
 		check("a m b>1 c m | z^", mode)
 		check("a m b? m | z^~", mode)
+		check("a b c<b m | z^", mode)
+		check("a m b c? d*<b m | z^", mode)
 	}
 	t.Logf("%d plans", plans)
 	tally.Add(t, "model", "states", states)

@@ -19,7 +19,8 @@ const (
 	ActMilestone ActionKind = "milestone"
 	ActSeal      ActionKind = "seal"
 	ActBarrier   ActionKind = "barrier"
-	ActLand      ActionKind = "land" // the way back has reached its milestone
+	ActLand      ActionKind = "land"  // the way back has reached its milestone
+	ActAgain     ActionKind = "again" // the way back has reached the step that is retried from
 	ActClose     ActionKind = "close"
 	ActWait      ActionKind = "wait" // a person must decide
 )
@@ -34,6 +35,7 @@ type Action struct {
 	Dir     Direction // for recover
 	Again   bool      // a further try after a failure
 	To      int       // for back and land
+	From    string    // for back and again: the step that is retried from
 	Number  int       // for milestone: which
 	Result  Result    // for close
 	Version string    // for close
@@ -89,6 +91,9 @@ func (s *State) nextForward() Action {
 			}
 			if s.Barrier {
 				return Action{Kind: ActWait, Step: step, Choices: behind(step)}
+			}
+			if s.Mode == Going && step.RetryFrom != "" && !s.Again[step.ID] {
+				return Action{Kind: ActBack, Step: step, To: s.Milestone, From: step.RetryFrom}
 			}
 			return Action{Kind: ActBack, Step: step, To: s.landing()}
 		case Unclear:
@@ -153,6 +158,9 @@ func (s *State) nextBack() Action {
 		}
 		return act
 	}
+	if s.From != "" {
+		return Action{Kind: ActAgain, From: s.From}
+	}
 	if s.BackTo > 0 {
 		return Action{Kind: ActLand, To: s.BackTo}
 	}
@@ -161,8 +169,11 @@ func (s *State) nextBack() Action {
 
 // undoable lists, in the order in which they were done, the steps that the
 // way back has to consider: those after its milestone, and those of any
-// landing that was tried.
+// landing that was tried; for a retry, those from its step on.
 func (s *State) undoable() []plan.Step {
+	if s.From != "" {
+		return s.Plan.Steps[s.index(s.From):]
+	}
 	after := 0
 	for i, reached := 0, 0; i < len(s.Plan.Steps) && reached < s.BackTo; i++ {
 		if s.Plan.Steps[i].Verb == plan.VerbMilestone {

@@ -12,6 +12,7 @@ import (
 
 // compose writes a plan in short, a word a step: "a" reversible, "a?" a
 // check, "a%" outward, "a^" irreversible, "a~" tolerated, "a*" tried twice,
+// "a<b" retried from b once,
 // "a>1" undone only for a way back to milestone 1 or later, "m" a milestone,
 // "|" the barrier. Every milestone but the last gets a landing.
 func compose(text, onFailure string) *plan.Plan {
@@ -42,8 +43,9 @@ func compose(text, onFailure string) *plan.Plan {
 }
 
 func word(w, prefix string) plan.Step {
+	w, from, _ := strings.Cut(w, "<")
 	id := strings.TrimRight(w, "?%^~*>12")
-	s := plan.Step{ID: prefix + id, Verb: "x", Node: "here", Class: plan.Reversible, Deadline: time.Minute}
+	s := plan.Step{ID: prefix + id, Verb: "x", Node: "here", Class: plan.Reversible, Deadline: time.Minute, RetryFrom: from}
 	switch w {
 	case "m":
 		s.Verb, s.Class = plan.VerbMilestone, plan.Control
@@ -111,7 +113,9 @@ func coming(a run.Action) []run.Entry {
 	case run.ActSkipUndo:
 		return []run.Entry{out(run.Undo, run.Ended{OK: true, Skipped: true}), out(run.Undo, run.Ended{Error: "cannot end what is left"})}
 	case run.ActBack:
-		return []run.Entry{decide(run.ChooseBack, a.To, id)}
+		return []run.Entry{entry(run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: a.To, From: a.From, Step: id, By: "ann"})}
+	case run.ActAgain:
+		return []run.Entry{entry(run.Decision, "", "", run.Decided{Choice: run.ChooseAgain, From: a.From, By: "ann"})}
 	case run.ActMilestone:
 		return []run.Entry{entry(run.MilestoneReached, id, "", run.Reached{Milestone: a.Number})}
 	case run.ActSeal:
@@ -163,6 +167,17 @@ func alphabet(p *plan.Plan) []run.Entry {
 		}
 		for n := range len(p.Milestones) + 2 {
 			out = append(out, entry(run.MilestoneReached, id, "", run.Reached{Milestone: n}))
+		}
+	}
+	for _, s := range p.Steps {
+		if s.RetryFrom == "" {
+			continue
+		}
+		for _, from := range []string{s.RetryFrom, s.ID} {
+			out = append(out, entry(run.Decision, "", "", run.Decided{Choice: run.ChooseAgain, From: from}))
+			for n := range len(p.Milestones) + 1 {
+				out = append(out, entry(run.Decision, "", "", run.Decided{Choice: run.ChooseBack, To: n, From: from, Step: s.ID}))
+			}
 		}
 	}
 	for n := -1; n <= len(p.Milestones)+1; n++ {

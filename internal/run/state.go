@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"upkeep/internal/plan"
@@ -52,12 +53,16 @@ const (
 // State is the fold of a run's entries. Apply changes it and nothing else;
 // nothing else changes it.
 type State struct {
-	Plan      *plan.Plan
-	Run       string
-	Opened    Opened
-	OpenedAt  time.Time
-	Mode      Mode
-	BackTo    int // for Backing and Landing: 0 the origin, k the k-th milestone
+	Plan     *plan.Plan
+	Run      string
+	Opened   Opened
+	OpenedAt time.Time
+	Mode     Mode
+	BackTo   int // for Backing and Landing: 0 the origin, k the k-th milestone
+	// From is the step before which this way back ends, to go forward from it again;
+	// empty: the way back ends at BackTo.
+	From      string
+	Again     map[string]bool // steps whose failure has led back to where they are retried from
 	Steps     map[string]*StepState
 	Sealed    bool
 	Barrier   bool
@@ -71,7 +76,7 @@ type State struct {
 
 // New is the state before the first entry.
 func New(p *plan.Plan) *State {
-	return &State{Plan: p, Mode: Going, Steps: map[string]*StepState{}}
+	return &State{Plan: p, Mode: Going, Steps: map[string]*StepState{}, Again: map[string]bool{}}
 }
 
 // Fold gives the state after the entries of one run, in order. An error says
@@ -203,7 +208,10 @@ func (s *State) decide(d Decided, at time.Time) {
 	st := s.Step(d.Step)
 	switch d.Choice {
 	case ChooseBack:
-		s.Mode, s.BackTo, s.Why, s.Sealed = Backing, d.To, &d, false
+		s.Mode, s.BackTo, s.From, s.Why, s.Sealed = Backing, d.To, d.From, &d, false
+		if d.From != "" {
+			s.Again[d.Step] = true
+		}
 		// what lies behind is about to be undone: nobody can go back to it again
 		s.Milestone = d.To
 		if s.Failure == "" {
@@ -216,6 +224,8 @@ func (s *State) decide(d Decided, at time.Time) {
 		}
 	case ChooseLand:
 		s.Mode = Landing
+	case ChooseAgain:
+		s.again()
 	case ChooseRetry:
 		st.Tries, st.Asked = 0, at
 		if st.Status == UndoFailed {
@@ -233,4 +243,20 @@ func (s *State) decide(d Decided, at time.Time) {
 			st.Status = Done
 		}
 	}
+}
+
+// again has the run go forward from where its way back has ended: everything
+// from that step on is done anew, checks too.
+func (s *State) again() {
+	for i := s.index(s.From); i < len(s.Plan.Steps); i++ {
+		if st := s.Steps[s.Plan.Steps[i].ID]; st != nil {
+			st.Status, st.Tries = Pending, 0
+		}
+	}
+	s.Mode, s.BackTo, s.From, s.Why, s.Failure = Going, 0, "", nil, ""
+}
+
+// index is the place of a step in the plan.
+func (s *State) index(id string) int {
+	return slices.IndexFunc(s.Plan.Steps, func(st plan.Step) bool { return st.ID == id })
 }

@@ -43,6 +43,14 @@ func read(n node) truth {
 				back, t.sealed = true, false
 			case run.ChooseLand:
 				back = false
+			case run.ChooseAgain:
+				back = false
+				past := false
+				for _, st := range n.state.Plan.Steps { // checks are made anew, too
+					if past = past || st.ID == d.From; past {
+						t.done[st.ID] = false
+					}
+				}
 			case run.ChooseAccept, run.ChooseSkip:
 				t.done[d.Step] = !back
 				if t.between[d.Step] = false; back {

@@ -84,6 +84,10 @@ func (t *Track) Apply(e manage.Event) string {
 			t.Back = true
 			line = show.Back(show.Bold("going back"))
 		}
+		if n, planned := t.number[s.ID]; e.Dir == run.Do && t.Back && planned {
+			t.again(n)
+			line = show.Running(show.Bold("once more"))
+		}
 		t.asked = nil
 		if task := s.TaskOf(e.Dir == run.Undo); task != nil && !e.Again {
 			t.asked = &manage.Task{Task: *task, ID: s.ID, Run: "this", Dir: e.Dir, Asked: e.At, Until: e.At.Add(s.Deadline), Closed: t.closed}
@@ -103,6 +107,16 @@ func (t *Track) Apply(e manage.Event) string {
 		return t.ended(e)
 	}
 	return ""
+}
+
+// again has the run go forward from the nth step once more.
+func (t *Track) again(n int) {
+	t.Back, t.Done = false, n-1
+	for id, i := range t.number {
+		if i >= n {
+			t.left[id] = t.Forecast[id]
+		}
+	}
 }
 
 // task shows what a person is asked for, once it is clear that she is: what

@@ -150,6 +150,7 @@ func TestPlainLines(t *testing.T) {
     DETAIL: [2Jgone
 ↩ going back
 22:00:04 [ 3/4] ✓ leave database to the restore point 1.5 s
+▸ once more
 22:00:05 [ 4/4] ! remove what is no longer needed 1.5 s
     no such file
 `, ansi.Strip(out.String()))

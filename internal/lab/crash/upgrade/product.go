@@ -71,7 +71,7 @@ func site() map[string]string {
 
 // Install writes the product in version 1.0, unless it is to come new, and
 // bundles of all releases.
-func Install(t testing.TB, dir string, fresh, gated bool) *Product {
+func Install(t testing.TB, dir string, fresh, gated, again bool) *Product {
 	t.Helper()
 	p := &Product{Root: filepath.Join(dir, "ledger"), Releases: filepath.Join(dir, "releases"), State: filepath.Join(dir, "state")}
 	p.Document = filepath.Join(dir, "installation.yaml")
@@ -86,13 +86,13 @@ func Install(t testing.TB, dir string, fresh, gated bool) *Product {
 	}
 	must(t, os.Mkdir(p.Releases, 0o755))
 	for _, v := range versions {
-		p.build(t, dir, v, gated)
+		p.build(t, dir, v, gated, again)
 	}
 	return p
 }
 
 // build makes the bundle of a release.
-func (p *Product) build(t testing.TB, dir, version string, gated bool) {
+func (p *Product) build(t testing.TB, dir, version string, gated, again bool) {
 	t.Helper()
 	src := filepath.Join(dir, "sources", version)
 	product, err := ledger.ReadFile("ledger/product.yaml")
@@ -102,6 +102,9 @@ func (p *Product) build(t testing.TB, dir, version string, gated bool) {
 	text := string(product) + "---\n" + string(release)
 	if gated {
 		text += "  maintenance: none\n"
+	}
+	if again {
+		text = strings.Replace(text, `migrate", "`+version[:1]+`"]`, `migrate", "`+version[:1]+`"], retry-from: stop`, 1)
 	}
 	write(t, filepath.Join(src, "upkeep.yaml"), text)
 	for _, c := range []string{"app", "conf", "extra"} {

@@ -29,6 +29,8 @@ type Scenario struct {
 	Return bool
 	// Gated has no maintenance mode: the gate alone keeps users out.
 	Gated bool
+	// Again has what fails done once more: a migration is retried from the stop.
+	Again bool
 	// Dies is a service that ends before it is verified. In a return it does so
 	// whenever it is started in the version of before.
 	Dies string
@@ -49,7 +51,7 @@ type Scenario struct {
 func (s *Scenario) Prepare(t testing.TB) {
 	t.Helper()
 	dir := t.TempDir()
-	s.p = Install(t, dir, s.Fresh, s.Gated)
+	s.p = Install(t, dir, s.Fresh, s.Gated, s.Again)
 	before := ""
 	if s.Return {
 		before = s.upgraded(t, dir)

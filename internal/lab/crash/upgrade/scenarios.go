@@ -20,6 +20,8 @@ func scenarios() []*Scenario {
 		{Name: "stay", Ends: run.ResultMilestone, Fails: "3", Req: manage.Request{OnFailure: "stay", Choose: []string{"more"}}},
 		{Name: "gated", Ends: run.ResultNew, Gated: true, Req: manage.Request{To: "2.0"}},
 		{Name: "quiet", Ends: run.ResultOld, Fails: "quietly 2", Req: manage.Request{To: "2.0"}},
+		{Name: "again", Ends: run.ResultNew, Again: true, Fails: "once 2", Req: manage.Request{To: "2.0"}},
+		{Name: "again in vain", Ends: run.ResultOld, Again: true, Fails: "2", Req: manage.Request{To: "2.0"}},
 		{Name: "return", Ends: run.ResultNew, Return: true, Req: manage.Request{Choose: []string{"more"}}},
 		{Name: "no return", Ends: run.ResultOld, Return: true, Dies: "web", Req: manage.Request{To: "2.0", Choose: []string{"more"}}},
 	}

@@ -127,6 +127,11 @@ func (c commands) migrate(to string) ([]change, error) {
 		return does[:2], &scope.ExitError{Name: "migrate", Code: 1, Last: "column exists"}
 	case "quietly " + to:
 		return nil, nil
+	case "once " + to:
+		if !c.p.w.Tried {
+			c.p.w.Tried = true
+			return does[:2], &scope.ExitError{Name: "migrate", Code: 1, Last: "the disk was busy"}
+		}
 	}
 	return does, nil
 }

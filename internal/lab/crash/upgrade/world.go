@@ -30,6 +30,7 @@ type World struct {
 	Wrongs  []string       // promises that were broken on the way
 	Boots   int            // power cuts so far
 	Orphans []orphan       // programs of an engine that is dead, which go on
+	Tried   bool           // a migration that fails once has
 	p       *Product
 
 	enabled  bool            // the services start with the computer
