@@ -74,6 +74,7 @@ type Info struct {
 	// InRecovery is true for a standby, which can be read but not restored.
 	InRecovery bool
 	Rights     Rights
+	Scratch    ScratchRoom
 }
 
 // Rights says what the account may do. Problems has one plain sentence for
@@ -97,6 +98,7 @@ type Report struct {
 	LeftOut     []string      `json:"left_out,omitempty"` // what the dump does not hold, in sentences
 	Fingerprint Fingerprint   `json:"fingerprint"`        // of the very moment of the dump
 	Mark        string        `json:"mark,omitempty"`     // taken right before the dump; see Database.Mark
+	Consistency Consistency   `json:"consistency,omitzero"`
 }
 
 // Formats of a dump. All can be read by the vendors' own tools: pg_restore,

@@ -22,6 +22,8 @@ type Subject struct {
 	Do func(ctx context.Context, sql string) error
 	// Dialect of the kind.
 	Dialect database.Dialect
+	// OpID is that of DB.
+	OpID string
 }
 
 // Exec is Do, or the end of the test.
@@ -71,6 +73,9 @@ func Run(t *testing.T, make Factory) {
 	t.Run("RestoreBrokenDumps", func(t *testing.T) { testBrokenDumps(t, make(t)) })
 	t.Run("RestoreInterrupted", func(t *testing.T) { testInterrupted(t, make(t)) })
 	t.Run("Apply", func(t *testing.T) { testApply(t, make(t)) })
+	t.Run("Scratch", func(t *testing.T) { testScratch(t, make(t)) })
+	t.Run("ScratchUnequal", func(t *testing.T) { testScratchUnequal(t, make(t)) })
+	t.Run("ScratchLeft", func(t *testing.T) { testScratchLeft(t, make(t)) })
 	t.Run("Sessions", func(t *testing.T) { testSessions(t, make(t)) })
 }
 

@@ -42,6 +42,10 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 	if err != nil {
 		return database.Report{}, l.fail(ctx, what, err)
 	}
+	consistency, err := l.consistency(ctx)
+	if err != nil {
+		return database.Report{}, l.fail(ctx, what, err)
+	}
 	out, f, err := db.dump(ctx, l, w)
 	if err != nil {
 		if out.err != nil {
@@ -51,7 +55,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 	}
 	return database.Report{
 		Kind: db.Kind(), Server: "MariaDB " + l.server, Tool: "MariaDB " + l.server, Format: database.FormatSQL,
-		Bytes: out.n, Duration: time.Since(began), Fingerprint: f, Mark: sign,
+		Bytes: out.n, Duration: time.Since(began), Fingerprint: f, Mark: sign, Consistency: consistency,
 		LeftOut: []string{"accounts and their rights, which belong to the whole server", "the planner's statistics"},
 	}, nil
 }

@@ -105,6 +105,9 @@ func (l *link) remake(ctx context.Context, d definition) error {
 			return err
 		}
 	}
+	if d.Kind == "event" && l.asleep != nil {
+		rest = strings.TrimPrefix(l.asleep.send(d), "CREATE ")
+	}
 	make := []string{d.session(), "CREATE OR REPLACE " + rest}
 	if d.Kind == "trigger" {
 		// one that a kill has left half made can be dropped, and not replaced

@@ -29,7 +29,7 @@ func (db *DB) Inspect(ctx context.Context) (database.Info, error) {
 func (l *link) inspect(ctx context.Context) (database.Info, error) {
 	info := database.Info{Server: "MariaDB " + l.server, Major: l.major, Name: l.schema}
 	rows, err := l.table(ctx, `SELECT current_user() AS account, @@global.read_only AS standby, @@character_set_database AS encoding,
-		@@log_bin AND NOT @@log_bin_trust_function_creators AS binlog,
+		@@log_bin AS logged, @@log_bin AND NOT @@log_bin_trust_function_creators AS binlog,
 		(SELECT coalesce(sum(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = database()) AS size`)
 	if err != nil {
 		return info, err
@@ -72,7 +72,8 @@ func (l *link) inspect(ctx context.Context) (database.Info, error) {
 	// one sentence for all that it lacks
 	r.Problems = slices.Concat(lacking(info, may, need), problems, more)
 	r.Restore = len(r.Problems) == 0
-	return info, nil
+	info.Scratch, err = l.scratchRoom(ctx, info, row["logged"] == "1")
+	return info, err
 }
 
 // reading is what an account needs to see everything: a server hides what an
@@ -162,6 +163,10 @@ func (l *link) irreplaceable(ctx context.Context, info database.Info, may map[st
 // privileges reads what the account may do in this database, in the words of
 // GRANT. What it may do with single tables does not count.
 func (l *link) privileges(ctx context.Context) (map[string]bool, error) {
+	return l.privilegesOn(ctx, l.schema)
+}
+
+func (l *link) privilegesOn(ctx context.Context, schema string) (map[string]bool, error) {
 	rows, err := l.QueryContext(ctx, "SHOW GRANTS")
 	if err != nil {
 		return nil, err
@@ -173,7 +178,7 @@ func (l *link) privileges(ctx context.Context) (map[string]bool, error) {
 		if err := rows.Scan(&line); err != nil {
 			return nil, err
 		}
-		grant(may, line, l.schema)
+		grant(may, line, schema)
 	}
 	return may, rows.Err()
 }

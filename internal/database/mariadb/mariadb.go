@@ -32,6 +32,9 @@ type Config struct {
 type DB struct {
 	config   Config
 	patience time.Duration // how long a lock of somebody else is waited for
+	inside   string        // a scratch database: this one, and none that the address names
+	asleep   asleep        // its events
+	made     func() error  // removes it
 }
 
 var _ database.Database = (*DB)(nil)
@@ -42,8 +45,13 @@ func New(c Config) *DB { return &DB{config: c, patience: 30 * time.Second} }
 // Kind is "mariadb".
 func (db *DB) Kind() string { return "mariadb" }
 
-// Close has nothing to do: no connection outlives a call.
-func (db *DB) Close() error { return nil }
+// Close removes a scratch database; no connection outlives a call.
+func (db *DB) Close() error {
+	if db.made != nil {
+		return db.made()
+	}
+	return nil
+}
 
 // link is one connection with what messages need to know.
 type link struct {
@@ -53,6 +61,7 @@ type link struct {
 	schema string // the database's name
 	server string // "10.11.19"
 	major  int
+	asleep asleep
 }
 
 // oldest is the first release in which a RENAME of many tables takes effect as
@@ -74,6 +83,9 @@ func (db *DB) open(ctx context.Context, what string, many bool) (*link, error) {
 		return nil, fmt.Errorf("cannot %s: %w", what, err)
 	}
 	target.config.MultiStatements = many
+	if db.inside != "" {
+		target.config.DBName, target.where = db.inside, fmt.Sprintf("scratch database %q at %s", db.inside, target.config.Addr)
+	}
 	connector, err := mysql.NewConnector(target.config)
 	if err != nil {
 		return nil, fmt.Errorf("cannot %s: %s: %w: a value in it is not understood", what, target.where, database.ErrAddress)
@@ -84,7 +96,7 @@ func (db *DB) open(ctx context.Context, what string, many bool) (*link, error) {
 		_ = pool.Close() // nothing is open
 		return nil, fmt.Errorf("cannot %s: %s: %w", what, target.where, explain(ctx, atConnect(err)))
 	}
-	l := &link{Conn: conn, pool: pool, where: target.where, schema: target.config.DBName}
+	l := &link{Conn: conn, pool: pool, where: target.where, schema: target.config.DBName, asleep: db.asleep}
 	if err := l.begin(ctx, db); err != nil {
 		l.close()
 		return nil, l.fail(ctx, what, err)

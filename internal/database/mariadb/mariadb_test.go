@@ -26,7 +26,7 @@ var shared = sync.OnceValues(func() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = m.SQL(context.Background(), "", "CREATE USER shop@'%' IDENTIFIED BY 'pw'; CREATE USER alone@'%' IDENTIFIED BY 'pw'; CREATE USER reader@'%' IDENTIFIED BY 'pw'")
+	_, err = m.SQL(context.Background(), "", "CREATE USER shop@'%' IDENTIFIED BY 'pw'; GRANT ALL ON `upkeep\\_scratch\\_%`.* TO shop@'%'; CREATE USER alone@'%' IDENTIFIED BY 'pw'; CREATE USER reader@'%' IDENTIFIED BY 'pw'")
 	return &server{MariaDB: m}, err
 })
 
@@ -85,6 +85,7 @@ func (s *server) as(name, account string) string {
 func (s *server) subject(t *testing.T, dsn, name string) databasetest.Subject {
 	db := open(dsn)
 	return databasetest.Subject{
+		OpID:    "run-1/backup/do",
 		DB:      db,
 		Missing: open(strings.Replace(dsn, "/"+name, "/nowhere", 1)),
 		Dialect: database.MariaDB,

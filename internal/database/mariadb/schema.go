@@ -130,6 +130,8 @@ func (l *link) define(ctx context.Context, kind, name string) (definition, error
 		if !engineLine.MatchString(d.sql) {
 			return d, fmt.Errorf("the definition of table %s is not understood", name)
 		}
+	case "event":
+		d.sql = l.asleep.awake(d)
 	case "view":
 		// one that leads nowhere could not be made again
 		if err := l.run(ctx, "SELECT 1 FROM "+quote(name)+" LIMIT 0"); err != nil {

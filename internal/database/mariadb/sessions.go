@@ -94,7 +94,8 @@ func (db *DB) Sessions(ctx context.Context, opID string) ([]database.Session, er
 
 // EndSessions ends them and waits until they are gone. A restore or a script
 // that they left half done is then finished or taken back, so that whoever
-// looks next sees one content or the other.
+// looks next sees one content or the other. A scratch database of theirs is
+// removed.
 func (db *DB) EndSessions(ctx context.Context, opID string) (int, error) {
 	const what = "end sessions"
 	l, err := db.connect(ctx, what)
@@ -109,7 +110,7 @@ func (db *DB) EndSessions(ctx context.Context, opID string) (int, error) {
 	if err := db.settle(ctx, l); err != nil {
 		return n, l.fail(ctx, "finish what was interrupted", err)
 	}
-	return n, nil
+	return n, l.dropScratch(ctx, opID)
 }
 
 // end ends the operation's sessions but this, waiting up to 10 seconds.

@@ -67,7 +67,7 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 	}
 	report := database.Report{
 		Kind: db.Kind(), Server: "PostgreSQL " + l.server, Tool: "pg_dump " + tools.version, Format: database.FormatCustom,
-		Bytes: count.n, Duration: time.Since(begin), Fingerprint: sums, Mark: mark,
+		Bytes: count.n, Duration: time.Since(begin), Fingerprint: sums, Mark: mark, Consistency: database.Consistency{By: database.BySnapshot},
 		LeftOut: []string{
 			"roles and tablespaces, which belong to the whole server",
 			"settings attached to the database or to roles (ALTER DATABASE … SET, ALTER ROLE … SET)",

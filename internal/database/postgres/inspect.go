@@ -57,6 +57,9 @@ func (db *DB) Inspect(ctx context.Context) (database.Info, error) {
 		r.Restore = false
 		r.Problems = append(r.Problems, "the server is a standby: use the address of its primary")
 	}
+	if info.Scratch, err = l.scratchRoom(ctx, tx, info); err != nil {
+		return info, l.fail(ctx, what, err)
+	}
 	return info, nil
 }
 

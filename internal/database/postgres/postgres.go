@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ type DB struct {
 	patience time.Duration // how long a dump or a restore waits for a lock
 	keep     bool          // a connection may outlive its question, until Close
 	kept     *link         // that does
+	inside   string        // a scratch database: this one, and none that the address names
+	made     func() error  // removes it
 }
 
 var _ database.Database = (*DB)(nil)
@@ -50,11 +53,15 @@ func New(c Config) *DB {
 // Kind is "postgres".
 func (db *DB) Kind() string { return "postgres" }
 
-// Close ends the connection that was kept; no other outlives a call.
+// Close ends the connection that was kept; no other outlives a call. A scratch
+// database is removed.
 func (db *DB) Close() error {
 	if db.kept != nil {
 		db.kept.close()
 		db.kept = nil
+	}
+	if db.made != nil {
+		return db.made()
 	}
 	return nil
 }
@@ -92,6 +99,9 @@ func (db *DB) connect(ctx context.Context, what string) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot %s: %w", what, err)
 	}
+	if db.inside != "" {
+		target.enter(db.inside)
+	}
 	target.config.RuntimeParams["application_name"] = AppName(db.config.OpID)
 	conn, err := pgx.ConnectConfig(ctx, target.config)
 	if err != nil {
@@ -101,6 +111,13 @@ func (db *DB) connect(ctx context.Context, what string) (*link, error) {
 	l.server = conn.PgConn().ParameterStatus("server_version")
 	l.server, _, _ = strings.Cut(l.server, " ")
 	l.major = majorOf(l.server)
+	if db.inside != "" {
+		var at string
+		if err := conn.QueryRow(ctx, "SELECT current_database()").Scan(&at); err != nil || at != db.inside {
+			l.close()
+			return nil, fmt.Errorf("cannot %s: %s: the server leads to the database %q: %w", what, l.where, at, errors.Join(database.ErrScratch, err))
+		}
+	}
 	const oldest = 12
 	if l.major < oldest {
 		l.close()

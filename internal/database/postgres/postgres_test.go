@@ -26,7 +26,7 @@ var shared = sync.OnceValues(func() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = pg.Psql(context.Background(), "postgres", `CREATE ROLE shop LOGIN PASSWORD 'pw'; CREATE ROLE reader; CREATE ROLE other;
+	_, err = pg.Psql(context.Background(), "postgres", `CREATE ROLE shop LOGIN CREATEDB PASSWORD 'pw'; CREATE ROLE reader; CREATE ROLE other;
 		CREATE ROLE alone LOGIN PASSWORD 'pw' CONNECTION LIMIT 0`)
 	return &server{PG: pg}, err
 })
@@ -91,6 +91,7 @@ func (s *server) subject(t *testing.T, dsn string, name string) databasetest.Sub
 	db := open(dsn)
 	t.Cleanup(func() { _ = db.Close() })
 	return databasetest.Subject{
+		OpID:    "run-1/backup/do",
 		DB:      db,
 		Missing: open(strings.Replace(dsn, strings.ReplaceAll(name, " ", "%20"), "nowhere", 1)),
 		Dialect: database.Postgres,

@@ -56,7 +56,7 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 		defer close(lonely)
 		l.endOthers(stop)
 	}()
-	asked, err := load(ctx, tools, l.env, prelude(keep, l.major, db.patience), contents.without(skip), r)
+	asked, err := load(ctx, tools, l.env, db.only()+prelude(keep, l.major, db.patience), contents.without(skip), r)
 	close(stop)
 	<-lonely
 	if err == nil {

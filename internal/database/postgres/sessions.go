@@ -36,6 +36,7 @@ func (db *DB) Sessions(ctx context.Context, opID string) ([]database.Session, er
 }
 
 // EndSessions ends them and waits until the server has let go of their locks.
+// A scratch database that they have left is removed.
 func (db *DB) EndSessions(ctx context.Context, opID string) (int, error) {
 	const what = "end sessions"
 	l, err := db.connect(ctx, what)
@@ -43,7 +44,11 @@ func (db *DB) EndSessions(ctx context.Context, opID string) (int, error) {
 		return 0, err
 	}
 	defer l.close()
-	return l.end(ctx, what, "application_name = $1", AppName(opID))
+	n, err := l.end(ctx, what, "application_name = $1", AppName(opID))
+	if err != nil {
+		return n, err
+	}
+	return n, l.dropScratch(ctx, opID)
 }
 
 // end ends the sessions that hold for condition, waiting up to 10 seconds.

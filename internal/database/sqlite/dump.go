@@ -34,7 +34,9 @@ func (db *DB) Dump(ctx context.Context, w io.Writer) (database.Report, error) {
 		if err := db.remove(copied); err != nil {
 			return err
 		}
+		report.Consistency.By = database.BySnapshot
 		if v.still {
+			report.Consistency.By = database.ByRest
 			return copyFile(ctx, db.config.FS.Unsynced(), v.path, copied)
 		}
 		return v.copyTo(ctx, copied)

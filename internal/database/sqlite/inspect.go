@@ -39,5 +39,6 @@ func (db *DB) Inspect(ctx context.Context) (database.Info, error) {
 		info.Rights.Restore = false
 		info.Rights.Problems = append(info.Rights.Problems, fmt.Sprintf("the folder %s cannot be written, and a restore makes its file there", dir))
 	}
+	info.Scratch = database.ScratchRoom{Dir: db.config.Temp, Bytes: info.SizeBytes}
 	return info, nil
 }

@@ -40,6 +40,7 @@ type Config struct {
 type DB struct {
 	config   Config
 	patience time.Duration // how long a lock of somebody else is waited for
+	made     func() error  // removes a scratch database
 }
 
 var _ database.Database = (*DB)(nil)
@@ -55,8 +56,25 @@ func New(c Config) *DB {
 // Kind is "sqlite".
 func (db *DB) Kind() string { return "sqlite" }
 
-// Close has nothing to do: nothing stays open between calls.
-func (db *DB) Close() error { return nil }
+// Close removes a scratch database; nothing stays open between calls.
+func (db *DB) Close() error {
+	if db.made != nil {
+		return db.made()
+	}
+	return nil
+}
+
+// Scratch names a file in a temporary folder, which the next one sweeps if we
+// are killed.
+func (db *DB) Scratch(ctx context.Context) (database.Database, error) {
+	dir, remove, err := db.temp()
+	if err != nil {
+		return nil, db.fail(ctx, "make a scratch database", fmt.Errorf("%w: %w", database.ErrScratch, explain(err)))
+	}
+	s := &DB{config: db.config, patience: db.patience, made: remove}
+	s.config.Path = filepath.Join(dir, "scratch.db")
+	return s, nil
+}
 
 // Sessions is empty: SQLite has no server, and what an operation of ours had
 // open ended with its process.

@@ -34,6 +34,7 @@ func subject(t *testing.T, mode string) databasetest.Subject {
 		}
 	}
 	return databasetest.Subject{
+		OpID:    "run-1/restore/do",
 		DB:      db,
 		Missing: New(Config{Path: filepath.Join(dir, "missing.db"), FS: durable.OS()}),
 		Dialect: database.SQLite,

@@ -1,0 +1,111 @@
+package databasetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"upkeep/internal/database"
+)
+
+func scratch(t *testing.T, s Subject) database.Database {
+	t.Helper()
+	made, err := s.DB.(database.Scratcher).Scratch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// A dump restored beside the product's database is equal to it, may be changed,
+// and is gone afterwards; the product's own is never touched.
+func testScratch(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	if info, err := s.DB.Inspect(t.Context()); err != nil || info.Scratch.Problem != "" || info.Scratch.Bytes < info.SizeBytes {
+		t.Fatalf("room %+v, %v", info.Scratch, err)
+	}
+	before := Fingerprint(t, s.DB)
+	dump, report := Dump(t, s.DB)
+	if report.Consistency.By == "" {
+		t.Error("the report does not say what consistency was had")
+	}
+	var kept database.Database
+	err := database.Restored(t.Context(), s.DB, bytes.NewReader(dump), func() database.Report { return report }, func(d database.Database) error {
+		kept = d
+		if err := d.Apply(t.Context(), database.Script{Name: "harm", SQL: "UPDATE users SET note = 'harm'; DROP VIEW names; CREATE TABLE newer (x INTEGER)"}); err != nil {
+			return err
+		}
+		if n, err := d.Query(t.Context(), "SELECT count(*) FROM users WHERE note = 'harm'"); err != nil || n != "3" {
+			t.Errorf("the script has changed %s rows, %v", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Same(t, "beside it a scratch database was changed", before, Fingerprint(t, s.DB))
+	if _, err := kept.Fingerprint(t.Context()); !errors.Is(err, database.ErrNoDatabase) {
+		t.Errorf("the scratch database is still there: %v", err)
+	}
+}
+
+// What differs is named.
+func testScratchUnequal(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	dump, report := Dump(t, s.DB)
+	users := report.Fingerprint.Tables[tableOf(t, report, "users")]
+	users.Count++
+	report.Fingerprint.Tables[tableOf(t, report, "users")] = users
+	err := database.Restored(t.Context(), s.DB, bytes.NewReader(dump), func() database.Report { return report }, func(database.Database) error {
+		t.Error("it was used all the same")
+		return nil
+	})
+	if !errors.Is(err, database.ErrNotEqual) || !strings.Contains(err.Error(), "users") || !strings.Contains(err.Error(), "from 4 rows") || !strings.Contains(err.Error(), "to 3 rows") {
+		t.Errorf("a row that is missing: %v", err)
+	}
+	cut := dump[:len(dump)*2/3]
+	if err := database.Restored(t.Context(), s.DB, bytes.NewReader(cut), func() database.Report { return report }, nil); err == nil {
+		t.Error("a dump that was cut off counts as proven")
+	}
+}
+
+func tableOf(t *testing.T, r database.Report, name string) string {
+	t.Helper()
+	for full := range r.Fingerprint.Tables {
+		if full == name || strings.HasSuffix(full, "."+name) {
+			return full
+		}
+	}
+	t.Fatalf("the report has no table %s", name)
+	return ""
+}
+
+// What a killed operation has left is removed by the next one of its name, and
+// by who ends its sessions.
+func testScratchLeft(t *testing.T, s Subject) {
+	s.Exec(t, Fill)
+	dump, _ := Dump(t, s.DB)
+	for name, sweep := range map[string]func() error{
+		"made again": func() error { return scratch(t, s).Close() },
+		"sessions ended": func() error {
+			_, err := s.DB.EndSessions(context.Background(), s.OpID)
+			return err
+		},
+	} {
+		if s.DB.Kind() == "sqlite" {
+			t.Skip("a file in a temporary folder, which package scratch sweeps")
+		}
+		left := scratch(t, s) // and nobody closes it
+		if err := left.Restore(t.Context(), bytes.NewReader(dump)); err != nil {
+			t.Fatal(err)
+		}
+		if err := sweep(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := left.Fingerprint(t.Context()); !errors.Is(err, database.ErrNoDatabase) {
+			t.Errorf("%s: it is still there: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"upkeep/internal/database"
+)
+
+// enter makes the address lead to another database of the server. A service
+// file would name a database of its own, to child programs too, before ours; what
+// it says of the server has been read.
+func (t *target) enter(name string) {
+	for _, word := range []string{"service", "servicefile"} {
+		delete(t.words, word)
+	}
+	t.words["dbname"], t.config.Database = name, name
+	t.where = fmt.Sprintf("scratch database %q at %s:%d", name, t.config.Host, t.config.Port)
+}
+
+// only is what psql does first: it goes no further in any database but the
+// scratch one, wherever it was led.
+func (db *DB) only() string {
+	if db.inside == "" {
+		return ""
+	}
+	return fmt.Sprintf("DO $upkeep$ BEGIN IF current_database() <> %s THEN RAISE EXCEPTION 'this is not the scratch database'; END IF; END $upkeep$;\n", literal(db.inside))
+}
+
+// Scratch makes a database as the product's is, from the server's pristine
+// template. Nobody but its owner may connect to it, since it will hold what the
+// product's holds.
+func (db *DB) Scratch(ctx context.Context) (database.Database, error) {
+	const what = "make a scratch database"
+	l, err := db.connect(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	name := database.ScratchName(db.config.OpID, l.Config().Database)
+	if err := l.dropScratch(ctx, db.config.OpID); err != nil {
+		return nil, err
+	}
+	if err := l.makeScratch(ctx, name); err != nil {
+		return nil, l.fail(ctx, what, fmt.Errorf("%w: %w", database.ErrScratch, explain(ctx, err)))
+	}
+	s := &DB{config: db.config, tools: db.tools, patience: db.patience, inside: name}
+	s.config.OpID += "/" + name // a restore ends the sessions of its own operation
+	s.made = func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		l, err := db.connect(ctx, "remove the scratch database")
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		return l.dropScratch(ctx, db.config.OpID)
+	}
+	return s, nil
+}
+
+func (l *link) makeScratch(ctx context.Context, name string) error {
+	locale := "''"
+	switch {
+	case l.major >= 17:
+		locale = `CASE datlocprovider WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', datlocale) WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', datlocale) ELSE '' END`
+	case l.major >= 15:
+		locale = `CASE datlocprovider WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', daticulocale) ELSE '' END`
+	}
+	// Who may make schemas in the product's database may own some, and must be
+	// let make them here.
+	rows, err := l.Query(ctx, `SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', $1::text,
+			CASE WHEN pg_has_role(datdba, 'MEMBER') THEN pg_get_userbyid(datdba) ELSE current_user END, pg_encoding_to_char(encoding), datcollate, datctype) ||
+			CASE spcname WHEN 'pg_default' THEN '' ELSE format(' TABLESPACE %I', spcname) END || `+locale+`, 1
+		FROM pg_catalog.pg_database JOIN pg_catalog.pg_tablespace s ON s.oid = dattablespace WHERE datname = current_database()
+		UNION ALL SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', $1::text), 2
+		UNION ALL SELECT format('GRANT CREATE ON DATABASE %I TO %s', $1::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END), 3
+		FROM pg_catalog.pg_database, aclexplode(datacl) WHERE datname = current_database() AND privilege_type = 'CREATE' AND grantee <> datdba
+		ORDER BY 2, 1`, name)
+	if err != nil {
+		return err
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s string, err error) {
+		var n int
+		err = row.Scan(&s, &n)
+		return s, err
+	})
+	for _, sql := range list {
+		if err == nil {
+			_, err = l.Exec(ctx, sql)
+		}
+	}
+	return err
+}
+
+// dropScratch removes the scratch database of the operation, with whoever is
+// in it. A server that is a standby has none.
+func (l *link) dropScratch(ctx context.Context, opID string) error {
+	const what = "remove the scratch database"
+	name := database.ScratchName(opID, l.Config().Database)
+	var there bool
+	if err := l.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1)", name).Scan(&there); err != nil {
+		return l.fail(ctx, what, err)
+	}
+	if !there {
+		return nil
+	}
+	if _, err := l.end(ctx, what, "datname = $1", name); err != nil {
+		return err
+	}
+	_, err := l.Exec(ctx, "DROP DATABASE IF EXISTS "+name) // the name needs no quotes
+	if err = explain(ctx, err); errors.Is(err, database.ErrInUse) {
+		// autovacuum was in it, and has been told to go
+		time.Sleep(100 * time.Millisecond)
+		_, err = l.Exec(ctx, "DROP DATABASE IF EXISTS "+name)
+	}
+	if err != nil {
+		return l.fail(ctx, what, err)
+	}
+	return nil
+}
+
+// scratchRoom says whether the account may make a scratch database that a dump
+// can be restored into, and what that needs.
+func (l *link) scratchRoom(ctx context.Context, tx pgx.Tx, info database.Info) (database.ScratchRoom, error) {
+	var room database.ScratchRoom
+	var creates, super, fits bool
+	var untrusted *string
+	trusted := "false"
+	if l.major >= 13 {
+		trusted = "EXISTS (SELECT FROM pg_available_extension_versions v WHERE v.name = extname AND v.version = extversion AND v.trusted)"
+	}
+	var pid int
+	var logs int64
+	var space string
+	err := tx.QueryRow(ctx, `SELECT rolcreatedb OR rolsuper, rolsuper, pg_backend_pid(),
+			(SELECT min(extname) FROM pg_extension WHERE extname <> 'plpgsql' AND NOT `+trusted+`),
+			(SELECT setting::bigint << 20 FROM pg_settings WHERE name = 'max_wal_size'),
+			(SELECT pg_tablespace_location(dattablespace) FROM pg_database WHERE datname = current_database()),
+			(SELECT spcname = 'pg_default' OR has_tablespace_privilege(spcname, 'CREATE') FROM pg_database JOIN pg_tablespace s ON s.oid = dattablespace WHERE datname = current_database())
+		FROM pg_roles WHERE rolname = current_user`).Scan(&creates, &super, &pid, &untrusted, &logs, &space, &fits)
+	if err != nil {
+		return room, err
+	}
+	switch {
+	case info.InRecovery:
+		room.Problem = "the server is a standby, on which nothing can be made"
+	case !info.Rights.Dump || !info.Rights.Restore:
+		room.Problem = "the account may not restore the database"
+	case !creates:
+		room.Problem = fmt.Sprintf("account %s may not create databases: ALTER ROLE %s CREATEDB", info.Account, pgx.Identifier{info.Account}.Sanitize())
+	case !fits:
+		room.Problem = fmt.Sprintf("account %s may not make anything in the tablespace of the database", info.Account)
+	case untrusted != nil && !super:
+		room.Problem = fmt.Sprintf("the database uses the extension %s, which only a superuser can make in another", *untrusted)
+	}
+	// What is loaded goes through the write-ahead log, which is shortened now and
+	// then; two
+	// files of it are there beside what it holds.
+	room.Bytes = info.SizeBytes + min(info.SizeBytes, logs) + 2*walSegment
+	if dir := serverDir(l.Config().Host, l.Config().Port, pid); dir != "" {
+		room.Dir = dir
+		if isDir(space) {
+			room.Dir = space
+		}
+	}
+	return room, nil
+}
+
+// walSegment is one file of the write-ahead log.
+const walSegment = 16 << 20

@@ -1,0 +1,100 @@
+package database
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// ErrScratch: no scratch database can be had. What it wraps says why.
+var ErrScratch = errors.New("no scratch database can be made")
+
+// Scratcher is a database that can have another one beside itself for a while,
+// into which a dump is restored to be looked at. Every kind of this project is
+// one.
+type Scratcher interface {
+	// Scratch makes an empty database on the same server (for SQLite: a file in
+	// the temporary folder) with the same encoding and collation, which the
+	// product and other accounts do not see. It is named by the operation and this
+	// database: one that a killed call has left is removed first. Closing the value
+	// removes it, and so does EndSessions of this database for that operation. It
+	// moves the Mark of this database where that is the server's. What cannot be
+	// made wraps ErrScratch.
+	Scratch(ctx context.Context) (Database, error)
+}
+
+// ScratchRoom says whether a scratch database can be had, and what it needs.
+type ScratchRoom struct {
+	// Problem says in a sentence why none can be made; empty: one can.
+	Problem string
+	// Dir is a folder of this computer on whose volume it would lie; empty: not
+	// known, for the server is another computer or its folder is hidden.
+	Dir string
+	// Bytes is what it needs there at most, with the server's own logs.
+	Bytes int64
+}
+
+// ScratchName is the name of the scratch database of an operation beside the
+// database of that name. It needs no quotes, and says to people whose it is.
+func ScratchName(opID, name string) string {
+	sum := sha256.Sum256([]byte(opID + "\x00" + name))
+	return "upkeep_scratch_" + hex.EncodeToString(sum[:8])
+}
+
+// Consistency says by what all rows of a dump are of one moment.
+type Consistency struct {
+	By string `json:"by"` // one of the By values
+	// Locked are the tables, with their engines, that know no transactions: they
+	// were locked against writers for as long as the dump took.
+	Locked []string `json:"locked,omitempty"`
+}
+
+// What makes a dump consistent.
+const (
+	BySnapshot = "a snapshot of one moment"
+	ByRest     = "nobody had it open"
+	ByLocks    = "a snapshot of one moment, and locks"
+)
+
+func (c Consistency) String() string {
+	if len(c.Locked) == 0 {
+		return c.By
+	}
+	return fmt.Sprintf("%s on tables whose engine knows no transactions: %s", c.By, strings.Join(c.Locked, ", "))
+}
+
+// ErrNotEqual: what was restored is not what was dumped.
+var ErrNotEqual = errors.New("the restored content is not what was dumped")
+
+// Restored restores a dump into a scratch database of db and compares the
+// content with the dump's report: what differs is ErrNotEqual, and names tables.
+// Then look, unless nil, may use the scratch database. Afterwards it is gone.
+func Restored(ctx context.Context, db Database, dump io.Reader, report func() Report, look func(Database) error) (err error) {
+	maker, ok := db.(Scratcher)
+	if !ok {
+		return fmt.Errorf("%w: the kind %s has none", ErrScratch, db.Kind())
+	}
+	s, err := maker.Scratch(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Restore(ctx, dump); err != nil {
+		return err
+	}
+	got, err := s.Fingerprint(ctx)
+	if err != nil {
+		return err
+	}
+	if list := Compare(report().Fingerprint, got); len(list) > 0 {
+		return fmt.Errorf("%w: %s", ErrNotEqual, Summary(list))
+	}
+	if look == nil {
+		return nil
+	}
+	return look(s)
+}
