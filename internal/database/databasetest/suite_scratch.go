@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"upkeep/internal/database"
 )
@@ -108,4 +111,63 @@ func testScratchLeft(t *testing.T, s Subject) {
 			t.Errorf("%s: it is still there: %v", name, err)
 		}
 	}
+}
+
+// Proven proves a dump of what is there.
+func Proven(t *testing.T, s Subject, look func(database.Database) error) {
+	t.Helper()
+	dump, report := Dump(t, s.DB)
+	if err := database.Restored(t.Context(), s.DB, bytes.NewReader(dump), func() database.Report { return report }, look); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// proving makes, in the environment, a child of ScratchKilled of this process.
+const proving = "UPKEEP_TEST_PROVE"
+
+// Proving says that this process is a child of ScratchKilled, and at which
+// address it is to restore its standard input into a scratch database.
+func Proving() (address string, child bool) { return os.LookupEnv(proving) }
+
+// ScratchKilled kills the process that proves a dump, with signal 9, at many
+// moments: once the operation's sessions are ended nothing is left beside the
+// product's database, and that is as it was. left counts scratch databases.
+func ScratchKilled(t *testing.T, s Subject, address string, left func() string) {
+	t.Helper()
+	dump, report := Dump(t, s.DB)
+	run := func(ctx context.Context) error {
+		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), proving+"="+address)
+		cmd.Stdin = bytes.NewReader(dump)
+		return cmd.Run()
+	}
+	began := time.Now()
+	if err := run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	whole := time.Since(began)
+	rounds, killed, found := 4, 0, 0
+	if os.Getenv("UPKEEP_SLOW") == "1" {
+		rounds = 30
+	}
+	for i := range rounds {
+		ctx, cancel := context.WithTimeout(t.Context(), whole*time.Duration(i+1)/time.Duration(rounds+1))
+		if run(ctx) != nil {
+			killed++
+		}
+		cancel()
+		if left() != "0" {
+			found++
+		}
+		if _, err := s.DB.EndSessions(t.Context(), s.OpID); err != nil {
+			t.Fatal(err)
+		}
+		if n := left(); n != "0" {
+			t.Fatalf("killed in round %d: %s scratch databases are left", i, n)
+		}
+	}
+	if killed == 0 || found == 0 {
+		t.Errorf("%d kills, and after %d of them a scratch database was there: nothing was tried", killed, found)
+	}
+	Same(t, "beside it dumps were proven", report.Fingerprint, Fingerprint(t, s.DB))
 }
