@@ -69,7 +69,26 @@ type Part struct {
 	Content string           `json:"content,omitempty"`
 	Dump    *database.Report `json:"dump,omitempty"`
 	LeftOut []string         `json:"left_out,omitempty"`
+	Proof   *Proof           `json:"proof,omitempty"`
 }
+
+// Proof says by what it is known that a part can be restored, and when that was
+// found.
+type Proof struct {
+	By   string        `json:"by"` // one of the By values
+	At   time.Time     `json:"at"`
+	Took time.Duration `json:"took_ns"`
+}
+
+// What proves a part.
+const (
+	// ByRestoring: the dump was restored into a scratch database, whose definitions
+	// and rows were those of the dump's own moment.
+	ByRestoring = "restored and compared"
+	// ByReading: everything that is stored was read back; of files each one's
+	// content, owner, mode, times and attributes were compared.
+	ByReading = "read back and compared"
+)
 
 // Stored is one file of the restore point.
 type Stored struct {

@@ -59,6 +59,16 @@ type Database interface {
 	// its end, or takes back. Recovery calls it before it observes anything.
 	EndSessions(ctx context.Context, opID string) (int, error)
 
+	// Scratch makes an empty database beside this one, on the same server (for
+	// SQLite: a file in the temporary folder), with the same encoding and collation,
+	// which the product and other accounts do not see: a dump is restored into it to
+	// be looked at. It is named by the operation and this database; one that a killed
+	// call has left is removed first. Closing the value removes it, and so does
+	// EndSessions of this database for the operation. It moves the Mark of this
+	// database where that is the server's. What cannot be made wraps ErrScratch.
+	Scratch(ctx context.Context) (Database, error)
+
+	// Close ends what is open. A scratch database is removed.
 	Close() error
 }
 

@@ -13,20 +13,6 @@ import (
 // ErrScratch: no scratch database can be had. What it wraps says why.
 var ErrScratch = errors.New("no scratch database can be made")
 
-// Scratcher is a database that can have another one beside itself for a while,
-// into which a dump is restored to be looked at. Every kind of this project is
-// one.
-type Scratcher interface {
-	// Scratch makes an empty database on the same server (for SQLite: a file in
-	// the temporary folder) with the same encoding and collation, which the
-	// product and other accounts do not see. It is named by the operation and this
-	// database: one that a killed call has left is removed first. Closing the value
-	// removes it, and so does EndSessions of this database for that operation. It
-	// moves the Mark of this database where that is the server's. What cannot be
-	// made wraps ErrScratch.
-	Scratch(ctx context.Context) (Database, error)
-}
-
 // ScratchRoom says whether a scratch database can be had, and what it needs.
 type ScratchRoom struct {
 	// Problem says in a sentence why none can be made; empty: one can.
@@ -74,11 +60,7 @@ var ErrNotEqual = errors.New("the restored content is not what was dumped")
 // content with the dump's report: what differs is ErrNotEqual, and names tables.
 // Then look, unless nil, may use the scratch database. Afterwards it is gone.
 func Restored(ctx context.Context, db Database, dump io.Reader, report func() Report, look func(Database) error) (err error) {
-	maker, ok := db.(Scratcher)
-	if !ok {
-		return fmt.Errorf("%w: the kind %s has none", ErrScratch, db.Kind())
-	}
-	s, err := maker.Scratch(ctx)
+	s, err := db.Scratch(ctx)
 	if err != nil {
 		return err
 	}

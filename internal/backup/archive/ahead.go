@@ -48,7 +48,7 @@ func (a *Archive) ahead(ctx context.Context, dir string, r backup.Request, befor
 		if now[d.Name] == "" || now[d.Name] != before[d.Name] {
 			continue
 		}
-		part, err := a.dump(ctx, dir, aheadOf(d.Name), d, f, tell(d.Name))
+		part, err := a.dump(ctx, dir, aheadOf(d.Name), d, f, r.Prove, tell(d.Name))
 		switch {
 		case err == nil && part.Dump.Mark != "":
 			f.Dumps[d.Name] = part
@@ -60,7 +60,7 @@ func (a *Archive) ahead(ctx context.Context, dir string, r backup.Request, befor
 			return err
 		}
 	}
-	return nil
+	return a.remark(ctx, r, f)
 }
 
 // current gives the first pass with those of its dumps that are what a dump

@@ -89,7 +89,7 @@ func (a *Archive) again(ctx context.Context, r backup.Request, p backup.Point, o
 		if g, ok := old.File(backup.Globals); ok {
 			f.Globals[d.Name] = g
 		}
-		part, err := a.dump(ctx, r.ID, stem, d, f, tell)
+		part, err := a.dump(ctx, r.ID, stem, d, f, r.Prove, tell)
 		part.LeftOut = old.LeftOut
 		return part, err
 	}
@@ -100,6 +100,7 @@ func (a *Archive) again(ctx context.Context, r backup.Request, p backup.Point, o
 // is packed once more, all of it.
 func (a *Archive) filesAgain(ctx context.Context, p backup.Point, f backup.FilePart, old backup.Part, stem string, tell func(int64)) (backup.Part, error) {
 	part := backup.Part{Name: f.Name, Kind: old.Kind, Path: f.Path, Exclude: f.Exclude, Include: f.Include}
+	began := a.now()
 	was, err := a.manifest(ctx, p.ID, old)
 	if err != nil {
 		return part, err
@@ -153,6 +154,7 @@ func (a *Archive) filesAgain(ctx context.Context, p backup.Point, f backup.FileP
 	}
 	part.Stored = append(part.Stored, stored)
 	part.Entries, part.Bytes, part.Digest = len(tree.Entries), tree.Bytes(), files.Digest(tree)
+	part.Proof = a.proof(backup.ByReading, began)
 	return part, nil
 }
 

@@ -123,7 +123,7 @@ func (a *Archive) parts(ctx context.Context, r backup.Request, dir string, f *fi
 			if part, ok := f.Dumps[d.Name]; ok {
 				return a.take(dir, part)
 			}
-			return a.dump(ctx, dir, d.Name, d, f, tell(d.Name))
+			return a.dump(ctx, dir, d.Name, d, f, r.Prove, tell(d.Name))
 		})
 	}
 	for i, p := range r.Files {
@@ -140,6 +140,7 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 	if err != nil {
 		return part, err
 	}
+	began := a.now()
 	add := func(s backup.Stored) { part.Stored = append(part.Stored, s) }
 	before, again := f.Parts[p.Name]
 	var tree files.Tree
@@ -180,11 +181,12 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 	}
 	add(stored)
 	part.Entries, part.Bytes, part.Digest = len(tree.Entries), tree.Bytes(), files.Digest(tree)
+	part.Proof = a.proof(backup.ByReading, began)
 	return part, nil
 }
 
 // dump makes a part of a database, in files of that name, and reads it back.
-func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabasePart, f *first, tell func(int64)) (backup.Part, error) {
+func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabasePart, f *first, prove bool, tell func(int64)) (backup.Part, error) {
 	part := backup.Part{Name: d.Name, Kind: d.DB.Kind()}
 	s, err := a.create(ctx, dir, dumpFile(name), backup.Dump, tell)
 	if err != nil {
@@ -209,7 +211,7 @@ func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabaseP
 	} else if why, ok := f.LeftOut[d.Name]; ok {
 		part.LeftOut = append(part.LeftOut, why)
 	}
-	return part, a.readDump(ctx, dir, part)
+	return part, a.proveDump(ctx, dir, d.DB, &part, prove)
 }
 
 // seal writes the sums for people and the record, and gives the folder its

@@ -27,6 +27,7 @@ type first struct {
 	Globals map[string]backup.Stored
 	LeftOut map[string]string // why there are no globals of a database
 	Sizes   map[string]int64  // of databases
+	Rooms   map[string]database.ScratchRoom
 	// Dumps are the parts of databases that nobody wrote to: see ahead.
 	Dumps map[string]backup.Part
 }
@@ -66,7 +67,7 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	if done, err := a.done(ctx, r); done || err != nil {
 		return err
 	}
-	f := &first{Parts: map[string]firstPart{}, Globals: map[string]backup.Stored{}, LeftOut: map[string]string{}, Sizes: map[string]int64{}, Dumps: map[string]backup.Part{}}
+	f := &first{Parts: map[string]firstPart{}, Globals: map[string]backup.Stored{}, LeftOut: map[string]string{}, Sizes: map[string]int64{}, Rooms: map[string]database.ScratchRoom{}, Dumps: map[string]backup.Part{}}
 	needs, err := a.space(ctx, r, f)
 	if err != nil {
 		return err

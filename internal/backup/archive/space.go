@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"upkeep/internal/backup"
+	"upkeep/internal/database"
 	"upkeep/internal/files"
 )
 
@@ -66,6 +67,27 @@ func (a *Archive) space(ctx context.Context, r backup.Request, f *first) ([]back
 		}
 		if f.Sizes != nil {
 			f.Sizes[d.Name] = size
+		}
+		if r.Prove {
+			room, known := f.Rooms[d.Name]
+			if !known {
+				info, err := d.DB.Inspect(ctx)
+				if err != nil {
+					return nil, err
+				}
+				room = info.Scratch
+			}
+			if f.Rooms != nil {
+				f.Rooms[d.Name] = room
+			}
+			if room.Problem != "" {
+				return nil, fmt.Errorf("the dump of %s cannot be proven: %w: %s", d.Name, database.ErrScratch, room.Problem)
+			}
+			if room.Dir != "" {
+				if err := add(room.Dir, room.Bytes); err != nil {
+					return nil, err
+				}
+			}
 		}
 		total += size
 		if t, ok := d.DB.(staging); ok {

@@ -28,6 +28,8 @@ func Run(t *testing.T, make Maker) {
 		"TwoPasses":     testTwoPasses,
 		"Ahead":         testAhead,
 		"AheadKilled":   testAheadKilled,
+		"Proven":        testProven,
+		"NotProven":     testNotProven,
 		"Excluded":      testExcluded,
 		"Included":      testIncluded,
 		"SingleFile":    testSingleFile,

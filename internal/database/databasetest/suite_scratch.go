@@ -15,7 +15,7 @@ import (
 
 func scratch(t *testing.T, s Subject) database.Database {
 	t.Helper()
-	made, err := s.DB.(database.Scratcher).Scratch(t.Context())
+	made, err := s.DB.Scratch(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,9 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 	close(stop)
 	<-lonely
 	if err == nil {
-		db.analyze(context.WithoutCancel(ctx))
+		if db.inside == "" {
+			db.analyze(context.WithoutCancel(ctx))
+		}
 		return nil
 	}
 	// The server may not have noticed yet that psql is gone.
