@@ -51,18 +51,22 @@ func (db *DB) Restore(ctx context.Context, r io.Reader) error {
 	if err != nil {
 		return l.fail(ctx, what, err)
 	}
+	if db.inside != "" {
+		if err := db.fill(ctx, l, tools, prelude(keep, l.major, db.patience), contents.without(skip), r); err != nil {
+			return fmt.Errorf("cannot %s: %s: %w", what, l.where, err)
+		}
+		return nil
+	}
 	stop, lonely := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(lonely)
 		l.endOthers(stop)
 	}()
-	asked, err := load(ctx, tools, l.env, db.only()+prelude(keep, l.major, db.patience), contents.without(skip), r)
+	asked, err := load(ctx, tools, l.env, prelude(keep, l.major, db.patience), contents.without(skip), r)
 	close(stop)
 	<-lonely
 	if err == nil {
-		if db.inside == "" {
-			db.analyze(context.WithoutCancel(ctx))
-		}
+		db.analyze(context.WithoutCancel(ctx))
 		return nil
 	}
 	// The server may not have noticed yet that psql is gone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,13 +23,39 @@ func (t *target) enter(name string) {
 	t.where = fmt.Sprintf("scratch database %q at %s:%d", name, t.config.Host, t.config.Port)
 }
 
-// only is what psql does first: it goes no further in any database but the
-// scratch one, wherever it was led.
-func (db *DB) only() string {
-	if db.inside == "" {
-		return ""
+// fill loads a dump into the scratch database. Nobody sees what is half there,
+// so pg_restore may write to the server itself, which is quicker than through
+// psql.
+func (db *DB) fill(ctx context.Context, l *link, tools kit, before string, list []byte, r io.Reader) error {
+	if _, err := l.PgConn().Exec(ctx, before+"\nCOMMIT;").ReadAll(); err != nil {
+		return explain(ctx, err)
 	}
-	return fmt.Sprintf("DO $upkeep$ BEGIN IF current_database() <> %s THEN RAISE EXCEPTION 'this is not the scratch database'; END IF; END $upkeep$;\n", literal(db.inside))
+	args := []string{"--format=custom", "--dbname=" + db.inside, "--single-transaction", "--exit-on-error", "--no-password"}
+	if list != nil {
+		name, remove, err := temporary(list)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		args = append(args, "--use-list="+name)
+	}
+	c := program(ctx, tools.path("pg_restore"), l.env, args...)
+	in, err := c.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return fmt.Errorf("pg_restore: %w", err)
+	}
+	feedErr := feed(ctx, in, r)
+	err = c.wait()
+	switch {
+	case feedErr != nil:
+		return fmt.Errorf("the dump cannot be read: %w", feedErr)
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // Scratch makes a database as the product's is, from the server's pristine

@@ -85,37 +85,6 @@ func TestScratchDir(t *testing.T) {
 	}
 }
 
-// TestScratchWrong: a restore into a scratch database goes no further in any
-// other database, even if psql is led there.
-func TestScratchWrong(t *testing.T) {
-	s := start(t)
-	name := s.fresh(t)
-	sub := s.subject(t, s.DSN(name), name)
-	sub.Exec(t, databasetest.Fill)
-	before := databasetest.Fingerprint(t, sub.DB)
-	dump, _ := databasetest.Dump(t, sub.DB)
-	db := sub.DB.(*DB)
-	made, err := db.Scratch(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer made.Close()
-	l, err := db.connect(t.Context(), "look") // of the product's database
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	tools, err := db.tools.find(t.Context(), l.major)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = load(t.Context(), tools, l.env, made.(*DB).only()+prelude([]string{"plpgsql"}, l.major, db.patience), nil, strings.NewReader(string(dump)))
-	if err == nil || !strings.Contains(err.Error(), "this is not the scratch database") {
-		t.Errorf("led to the product's database: %v", err)
-	}
-	databasetest.Same(t, "a scratch restore was led to it", before, databasetest.Fingerprint(t, sub.DB))
-}
-
 // TestScratchKilled kills the process that proves, at many moments.
 func TestScratchKilled(t *testing.T) {
 	if dsn, child := databasetest.Proving(); child {
