@@ -93,11 +93,6 @@ type Request struct {
 	// (database.Database.Mark): it is then what a dump would be, and no user waits
 	// for one. Otherwise it dumps anew.
 	Ahead bool
-	// Prove has each dump restored into a scratch database and compared with its
-	// report, before it counts: where they differ there is no restore point
-	// (ErrNotProven). What was proven in the first pass and is taken is not proven
-	// again.
-	Prove bool
 	// Progress, when set, hears of content handled so far, in bytes, and the
 	// name of the part at hand. Calls come one at a time.
 	Progress func(done int64, part string)
@@ -129,6 +124,11 @@ func (p FilePart) FirstPath() string {
 type DatabasePart struct {
 	Name string
 	DB   database.Database
+	// Prove has a dump restored into a scratch database and compared with its
+	// report, before it counts: where they differ there is no restore point
+	// (ErrNotProven). What was proven in the first pass and is taken is not proven
+	// again.
+	Prove bool
 }
 
 // Target says where and how files are put back.

@@ -42,7 +42,7 @@ type Consistency struct {
 // What makes a dump consistent.
 const (
 	BySnapshot = "a snapshot of one moment"
-	ByRest     = "nobody had it open"
+	ByRest     = "rest: nobody had it open"
 	ByLocks    = "a snapshot of one moment, and locks"
 )
 

@@ -82,7 +82,7 @@ func inputAt(t testing.TB, installation, product string, releases ...string) pla
 	in := plan.Input{From: "1.0", Site: siteOf(t, installation), Facts: plan.Facts{
 		Node: "here", Root: true, Account: "root", State: "/var/lib/upkeep", Backup: "/var/lib/upkeep/points",
 		Instances: map[string]plan.InstanceFact{"app": {Version: "1.0", Bytes: 50 << 20, Files: 100, Owner: "shop"}, "data": {Version: "1", Bytes: 1 << 20}},
-		Services:  map[string]bool{"web": true}, Databases: map[string]int64{"data": 1 << 20}, Values: map[string]string{},
+		Services:  map[string]bool{"web": true}, Databases: map[string]int64{"data": 1 << 20}, Scratch: map[string]plan.ScratchFact{"data": {Dir: "/tmp", Bytes: 1 << 20}}, Values: map[string]string{},
 		HookDirs: map[string][]plan.HookEntry{}, Checks: map[string]plan.CheckResult{}, Modes: map[string]bool{},
 	}}
 	for _, r := range releases {

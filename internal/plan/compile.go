@@ -39,6 +39,7 @@ func Compile(in Input) (*Plan, error) {
 	b.backSteps()
 	b.retryFrom()
 	b.refuseUnsafe()
+	b.proveDumps()
 	p, err := b.seal()
 	if err != nil {
 		return nil, err

@@ -52,6 +52,7 @@ const Slack = 16 << 20
 const (
 	copyRate  = 150 << 20
 	dumpRate  = 40 << 20
+	proofRate = 20 << 20 // loading a dump, and reading what was loaded
 	readRate  = 400 << 20
 	startTime = time.Second
 )
@@ -98,18 +99,15 @@ func guess(s Step, in Input) time.Duration {
 		}
 		return n
 	}
-	per := func(n, rate int64) time.Duration {
-		return time.Duration(float64(n) / float64(rate) * float64(time.Second))
-	}
 	switch s.Verb {
 	case "stage":
 		for _, pay := range in.Hops[max(0, s.Hop-1)].Bundle.Payloads {
 			return 100*time.Millisecond + per(pay.Bytes, copyRate)
 		}
 	case "precopy":
-		return 100*time.Millisecond + per(bytes(), copyRate)
+		return 100*time.Millisecond + per(bytes(), copyRate) + per(proven(s, in), proofRate)
 	case "backup":
-		return 300*time.Millisecond + per(dumps(), dumpRate) + per(bytes(), readRate)
+		return 300*time.Millisecond + per(dumps(), dumpRate) + per(bytes(), readRate) + per(proven(s, in), proofRate)
 	case "stop", "start", "restart":
 		return startTime
 	case "migrate":
@@ -184,6 +182,9 @@ func space(p *Plan, in Input) []Need {
 		for _, b := range in.Facts.Databases {
 			add(in.Facts.Backup, b)
 		}
+	}
+	for dir, n := range scratchNeeds(p, in) {
+		add(dir, n)
 	}
 	// the run keeps its own copy of every bundle
 	own := reserve(p, in) + Slack

@@ -92,6 +92,7 @@ type Facts struct {
 	Volumes   map[string]Volume        // place to its volume
 	Databases map[string]int64         // unit to bytes
 	Lacking   map[string]string        // unit to what its account lacks to dump and to restore its database
+	Scratch   map[string]ScratchFact   // unit to what a scratch database beside it needs
 	History   map[string]time.Duration // step of past runs to how long it took
 	Bundles   BundleFacts
 }

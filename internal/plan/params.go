@@ -233,6 +233,9 @@ type BackupParams struct {
 	Covers    []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
 	Prove     bool         `json:"prove,omitempty"`  // the way back compares everything, touched or not
 	Ahead     bool         `json:"ahead,omitempty"`  // the first pass dumps databases that nobody writes to
+	// Proof names the databases whose dumps count only once they were restored into
+	// a scratch database and compared, with when: ahead, always.
+	Proof map[string]string `json:"proof,omitempty"`
 }
 
 // ReturnParams: an earlier run is taken back by the restore point that it

@@ -136,6 +136,7 @@ func (b *builder) installationRules() {
 	b.words("Installation", "on-failure", "origin", "stay")
 	b.words("Gate", "use", "auto", "never")
 	b.replace("Gate", "ports", listOf(ref("Literal")))
+	b.words("BackupPlace", "prove", "never", "ahead", "always")
 	b.property("BackupPlace", "keep").Minimum = "1"
 	b.property("BackupPlace", "keep").Maximum = "1000"
 	b.words("Hook", "phase", append(phaseNames(), "any")...)

@@ -73,6 +73,7 @@ func (d decoder) installation(n *document.Node) *Installation {
 		if b.Has("keep") {
 			in.Backup.Keep = b.Int("keep", 1, 1000)
 		}
+		in.Backup.Prove = b.OneOf("prove", "never", "ahead", "always")
 		b.Done()
 	}
 	d.nodes(m, in)

@@ -68,6 +68,10 @@ type SecretRef struct {
 type BackupPlace struct {
 	Dir  string `json:"dir,omitempty"`  // default: restore-points in the state folder
 	Keep int    `json:"keep,omitempty"` // how many complete restore points stay; 0: the default of 3
+	// Prove is when dumps are proven by restoring them into a scratch database: never,
+	// ahead (those made while users work), always; empty: always, as far as rights
+	// and room allow.
+	Prove string `json:"prove,omitempty"`
 }
 
 // Waiver accepts a check.

@@ -58,7 +58,7 @@ func decode(name, text string) (*site.Installation, error) {
 
 func TestDecode(t *testing.T) {
 	in, err := decode("f", `installation: {id: shop-1, product: shop, state: state}
-backup: {dir: /var/backups, keep: 5}
+backup: {dir: /var/backups, keep: 5, prove: ahead}
 nodes: {a: {address: 10.0.0.1, roles: [web]}}
 instances: {app: [{id: one, at: /srv/one}, {id: two, at: /srv/two}]}
 params: {root: /srv, port: 8091, tls: true, dsn: {file: /etc/dsn}, api_token: {env: TOKEN}}
@@ -75,7 +75,7 @@ limits: {migrate: 2h}
 	if err != nil {
 		t.Fatal(document.Pretty(err))
 	}
-	want := &site.Installation{ID: "shop-1", Product: "shop", State: "state", Backup: site.BackupPlace{Dir: "/var/backups", Keep: 5},
+	want := &site.Installation{ID: "shop-1", Product: "shop", State: "state", Backup: site.BackupPlace{Dir: "/var/backups", Keep: 5, Prove: "ahead"},
 		Nodes:     map[string]site.Node{"a": {Address: "10.0.0.1", Roles: []string{"web"}}},
 		Instances: map[string][]site.Place{"app": {{ID: "one", At: "/srv/one"}, {ID: "two", At: "/srv/two"}}},
 		Params: map[string]site.Value{"root": {Text: "/srv"}, "port": {Text: "8091"}, "tls": {Text: "true"},

@@ -141,7 +141,7 @@ func (s *Surveyor) blank() plan.Facts {
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Lacking: map[string]string{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Lacking: map[string]string{}, Scratch: map[string]plan.ScratchFact{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
 	if s.Boot != nil {
 		f.Boot = s.Boot()
 	}
@@ -375,6 +375,10 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 			return fmt.Errorf("the database %s: %w", id, err)
 		}
 		f.Databases[id] = info.SizeBytes
+		f.Scratch[id] = plan.ScratchFact{Problem: info.Scratch.Problem, Dir: info.Scratch.Dir, Bytes: info.Scratch.Bytes}
+		if err := s.volumes(f, info.Scratch.Dir); err != nil {
+			return err
+		}
 		if why := lacking(info.Rights); why != "" {
 			f.Lacking[id] = why
 		}

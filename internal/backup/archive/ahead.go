@@ -48,7 +48,7 @@ func (a *Archive) ahead(ctx context.Context, dir string, r backup.Request, befor
 		if now[d.Name] == "" || now[d.Name] != before[d.Name] {
 			continue
 		}
-		part, err := a.dump(ctx, dir, aheadOf(d.Name), d, f, r.Prove, tell(d.Name))
+		part, err := a.dump(ctx, dir, aheadOf(d.Name), d, f, tell(d.Name))
 		switch {
 		case err == nil && part.Dump.Mark != "":
 			f.Dumps[d.Name] = part

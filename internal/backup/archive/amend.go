@@ -89,7 +89,7 @@ func (a *Archive) again(ctx context.Context, r backup.Request, p backup.Point, o
 		if g, ok := old.File(backup.Globals); ok {
 			f.Globals[d.Name] = g
 		}
-		part, err := a.dump(ctx, r.ID, stem, d, f, r.Prove, tell)
+		part, err := a.dump(ctx, r.ID, stem, d, f, tell)
 		part.LeftOut = old.LeftOut
 		return part, err
 	}

@@ -123,7 +123,7 @@ func (a *Archive) parts(ctx context.Context, r backup.Request, dir string, f *fi
 			if part, ok := f.Dumps[d.Name]; ok {
 				return a.take(dir, part)
 			}
-			return a.dump(ctx, dir, d.Name, d, f, r.Prove, tell(d.Name))
+			return a.dump(ctx, dir, d.Name, d, f, tell(d.Name))
 		})
 	}
 	for i, p := range r.Files {
@@ -186,7 +186,7 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 }
 
 // dump makes a part of a database, in files of that name, and reads it back.
-func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabasePart, f *first, prove bool, tell func(int64)) (backup.Part, error) {
+func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabasePart, f *first, tell func(int64)) (backup.Part, error) {
 	part := backup.Part{Name: d.Name, Kind: d.DB.Kind()}
 	s, err := a.create(ctx, dir, dumpFile(name), backup.Dump, tell)
 	if err != nil {
@@ -211,7 +211,7 @@ func (a *Archive) dump(ctx context.Context, dir, name string, d backup.DatabaseP
 	} else if why, ok := f.LeftOut[d.Name]; ok {
 		part.LeftOut = append(part.LeftOut, why)
 	}
-	return part, a.proveDump(ctx, dir, d.DB, &part, prove)
+	return part, a.proveDump(ctx, dir, d, &part)
 }
 
 // seal writes the sums for people and the record, and gives the folder its

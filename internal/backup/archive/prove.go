@@ -17,9 +17,9 @@ func (a *Archive) proof(by string, began time.Time) *backup.Proof {
 
 // proveDump reads the files of a dump back, once. A restore into a scratch
 // database, where it is asked for, goes by the bytes that are stored.
-func (a *Archive) proveDump(ctx context.Context, dir string, db database.Database, part *backup.Part, restore bool) error {
+func (a *Archive) proveDump(ctx context.Context, dir string, d backup.DatabasePart, part *backup.Part) error {
 	began := a.now()
-	if !restore {
+	if !d.Prove {
 		err := a.readDump(ctx, dir, *part)
 		part.Proof = a.proof(backup.ByReading, began)
 		return err
@@ -41,7 +41,7 @@ func (a *Archive) proveDump(ctx context.Context, dir string, db database.Databas
 	if err != nil {
 		return err
 	}
-	err = database.Restored(ctx, db, &counted{r: plainReader{r}, bytes: part.Bytes, name: dump.Name}, func() database.Report { return *part.Dump }, nil)
+	err = database.Restored(ctx, d.DB, &counted{r: plainReader{r}, bytes: part.Bytes, name: dump.Name}, func() database.Report { return *part.Dump }, nil)
 	if err := errors.Join(err, r.Close()); err != nil {
 		if errors.Is(err, database.ErrNotEqual) {
 			err = fmt.Errorf("%w: %w", backup.ErrNotProven, err)

@@ -47,7 +47,7 @@ func TestProvenServers(t *testing.T) {
 			}
 			for _, written := range []bool{false, true} {
 				e := New(Config{Dir: t.TempDir(), FS: durable.OS()})
-				r := backup.Request{ID: "p", Databases: []backup.DatabasePart{{Name: "shop", DB: db}}, Ahead: true, Prove: true}
+				r := backup.Request{ID: "p", Databases: []backup.DatabasePart{{Name: "shop", DB: db, Prove: true}}, Ahead: true}
 				for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) { // the server's own cleaning
 					if err := e.Prepare(t.Context(), r); err != nil {
 						t.Fatal(err)
@@ -116,7 +116,7 @@ func TestFigureProven(t *testing.T) {
 	}
 	ours := func() {
 		e := New(Config{Dir: filepath.Join(dir, "points"), FS: durable.OS()})
-		p, err := e.Finish(t.Context(), backup.Request{ID: "p", Databases: []backup.DatabasePart{{Name: "shop", DB: db}}, Prove: true})
+		p, err := e.Finish(t.Context(), backup.Request{ID: "p", Databases: []backup.DatabasePart{{Name: "shop", DB: db, Prove: true}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func (a *Archive) space(ctx context.Context, r backup.Request, f *first) ([]back
 		if f.Sizes != nil {
 			f.Sizes[d.Name] = size
 		}
-		if r.Prove {
+		if d.Prove {
 			room, known := f.Rooms[d.Name]
 			if !known {
 				info, err := d.DB.Inspect(ctx)

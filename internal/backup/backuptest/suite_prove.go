@@ -82,7 +82,7 @@ func testProven(t *testing.T, make Maker) {
 				c.change(s, &p)
 			}
 			r := s.request("p")
-			r.Ahead, r.Prove, r.Databases[0].DB = c.ahead, true, p
+			r.Ahead, r.Databases[0].Prove, r.Databases[0].DB = c.ahead, true, p
 			e := s.engine()
 			if err := e.Prepare(t.Context(), r); err != nil {
 				t.Fatal(err)
@@ -142,7 +142,7 @@ func testNotProven(t *testing.T, make Maker) {
 			p := provable{marked: marked{Database: s.db(), mark: &mark, dumps: &dumps}, proofs: &proofs}
 			c.change(&p)
 			r := s.request("p")
-			r.Ahead, r.Prove, r.Databases[0].DB = ahead, true, p
+			r.Ahead, r.Databases[0].Prove, r.Databases[0].DB = ahead, true, p
 			e := s.engine()
 			err := e.Prepare(t.Context(), r)
 			if err == nil {

@@ -109,6 +109,12 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	}
 	fmt.Fprintf(env.Log, "restore point %s in %s: %s\n", point.ID, j.p.Dir, backup.Size(point.Size()))
 	for _, part := range point.Parts {
+		if part.Proof != nil {
+			fmt.Fprintf(env.Log, "%s: %s in %s\n", part.Name, part.Proof.By, part.Proof.Took)
+		}
+		if part.Dump != nil && part.Dump.Consistency.By != "" {
+			fmt.Fprintf(env.Log, "the dump of %s is of one moment by %s\n", part.Name, part.Dump.Consistency)
+		}
 		left := part.LeftOut
 		if part.Dump != nil {
 			left = append(left, part.Dump.LeftOut...)
@@ -128,6 +134,11 @@ func Explain(err error) error {
 		return &step.UserError{Msg: "cannot make the restore point", Err: err, Now: "make room, or name another place under backup: in the installation document"}
 	case errors.Is(err, backup.ErrExists):
 		return &step.UserError{Msg: "cannot make the restore point", Err: err, Now: "it is never overwritten; name another place under backup: in the installation document"}
+	case errors.Is(err, backup.ErrNotProven):
+		return &step.UserError{Msg: "the dump was restored into a scratch database, and what came out is not what the product's database holds: there is no restore point to go back to", Err: err,
+			Now: "report it, with what the database holds; where the difference is known and does no harm, backup: {prove: never} in the installation document leaves the test restore out"}
+	case errors.Is(err, database.ErrScratch):
+		return &step.UserError{Msg: "the dump cannot be restored to prove it", Err: err, Now: "give what is missing, or leave the test restore out with backup: {prove: never} in the installation document"}
 	case errors.Is(err, syscall.ENOSPC):
 		return &step.UserError{Msg: "the volume of the restore points became full", Err: err, Now: "make room, or name another place under backup: in the installation document"}
 	}

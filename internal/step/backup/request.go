@@ -45,7 +45,7 @@ func Request(ctx context.Context, env step.Env, fsys durable.Reader, e backup.En
 			closeAll()
 			return r, nil, fmt.Errorf("cannot open the database of %s: %w", d.Component, err)
 		}
-		r.Databases = append(r.Databases, backup.DatabasePart{Name: d.Component, DB: db})
+		r.Databases = append(r.Databases, backup.DatabasePart{Name: d.Component, DB: db, Prove: p.Proof[d.Component] == plan.ProveAlways})
 	}
 	return r, closeAll, nil
 }

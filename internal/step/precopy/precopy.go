@@ -90,6 +90,10 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	}
 	defer closeAll()
 	r.Ahead = p.Ahead
+	for i, d := range r.Databases {
+		mode := p.Proof[d.Name]
+		r.Databases[i].Prove = mode == plan.ProveAlways || mode == plan.ProveAhead && p.Ahead
+	}
 	if err := h.fs.WriteFile(note(env, m), []byte(begun), 0o600); err != nil {
 		return err
 	}
