@@ -41,6 +41,7 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.req.Fixes, "fixes", "", "all-latest or pick: which fixes are passed before a release that asks for some; what is required is passed anyway (default what the vendor offers first)")
 	cmd.Flags().StringArrayVar(&w.req.Picks, "pick", nil, "`VERSION` of a fix to be passed, beside what is required; may be given several times")
 	cmd.Flags().StringVar(&w.req.OnFailure, "on-failure", "", "origin or stay: where a failure of a later hop leads (default origin)")
+	cmd.Flags().StringVar(&w.req.Rehearse, "rehearse", "", "data: try the migrations on a copy of the data before anything is closed")
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().StringArrayVar(&w.set, "set", nil, "`NAME=VALUE` of a parameter that may change in an upgrade")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
@@ -64,6 +65,9 @@ func (w *wish) again() string {
 	for _, o := range w.req.Only {
 		text += " --only " + show.Quote(o)
 	}
+	if w.req.Rehearse != "" {
+		text += " --rehearse " + show.Quote(w.req.Rehearse)
+	}
 	if w.req.Fixes != "" {
 		text += " --fixes " + show.Quote(w.req.Fixes)
 	}
@@ -85,6 +89,9 @@ func (w *wish) commonFlags(cmd *cobra.Command) {
 func (w *wish) request(person string) (manage.Request, error) {
 	if w.req.OnFailure != "" && w.req.OnFailure != "origin" && w.req.OnFailure != "stay" {
 		return w.req, usage{fmt.Errorf("--on-failure is origin or stay, not %q", w.req.OnFailure)}
+	}
+	if w.req.Rehearse != "" && w.req.Rehearse != "data" {
+		return w.req, usage{fmt.Errorf("--rehearse is data, not %q", w.req.Rehearse)}
 	}
 	if w.req.Fixes != "" && w.req.Fixes != manifest.AllLatest && w.req.Fixes != manifest.Pick {
 		return w.req, usage{fmt.Errorf("--fixes is all-latest or pick, not %q", w.req.Fixes)}

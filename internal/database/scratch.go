@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // ErrScratch: no scratch database can be had. What it wraps says why.
@@ -79,4 +80,42 @@ func Restored(ctx context.Context, db Database, dump io.Reader, report func() Re
 		return nil
 	}
 	return look(s)
+}
+
+// Copied copies db into a scratch database, as of one moment, compares the two,
+// and has look use the copy. Nothing is stored in between.
+func Copied(ctx context.Context, db Database, look func(Report, Database) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var report Report
+	dumped := make(chan struct{})
+	r, w := io.Pipe()
+	dump := &begun{PipeReader: r, begin: func() {
+		defer close(dumped)
+		var err error
+		report, err = db.Dump(ctx, w)
+		_ = w.CloseWithError(err) // never fails (io.Pipe); nil is the end
+	}}
+	final := func() Report { <-dumped; return report }
+	err := Restored(ctx, db, dump, final, func(copied Database) error { return look(final(), copied) })
+	_ = r.CloseWithError(err) // a dump that is still under way breaks off
+	if err != nil {
+		stop(err)
+	}
+	dump.once.Do(func() { close(dumped) })
+	<-dumped
+	return err
+}
+
+// begun is a dump that is begun by whoever reads it: one thing at a time is
+// done with a database.
+type begun struct {
+	*io.PipeReader
+	once  sync.Once
+	begin func()
+}
+
+func (b *begun) Read(p []byte) (int, error) {
+	b.once.Do(func() { go b.begin() })
+	return b.PipeReader.Read(p)
 }

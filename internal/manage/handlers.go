@@ -15,12 +15,14 @@ import (
 )
 
 // handlers gives the handler of every verb, wired to this computer.
-func (in *Installation) handlers() map[string]step.Handler {
+func (in *Installation) handlers() map[string]step.Handler { return in.computer().Handlers() }
+
+func (in *Installation) computer() verbs.Computer {
 	return verbs.Computer{
 		FS: in.FS, Commands: in.runner, Probes: in.probes, Gate: in.gate, Databases: in.databases.Open,
 		Services: func(_ string, s plan.Service) (service.Manager, error) { return in.services.Manager(s), nil },
 		Packages: in.packageManager, Boots: computer{}, Bundles: in.bundlesDir(), Accounts: ownership, Root: in.Root, Settle: settle,
-	}.Handlers()
+	}
 }
 
 // settle makes durable what any program of this computer has written, where the

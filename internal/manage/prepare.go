@@ -41,6 +41,7 @@ type Request struct {
 	Fixes     string            // all-latest, pick; empty: what the vendor offers first
 	Picks     []string          // fixes that are passed beside what is required
 	Prove     bool              // compare in full on the way back
+	Rehearse  string            // data: try the migrations on a copy first; empty: as the installation says
 	Answers   map[string]string // question's id to what a person answers; kept with By
 	By        string            // who gives them
 }
@@ -287,7 +288,11 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	if err := in.past(ctx, &facts); err != nil {
 		return input, err
 	}
+	if err := in.rehearsed(&facts, input.Hops); err != nil {
+		return input, err
+	}
 	input.Facts, input.Prove = facts, req.Prove
+	input.Rehearse = cmp.Or(req.Rehearse, in.Doc.Rehearse) == "data"
 	return input, nil
 }
 

@@ -61,6 +61,8 @@ func backTitle(s Step, params any) string {
 			return "keep the restore point"
 		}
 		return "put files and data back as in the restore point, and compare"
+	case *RehearseParams:
+		return "nothing: a rehearsal changes nothing"
 	case *MigrateParams:
 		return "leave " + p.Component + " to the restore point"
 	case *VerifyParams:

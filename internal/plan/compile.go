@@ -40,6 +40,7 @@ func Compile(in Input) (*Plan, error) {
 	b.retryFrom()
 	b.refuseUnsafe()
 	b.proveDumps()
+	b.rehearse()
 	p, err := b.seal()
 	if err != nil {
 		return nil, err
@@ -178,7 +179,7 @@ func (b *builder) note(format string, a ...any) {
 // deadlines are generous: they end what hangs, they do not hurry what works.
 func deadline(verb string) time.Duration {
 	switch verb {
-	case "stage", "precopy", "backup", "migrate", "return", "fetch":
+	case "stage", "precopy", "rehearse", "backup", "migrate", "return", "fetch":
 		return 6 * time.Hour
 	case "install", "clean-up", "drain", "packages", "reboot":
 		return 30 * time.Minute

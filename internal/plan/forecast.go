@@ -106,6 +106,8 @@ func guess(s Step, in Input) time.Duration {
 		}
 	case "precopy":
 		return 100*time.Millisecond + per(bytes(), copyRate) + per(proven(s, in), proofRate)
+	case "rehearse":
+		return 100*time.Millisecond + rehearsal(s, in)
 	case "backup":
 		return 300*time.Millisecond + per(dumps(), dumpRate) + per(bytes(), readRate) + per(proven(s, in), proofRate)
 	case "stop", "start", "restart":

@@ -24,6 +24,7 @@ type Input struct {
 	Notes     []string // of the selection
 	Trigger   string
 	OnFailure string            // origin, stay
+	Rehearse  bool              // migrations are tried on a copy of the data before anything is closed
 	Prove     bool              // the way back compares all data in full, touched or not
 	Waivers   map[string]string // check to "by: why", beyond the site's own
 }

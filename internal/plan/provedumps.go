@@ -132,6 +132,14 @@ func scratchNeeds(p *Plan, in Input) map[string]int64 {
 	most := map[string]int64{}
 	for _, s := range p.Steps {
 		here := map[string]int64{}
+		if s.Verb == "rehearse" { // one after the other
+			var r RehearseParams
+			_ = json.Unmarshal(s.Params, &r) // Compile wrote them
+			for _, d := range r.Databases {
+				f := in.Facts.Scratch[d.Component]
+				here[f.Dir] = max(here[f.Dir], f.Bytes)
+			}
+		}
 		for unit := range backupOf(s).Proof {
 			if f := in.Facts.Scratch[unit]; f.Dir != "" {
 				here[f.Dir] += f.Bytes

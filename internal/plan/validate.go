@@ -11,7 +11,7 @@ import (
 // Verbs are the verbs that this Upkeep can carry out.
 func Verbs() []string {
 	return []string{"access", "back", "backup", "check", "clean-up", "create", "drain", "fetch", "guard", "hold", "hooks", "install", "migrate", "notify", "packages", "params", "precopy", "prove", "reboot",
-		"record", "restart", "restore", "return", "run", "stage", "start", "stop", "tell", "verify", VerbMilestone, VerbBarrier}
+		"record", "rehearse", "restart", "restore", "return", "run", "stage", "start", "stop", "tell", "verify", VerbMilestone, VerbBarrier}
 }
 
 // Validate refuses a plan that could break a promise. Compile never makes

@@ -134,6 +134,7 @@ func (b *builder) describe(def string, texts map[string]string) {
 
 func (b *builder) installationRules() {
 	b.words("Installation", "on-failure", "origin", "stay")
+	b.words("Installation", "rehearse", "data")
 	b.words("Gate", "use", "auto", "never")
 	b.replace("Gate", "ports", listOf(ref("Literal")))
 	b.words("BackupPlace", "prove", "never", "ahead", "always")
@@ -152,7 +153,7 @@ func (b *builder) installationRules() {
 		"instances": "component to its instances; none: one each, at the product's place", "params": "values of the product's parameters; secrets only as references",
 		"choices": "chosen features", "waivers": "accepted checks", "edited": "files that the site edited, and what becomes of them",
 		"hooks": "the site's own folders of scripts", "notify": "command that tells people", "windows": "when runs may start",
-		"gate": "how users are kept out", "on-failure": "where a failed run of several hops goes back to", "limits": "deadline of a verb or a step",
+		"gate": "how users are kept out", "on-failure": "where a failed run of several hops goes back to", "rehearse": "what is tried on a copy before anything is closed", "limits": "deadline of a verb or a step",
 	})
 }
 

@@ -90,6 +90,7 @@ func (d decoder) installation(n *document.Node) *Installation {
 	d.windows(m, in)
 	d.gate(m, in)
 	in.OnFailure = m.OneOf("on-failure", "origin", "stay")
+	in.Rehearse = m.OneOf("rehearse", "data")
 	if l := m.Map("limits"); l != nil {
 		in.Limits = map[string]time.Duration{}
 		l.Each(func(id string, k, v *document.Node) {

@@ -30,6 +30,7 @@ type Installation struct {
 	Windows   []Window            `json:"windows,omitempty"`
 	Gate      Gate                `json:"gate,omitzero"`
 	OnFailure string              `json:"on-failure,omitempty"` // origin (default), stay
+	Rehearse  string              `json:"rehearse,omitempty"`   // data: migrations are tried on a copy of the data before anything is closed
 	Limits    map[string]Duration `json:"limits,omitempty"`     // deadline of a verb or a step id
 	Places    manifest.Places     `json:"-"`                    // of instances, edited and limits
 }

@@ -70,6 +70,7 @@ notify: [/usr/bin/tell, all]
 windows: [{days: "mon-fri, sun", from: "22:00", to: "04:00"}]
 gate: {use: never, ports: [8080, "${param.port}"]}
 on-failure: stay
+rehearse: data
 limits: {migrate: 2h}
 `)
 	if err != nil {
@@ -86,7 +87,7 @@ limits: {migrate: 2h}
 		Hooks:   []site.Hook{{Dir: "/etc/hooks", Name: "[0-9][0-9]*", Phase: "after-install", As: "shop"}},
 		Notify:  []string{"/usr/bin/tell", "all"},
 		Windows: []site.Window{{Days: "mon-fri, sun", From: "22:00", To: "04:00"}},
-		Gate:    site.Gate{Use: "never", Ports: []string{"8080", "${param.port}"}}, OnFailure: "stay",
+		Gate:    site.Gate{Use: "never", Ports: []string{"8080", "${param.port}"}}, OnFailure: "stay", Rehearse: "data",
 		Limits: map[string]time.Duration{"migrate": 2 * time.Hour}}
 	places := cmp.FilterPath(func(p cmp.Path) bool { name := p.Last().String(); return name == ".Pos" || name == ".Places" }, cmp.Ignore())
 	if diff := cmp.Diff(want, in, places); diff != "" {

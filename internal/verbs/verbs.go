@@ -27,6 +27,7 @@ import (
 	"upkeep/internal/step/prove"
 	"upkeep/internal/step/reboot"
 	"upkeep/internal/step/record"
+	"upkeep/internal/step/rehearse"
 	steprun "upkeep/internal/step/run"
 	"upkeep/internal/step/run/child"
 	stepservice "upkeep/internal/step/service"
@@ -51,6 +52,14 @@ type Computer struct {
 	// Settle makes durable what any program has written, on any volume; nil where
 	// nothing does.
 	Settle func() error
+}
+
+// Rehearsal gives the handler that rehearses migrations by those scripts.
+func (c Computer) Rehearsal(scripts rehearse.Scripts) *rehearse.Handler {
+	runner := child.Runner{Commands: c.Commands, FS: c.FS, Settle: c.Settle}
+	return rehearse.New(c.FS, rehearse.Open(c.Databases), scripts, func(open rehearse.Open) step.Handler {
+		return migrate.New(runner, c.Probes, scripts, migrate.Opener(open))
+	})
 }
 
 // Handlers gives the handlers by verb.
@@ -91,6 +100,7 @@ func (c Computer) Handlers() map[string]step.Handler {
 		"prove":    prove.New(c.Probes),
 		"reboot":   reboot.New(c.Boots),
 		"record":   record.New(runner, c.Probes),
+		"rehearse": c.Rehearsal(kept),
 		"restart":  stepservice.NewRestart(control, runner.Records()),
 		"restore":  stepbackup.NewAnchor(backups),
 		"return":   stepbackup.NewReturn(backups),
