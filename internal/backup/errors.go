@@ -12,6 +12,8 @@ var (
 	ErrExists = errors.New("a restore point of that name exists already")
 	// ErrDamaged: what is stored is not what was stored.
 	ErrDamaged = errors.New("the restore point is damaged")
+	// ErrLocked: it is encrypted, and the key to it is not at hand.
+	ErrLocked = errors.New("the restore point is encrypted, and cannot be read here")
 	// ErrNotProven: what was restored is not what the restore point describes.
 	ErrNotProven = errors.New("the restored content differs from the restore point")
 	// ErrSpace: see SpaceError.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"upkeep/internal/database"
@@ -43,7 +44,9 @@ type Point struct {
 	Began       time.Time   `json:"began"` // of Finish
 	Made        time.Time   `json:"made"`  // everything was read back
 	Consistency Consistency `json:"consistency"`
-	Parts       []Part      `json:"parts"`
+	// Encrypted names the keys that the stored files were encrypted for.
+	Encrypted []string `json:"encrypted,omitempty"`
+	Parts     []Part   `json:"parts"`
 	// Replaced names files of parts that were made anew, which are to be removed.
 	Replaced []string `json:"replaced,omitempty"`
 	// Seal is the SHA-256 of the record with an empty seal.
@@ -97,6 +100,9 @@ type Stored struct {
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
+
+// Encrypted says whether it is encrypted with age.
+func (s Stored) Encrypted() bool { return strings.HasSuffix(s.Name, ".age") }
 
 // Role is what a stored file is for.
 type Role string

@@ -56,7 +56,7 @@ func (a *Archive) ahead(ctx context.Context, dir string, r backup.Request, befor
 		case err != nil && !errors.Is(err, database.ErrInUse):
 			return err
 		}
-		if err := a.fs.RemoveAll(a.path(dir, dumpFile(aheadOf(d.Name)))); err != nil {
+		if err := a.fs.RemoveAll(a.path(dir, a.keys.name(dumpFile(aheadOf(d.Name))))); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (a *Archive) take(dir string, part backup.Part) (backup.Part, error) {
 		if s.Role != backup.Dump {
 			continue
 		}
-		part.Stored[i].Name = dumpFile(part.Name)
+		part.Stored[i].Name = a.keys.name(dumpFile(part.Name))
 		if err := a.fs.Rename(a.path(dir, s.Name), a.path(dir, part.Stored[i].Name)); err != nil {
 			return part, err
 		}

@@ -139,7 +139,7 @@ func (a *Archive) filesAgain(ctx context.Context, p backup.Point, f backup.FileP
 		return part, err
 	}
 	if len(lost) > 0 {
-		if stored, err = a.plain(p.ID, stem+".removed", backup.Removed, encodeNames(lost)); err != nil {
+		if stored, err = a.small(p.ID, stem+".removed", backup.Removed, encodeNames(lost)); err != nil {
 			return part, err
 		}
 		part.Stored = append(part.Stored, stored)
@@ -149,7 +149,7 @@ func (a *Archive) filesAgain(ctx context.Context, p backup.Point, f backup.FileP
 	if err := files.WriteManifest(&manifest, tree); err != nil {
 		return part, err
 	}
-	if stored, err = a.plain(p.ID, stem+".MANIFEST", backup.Manifest, manifest.Bytes()); err != nil {
+	if stored, err = a.small(p.ID, stem+".MANIFEST", backup.Manifest, manifest.Bytes()); err != nil {
 		return part, err
 	}
 	part.Stored = append(part.Stored, stored)

@@ -34,6 +34,8 @@ type Config struct {
 	Dir string // absolute; made when it is missing, mode 0700
 	FS  durable.FS
 	Now func() time.Time // the clock; nil: time.Now
+	// Encrypt, unless empty, is for whom everything but the record is encrypted.
+	Encrypt Encryption
 }
 
 // Archive is the engine.
@@ -41,6 +43,8 @@ type Archive struct {
 	dir string
 	fs  durable.FS
 	now func() time.Time
+
+	keys keys
 
 	mu       sync.Mutex
 	prepared map[string]*first // first passes made by this value, by id
@@ -53,7 +57,7 @@ func New(c Config) *Archive {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Archive{dir: c.Dir, fs: c.FS, now: c.Now, prepared: map[string]*first{}}
+	return &Archive{dir: c.Dir, fs: c.FS, now: c.Now, keys: keys{Encryption: c.Encrypt}, prepared: map[string]*first{}}
 }
 
 // Kind is "archive".

@@ -13,3 +13,12 @@ func TestContract(t *testing.T) {
 		return New(Config{Dir: dir, FS: fs})
 	})
 }
+
+// TestContractEncrypted is the same for an archive of which a new process knows
+// the identity.
+func TestContractEncrypted(t *testing.T) {
+	to := encryption(t)
+	backuptest.Run(t, func(t *testing.T, dir string, fs durable.FS) backup.Engine {
+		return New(Config{Dir: dir, FS: fs, Encrypt: to})
+	})
+}

@@ -72,6 +72,9 @@ func (a *Archive) finish(ctx context.Context, r backup.Request) (_ backup.Point,
 		}
 	}
 	p := backup.Point{Format: backup.Format, ID: r.ID, Engine: a.Kind(), About: r.About, Began: a.now().UTC().Round(time.Millisecond), Consistency: backup.AtRest}
+	if a.keys.On() {
+		p.Encrypted = a.keys.Recipients
+	}
 	if r.Live {
 		p.Consistency = backup.Live
 	}
@@ -163,7 +166,7 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 			add(stored)
 		}
 		if names := gone(before.Tree, kept, packed); len(names) > 0 {
-			stored, err := a.plain(dir, p.Name+"@removed", backup.Removed, encodeNames(names))
+			stored, err := a.small(dir, p.Name+"@removed", backup.Removed, encodeNames(names))
 			if err != nil {
 				return part, err
 			}
@@ -175,7 +178,7 @@ func (a *Archive) files(ctx context.Context, dir string, p backup.FilePart, f *f
 	if err := files.WriteManifest(&manifest, tree); err != nil {
 		return part, err
 	}
-	stored, err := a.plain(dir, p.Name+".MANIFEST", backup.Manifest, manifest.Bytes())
+	stored, err := a.small(dir, p.Name+".MANIFEST", backup.Manifest, manifest.Bytes())
 	if err != nil {
 		return part, err
 	}

@@ -116,7 +116,11 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	if err := gob.NewEncoder(&note).Encode(f); err != nil {
 		return err
 	}
-	if err := a.fs.WriteFile(a.path(dir, prepared), note.Bytes(), 0o600); err != nil {
+	text, err := a.keys.sealed(note.Bytes()) // it has all names and sums
+	if err != nil {
+		return err
+	}
+	if err := a.fs.WriteFile(a.path(dir, prepared), text, 0o600); err != nil {
 		return err
 	}
 	a.mu.Lock()
@@ -208,6 +212,15 @@ func (a *Archive) recall(r backup.Request) *first {
 		if err != nil {
 			return nil
 		}
+		if a.keys.On() {
+			r, err := a.keys.unseal(bytes.NewReader(text))
+			if err != nil {
+				return nil // the first pass is made again
+			}
+			if text, err = io.ReadAll(r); err != nil {
+				return nil
+			}
+		}
 		f = &first{}
 		if gob.NewDecoder(bytes.NewReader(text)).Decode(f) != nil {
 			return nil // of another version: the first pass is made again
@@ -237,7 +250,9 @@ func (a *Archive) tidy(id string, f *first) error {
 	}
 	keep := f.names()
 	for _, part := range f.Dumps {
-		keep = append(keep, dumpFile(aheadOf(part.Name)))
+		if stored, ok := part.File(backup.Dump); ok {
+			keep = append(keep, stored.Name)
+		}
 	}
 	for _, e := range entries {
 		if !slices.Contains(keep, e.Name) {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"hash"
+	"io"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -30,7 +31,8 @@ type sink struct {
 	sum  hash.Hash // of the file
 	size int64
 	zip  *zstd.Encoder
-	raw  hash.Hash // of the content
+	lock io.WriteCloser // what zip writes to: it encrypts, where that is wanted
+	raw  hash.Hash      // of the content
 	in   int64
 	tell func(int64)
 }
@@ -38,6 +40,7 @@ type sink struct {
 // create begins a compressed file in the folder dir. tell hears of content
 // taken, in bytes.
 func (a *Archive) create(ctx context.Context, dir, name string, role backup.Role, tell func(int64)) (*sink, error) {
+	name = a.keys.name(name)
 	f, err := a.fs.Create(a.path(dir, name), 0o600)
 	if err != nil {
 		return nil, err
@@ -46,9 +49,12 @@ func (a *Archive) create(ctx context.Context, dir, name string, role backup.Role
 	if role == backup.Dump || role == backup.Globals {
 		s.raw = sha256.New() // the entries of a tar have sums of their own
 	}
+	if s.lock, err = a.keys.seal(stored{s}); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	// Every block is entropy-coded: pg_dump writes binary columns as hexadecimal
 	// text, in which nothing repeats and which still shrinks to half.
-	s.zip, err = zstd.NewWriter(stored{s}, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
+	s.zip, err = zstd.NewWriter(s.lock, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -86,6 +92,9 @@ func (w stored) Write(p []byte) (int, error) {
 func (s *sink) finish() (backup.Stored, error) {
 	err := s.zip.Close()
 	if err == nil {
+		err = s.lock.Close()
+	}
+	if err == nil {
 		err = s.file.Sync()
 	}
 	if err := errors.Join(err, s.file.Close()); err != nil {
@@ -98,6 +107,15 @@ func (s *sink) finish() (backup.Stored, error) {
 func (s *sink) drop() {
 	_ = s.zip.Close()  // waits for its goroutines; the content is worth nothing
 	_ = s.file.Close() // likewise
+}
+
+// small writes a small file, encrypted where that is wanted.
+func (a *Archive) small(dir, name string, role backup.Role, data []byte) (backup.Stored, error) {
+	data, err := a.keys.sealed(data)
+	if err != nil {
+		return backup.Stored{}, err
+	}
+	return a.plain(dir, a.keys.name(name), role, data)
 }
 
 // plain writes a small file as it is.

@@ -51,6 +51,14 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// tampered says of an error of what decrypts which file it is about.
+func tampered(want backup.Stored, err error) error {
+	if err == nil || errors.Is(err, backup.ErrDamaged) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", backup.ErrDamaged, want.Name, err)
+}
+
 func (s *source) Close() error { return s.file.Close() }
 
 // slurp reads a small stored file.
@@ -59,8 +67,12 @@ func (a *Archive) slurp(ctx context.Context, dir string, want backup.Stored) ([]
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(s)
-	return data, errors.Join(err, s.Close())
+	r, err := a.clear(ctx, dir, want, s)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	data, err := io.ReadAll(r)
+	return data, errors.Join(tampered(want, err), s.Close())
 }
 
 // unzipped is the content of a compressed stored file. Its end is reached only
@@ -75,7 +87,11 @@ func (a *Archive) unzip(ctx context.Context, dir string, want backup.Stored) (*u
 	if err != nil {
 		return nil, err
 	}
-	z, err := zstd.NewReader(s, zstd.WithDecoderConcurrency(workers), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(2*window))
+	r, err := a.clear(ctx, dir, want, s)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	z, err := zstd.NewReader(plainReader{r}, zstd.WithDecoderConcurrency(workers), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(2*window))
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

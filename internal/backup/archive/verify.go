@@ -19,7 +19,17 @@ func (a *Archive) Verify(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.verify(ctx, id, p); err != nil {
+	err = a.verify(ctx, id, p)
+	if errors.Is(err, backup.ErrLocked) { // what can be told without the key
+		for _, part := range p.Parts {
+			for _, s := range part.Stored {
+				if damaged := a.whole(ctx, id, s); damaged != nil {
+					err = damaged
+				}
+			}
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("restore point %s in %s: %w", id, a.dir, err)
 	}
 	return nil

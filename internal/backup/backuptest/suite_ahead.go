@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"upkeep/internal/backup"
@@ -66,7 +67,7 @@ func (s *stage) dumped(e backup.Engine, id string) {
 	if ds := database.Compare(part.Dump.Fingerprint, now); len(ds) > 0 {
 		s.t.Fatalf("the dump is not what is there: %s", database.Summary(ds))
 	}
-	if left, _ := filepath.Glob(filepath.Join(s.dir, id, "*.dump.zst")); len(left) != 1 || filepath.Base(left[0]) != "database.dump.zst" {
+	if left, _ := filepath.Glob(filepath.Join(s.dir, id, "*.dump.zst*")); len(left) != 1 || strings.TrimSuffix(filepath.Base(left[0]), ".age") != "database.dump.zst" {
 		s.t.Fatalf("dumps in the restore point: %v", left)
 	}
 	if err := errors.Join(e.Verify(s.t.Context(), id), e.RestoreDatabase(s.t.Context(), id, "database", s.db())); err != nil {
@@ -88,6 +89,7 @@ func testAhead(t *testing.T, make Maker) {
 		{"no mark since", nil, func(s *stage, m marked) { *m.mark = -1; s.sql("INSERT INTO t VALUES (3, 'late')") }, 1, 2},
 		{"the dump is gone", nil, func(s *stage, m marked) {
 			_ = os.Remove(filepath.Join(s.dir, "p.partial", "database@ahead.dump.zst"))
+			_ = os.Remove(filepath.Join(s.dir, "p.partial", "database@ahead.dump.zst.age"))
 		}, 1, 2},
 		{"somebody writes all the time", func(m marked) database.Database { return busy{m} }, nil, 0, 1},
 		{"there is no mark", func(m marked) database.Database { *m.mark = -1; return m }, nil, 0, 1},
