@@ -3,7 +3,7 @@
 //
 // The interface is owned here; engines implement it in folders of their own
 // (archive) and pass the contract suite in backuptest. It may import
-// internal/database, internal/files and the standard library.
+// internal/database, internal/files, internal/site and the standard library.
 package backup
 
 import (

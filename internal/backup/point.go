@@ -11,6 +11,7 @@ import (
 
 	"upkeep/internal/database"
 	"upkeep/internal/files"
+	"upkeep/internal/site"
 )
 
 // Format is the version of the record.
@@ -23,6 +24,8 @@ type About struct {
 	Run     string `json:"run,omitempty"`
 	Node    string `json:"node,omitempty"`
 	Note    string `json:"note,omitempty"`
+	// Timer: nobody asked for it but a timer.
+	Timer bool `json:"timer,omitempty"`
 }
 
 // Consistency says what of the product was at rest.
@@ -146,6 +149,11 @@ func (p Point) Size() int64 {
 		}
 	}
 	return n
+}
+
+// Kept is the point as far as retention goes by it.
+func (p Point) Kept(proven bool) site.Kept {
+	return site.Kept{ID: p.ID, Run: p.About.Run, Timer: p.About.Timer, Made: p.Made, Proven: proven}
 }
 
 // Encode seals the record and gives its text.

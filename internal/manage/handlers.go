@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"strconv"
 
+	"upkeep/internal/backup"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
@@ -22,6 +23,7 @@ func (in *Installation) computer() verbs.Computer {
 		FS: in.FS, Commands: in.runner, Probes: in.probes, Gate: in.gate, Databases: in.databases.Open,
 		Services: func(_ string, s plan.Service) (service.Manager, error) { return in.services.Manager(s), nil },
 		Packages: in.packageManager, Boots: computer{}, Bundles: in.bundlesDir(), Accounts: ownership, Root: in.Root, Settle: settle,
+		Engine: in.engineAt, Proven: func(p backup.Point) bool { return in.proven()(p) },
 	}
 }
 

@@ -8,18 +8,12 @@ import (
 	"time"
 
 	"upkeep/internal/backup"
-	"upkeep/internal/backup/archive"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 	"upkeep/internal/scratch"
 	"upkeep/internal/step"
 )
-
-// Archive is the engine of this installation's restore points.
-func (in *Installation) archive() *archive.Archive {
-	return archive.New(archive.Config{Dir: in.Backup, FS: in.FS})
-}
 
 // Points names the restore points that a run made.
 func (in *Installation) Points(r *Run) []string {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"upkeep/internal/backup"
-	"upkeep/internal/backup/archive"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
@@ -82,7 +81,7 @@ func (in *Installation) RestorePoint(ctx context.Context, id, from string, say f
 }
 
 // restoreAll stops the services, keeps them stopped, and restores every part.
-func (in *Installation) restoreAll(ctx context.Context, a *archive.Archive, p *manifest.Product, pt backup.Point, say func(string)) error {
+func (in *Installation) restoreAll(ctx context.Context, a backup.Engine, p *manifest.Product, pt backup.Point, say func(string)) error {
 	say("stopping the services")
 	err := in.eachService(ctx, p, func(s plan.Service) error {
 		if err := in.services.Inhibit(ctx, s, "restore point "+pt.ID+" is being put back"); err != nil {
@@ -102,7 +101,7 @@ func (in *Installation) restoreAll(ctx context.Context, a *archive.Archive, p *m
 	return in.eachService(ctx, p, func(s plan.Service) error { return in.services.Allow(ctx, s) }, false)
 }
 
-func (in *Installation) restorePart(ctx context.Context, a *archive.Archive, p *manifest.Product, pt backup.Point, part backup.Part) error {
+func (in *Installation) restorePart(ctx context.Context, a backup.Engine, p *manifest.Product, pt backup.Point, part backup.Part) error {
 	if part.Kind == "files" {
 		_, err := a.RestoreFiles(ctx, pt.ID, part.Name, backup.Target{Path: part.Path, OpID: "restore-" + pt.ID})
 		return err

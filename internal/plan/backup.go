@@ -112,7 +112,16 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 		b.refuse("the product has nothing that can be backed up: no component of kind tree, package, sqlite, postgres or mariadb")
 		return nil
 	}
+	b.refuseUnfit()
 	return p
+}
+
+// refuseUnfit refuses a place for restore points that is not what the site
+// wants, or from which the way back could not read them.
+func (b *builder) refuseUnfit() {
+	for _, why := range b.in.Facts.Unfit {
+		b.refuse("%s", why)
+	}
 }
 
 // backedUp resolves what a release wants backed up: components, or backups

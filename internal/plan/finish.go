@@ -53,10 +53,7 @@ func (b *builder) reopen(e entered, up bool) {
 
 func (b *builder) cleanUp(i int) {
 	b.phase(manifest.CleanUp, b.in.Hops[i].Release)
-	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, KeepPoints: b.in.Site.Backup.Keep}
-	if p.KeepPoints == 0 {
-		p.KeepPoints = 3
-	}
+	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, Keep: b.in.Site.Backup.Keep.Or()}
 	if kept := b.in.Facts.Bundles; kept.Dir != "" {
 		p.BundleDir, p.Bundles, p.Earlier = kept.Dir, slices.Clone(kept.Installed), kept.Runs
 		for _, h := range b.plan.Hops {
@@ -73,7 +70,7 @@ func (b *builder) cleanUp(i int) {
 		}
 	}
 	b.add(Step{ID: "clean-up", Verb: "clean-up", Phase: string(manifest.CleanUp), Class: Irreversible, Tolerated: true, Redo: true,
-		Title: fmt.Sprintf("remove what is no longer needed; the old files and %d restore points stay", p.KeepPoints)}, p)
+		Title: "remove what is no longer needed; the old files stay, and of the restore points " + p.Keep.Stays()}, p)
 }
 
 // landings compiles, for every milestone but the last, what staying there

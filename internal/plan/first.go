@@ -150,6 +150,7 @@ func (b *builder) emptyDatabases() {
 		}
 	}
 	if len(p.Databases) > 0 {
+		b.refuseUnfit()
 		b.add(Step{ID: "backup", Verb: "backup", Phase: string(manifest.BackupPhase), Class: Reversible,
 			Title: fmt.Sprintf("make a restore point of the empty database (%s)", strings.Join(p.parts(), ", "))}, p)
 	}

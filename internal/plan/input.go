@@ -96,6 +96,7 @@ type Facts struct {
 	Scratch   map[string]ScratchFact   // unit to what a scratch database beside it needs
 	History   map[string]time.Duration // step of past runs to how long it took
 	Bundles   BundleFacts
+	Unfit     []string // why restore points cannot be kept where they belong, or not be read again
 }
 
 // BundleFacts are the copies of bundles that earlier runs have kept.

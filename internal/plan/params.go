@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"time"
+
+	"upkeep/internal/site"
 )
 
 // The parameters of the verbs, as they stand in Step.Params. They are
@@ -344,7 +346,8 @@ type CleanUpParams struct {
 	// empty.
 	Gone       []Addition `json:"gone,omitempty"`
 	RestoreDir string     `json:"restoreDir,omitempty"`
-	KeepPoints int        `json:"keepPoints"`
+	// Keep says which restore points stay, beside those that are needed.
+	Keep site.Retention `json:"keep"`
 	// BundleDir holds the runs' copies of bundles. Those of Bundles stay, and
 	// those that a run needs whose restore point stays.
 	BundleDir string              `json:"bundleDir,omitempty"`

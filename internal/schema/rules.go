@@ -137,9 +137,13 @@ func (b *builder) installationRules() {
 	b.words("Installation", "rehearse", "data")
 	b.words("Gate", "use", "auto", "never")
 	b.replace("Gate", "ports", listOf(ref("Literal")))
+	b.replace("BackupPlace", "keep", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1", Maximum: "1000"},
+		{Type: "string", Pattern: `^(until-finished|(last )?[0-9]+|((last )?[0-9]+, *)?[0-9]+ (day|week|month|year)s?|[0-9]+ (day|week|month|year)s?, *(last )?[0-9]+)$`}}})
+	b.replace("BackupPlace", "bandwidth", &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|B)/s$`})
+	b.words("BackupPlace", "priority", "low")
 	b.words("BackupPlace", "prove", "never", "ahead", "always")
-	b.property("BackupPlace", "keep").Minimum = "1"
-	b.property("BackupPlace", "keep").Maximum = "1000"
+	b.property("Encryption", "recipients").Items = &jsonschema.Schema{Type: "string", Pattern: `^age1[0-9a-z]{20,}$`}
+	b.defs["Encryption"].Required = []string{"recipients"}
 	b.words("Hook", "phase", append(phaseNames(), "any")...)
 	b.replace("Installation", "edited", &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Enum: []any{"keep-aside", "discard"}}})
 	b.replace("Installation", "notify", ref("Command"))

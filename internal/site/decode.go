@@ -69,12 +69,7 @@ func (d decoder) installation(n *document.Node) *Installation {
 		head.Done()
 	}
 	if b := m.Map("backup"); b != nil {
-		in.Backup = BackupPlace{Dir: d.text(b, "dir")}
-		if b.Has("keep") {
-			in.Backup.Keep = b.Int("keep", 1, 1000)
-		}
-		in.Backup.Prove = b.OneOf("prove", "never", "ahead", "always")
-		b.Done()
+		in.Backup = d.backup(b)
 	}
 	d.nodes(m, in)
 	d.instances(m, in)

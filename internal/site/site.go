@@ -65,16 +65,6 @@ type SecretRef struct {
 	Env  string `json:"env,omitempty"`  // environment variable of the command that starts the run
 }
 
-// BackupPlace is where restore points are kept.
-type BackupPlace struct {
-	Dir  string `json:"dir,omitempty"`  // default: restore-points in the state folder
-	Keep int    `json:"keep,omitempty"` // how many complete restore points stay; 0: the default of 3
-	// Prove is when dumps are proven by restoring them into a scratch database: never,
-	// ahead (those made while users work), always; empty: always, as far as rights
-	// and room allow.
-	Prove string `json:"prove,omitempty"`
-}
-
 // Waiver accepts a check.
 type Waiver struct {
 	Pos   document.Pos `json:"-"`

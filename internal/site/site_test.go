@@ -76,7 +76,7 @@ limits: {migrate: 2h}
 	if err != nil {
 		t.Fatal(document.Pretty(err))
 	}
-	want := &site.Installation{ID: "shop-1", Product: "shop", State: "state", Backup: site.BackupPlace{Dir: "/var/backups", Keep: 5, Prove: "ahead"},
+	want := &site.Installation{ID: "shop-1", Product: "shop", State: "state", Backup: site.BackupPlace{Dir: "/var/backups", Keep: site.Retention{Last: 5}, Prove: "ahead"},
 		Nodes:     map[string]site.Node{"a": {Address: "10.0.0.1", Roles: []string{"web"}}},
 		Instances: map[string][]site.Place{"app": {{ID: "one", At: "/srv/one"}, {ID: "two", At: "/srv/two"}}},
 		Params: map[string]site.Value{"root": {Text: "/srv"}, "port": {Text: "8091"}, "tls": {Text: "true"},

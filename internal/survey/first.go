@@ -70,7 +70,7 @@ func (s *Surveyor) First(ctx context.Context, p *manifest.Product, in *site.Inst
 		return f, err
 	}
 	s.checks(ctx, r, rel, &f, func(manifest.Check) bool { return true })
-	return f, s.volumes(&f, s.State, s.Backup)
+	return f, s.pointPlace(ctx, &f)
 }
 
 // inTheWay notes what lies where a component is to be.

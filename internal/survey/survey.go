@@ -49,10 +49,13 @@ type Surveyor struct {
 	Node      string
 	Account   string
 	Root      bool
-	State     string               // the installation's state folder
-	Backup    string               // where restore points are kept
-	Said      map[string]plan.Word // what people said, by key
-	Units     []string             // that the plan is about; nil: all
+	State     string // the installation's state folder
+	Backup    string // where restore points are kept
+	// Unfit says why restore points cannot be kept there, or not be read again; nil:
+	// nothing is asked.
+	Unfit func(context.Context) ([]string, error)
+	Said  map[string]plan.Word // what people said, by key
+	Units []string             // that the plan is about; nil: all
 	// Optional says which components may not be installed: where nothing is at
 	// the place of such a tree, it is absent. Nil: all others must be there.
 	Optional func(component string) bool
@@ -301,7 +304,7 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		s.proofs(ctx, hr, h.Release, f)
 		s.settings(ctx, hr, f)
 	}
-	return s.volumes(f, s.State, s.Backup)
+	return s.pointPlace(ctx, f)
 }
 
 // volumes notes on which volume every place lies.
@@ -317,6 +320,18 @@ func (s *Surveyor) volumes(f *plan.Facts, places ...string) error {
 		f.Volumes[p] = plan.Volume{ID: v.ID, Free: v.Free}
 	}
 	return nil
+}
+
+// pointPlace looks at the volumes of the state and of the restore points, and at what
+// speaks against keeping them there.
+func (s *Surveyor) pointPlace(ctx context.Context, f *plan.Facts) error {
+	if s.Unfit != nil {
+		var err error
+		if f.Unfit, err = s.Unfit(ctx); err != nil {
+			return err
+		}
+	}
+	return s.volumes(f, s.State, s.Backup)
 }
 
 // modes finds access modes that are on before the run.

@@ -7,11 +7,12 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"upkeep/internal/backup"
 	"upkeep/internal/bundle"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
+	"upkeep/internal/site"
 	stepbackup "upkeep/internal/step/backup"
-	"upkeep/internal/step/cleanup"
 )
 
 // bundles opens the copies of bundles that a run keeps, by digest.
@@ -61,18 +62,21 @@ func (b bundles) Open(ctx context.Context, digest, name string) ([]byte, error) 
 }
 
 // points shows restore points to the verb that cleans up.
-type points struct{ engines stepbackup.Engines }
+type points struct {
+	engines stepbackup.Engines
+	proven  func(backup.Point) bool // nil: nothing tells
+}
 
 // List implements cleanup.Points.
-func (p points) List(ctx context.Context, dir string) ([]cleanup.Point, error) {
+func (p points) List(ctx context.Context, dir string) ([]site.Kept, error) {
 	list, err := p.engines(dir).List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var out []cleanup.Point
+	var out []site.Kept
 	for _, pt := range list {
 		if pt.Broken == "" {
-			out = append(out, cleanup.Point{ID: pt.ID, Run: pt.About.Run, Made: pt.Made})
+			out = append(out, pt.Kept(p.proven != nil && p.proven(pt)))
 		}
 	}
 	return out, nil

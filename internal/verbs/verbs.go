@@ -52,6 +52,11 @@ type Computer struct {
 	// Settle makes durable what any program has written, on any volume; nil where
 	// nothing does.
 	Settle func() error
+	// Engine gives the engine of restore points for a place; nil: the archive.
+	Engine func(dir string) backup.Engine
+	// Proven says whether a restore point was read whole after it was made; nil:
+	// nothing tells.
+	Proven func(backup.Point) bool
 }
 
 // Rehearsal gives the handler that rehearses migrations by those scripts.
@@ -70,12 +75,14 @@ func (c Computer) Handlers() map[string]step.Handler {
 	}
 	control := stepservice.Control{Managers: c.Services, Probes: c.Probes}
 	kept := bundles{c.FS, c.Bundles}
-	archives := map[string]*archive.Archive{}
+	made := map[string]backup.Engine{}
 	engines := func(dir string) backup.Engine {
-		if archives[dir] == nil {
-			archives[dir] = archive.New(archive.Config{Dir: dir, FS: c.FS})
+		if made[dir] == nil && c.Engine != nil {
+			made[dir] = c.Engine(dir)
+		} else if made[dir] == nil {
+			made[dir] = archive.New(archive.Config{Dir: dir, FS: c.FS})
 		}
-		return archives[dir]
+		return made[dir]
 	}
 	backups := stepbackup.New(c.FS, engines, c.Databases)
 	runs, scripts := steprun.New(runner, c.Probes), hooks.New(runner, c.Probes)
@@ -84,7 +91,7 @@ func (c Computer) Handlers() map[string]step.Handler {
 		"back":     back.New(map[string]step.Handler{"run": runs, "hooks": scripts}),
 		"backup":   backups,
 		"check":    check.New(c.Probes),
-		"clean-up": cleanup.New(c.FS, points{engines}),
+		"clean-up": cleanup.New(c.FS, points{engines, c.Proven}),
 		"create":   create.New(c.FS, c.Accounts, c.Root),
 		"drain":    drain.New(runner, c.Probes),
 		"fetch":    steppackages.NewFetch(runner, c.Packages, kept),

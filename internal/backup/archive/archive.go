@@ -3,7 +3,8 @@
 // The layout is described in docs/reference/restore-point.md.
 //
 // It may import internal/backup, internal/database, internal/durable,
-// internal/files, klauspost/compress and the standard library.
+// internal/files, klauspost/compress, filippo.io/age, x/time and the standard
+// library.
 package archive
 
 import (
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/durable"
@@ -36,6 +39,9 @@ type Config struct {
 	Now func() time.Time // the clock; nil: time.Now
 	// Encrypt, unless empty, is for whom everything but the record is encrypted.
 	Encrypt Encryption
+	// Bandwidth, in bytes a second, bounds what is written and verified while users
+	// work; 0: nothing does.
+	Bandwidth int64
 }
 
 // Archive is the engine.
@@ -45,6 +51,7 @@ type Archive struct {
 	now func() time.Time
 
 	keys keys
+	pace *rate.Limiter // nil: no limit
 
 	mu       sync.Mutex
 	prepared map[string]*first // first passes made by this value, by id
@@ -57,7 +64,11 @@ func New(c Config) *Archive {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Archive{dir: c.Dir, fs: c.FS, now: c.Now, keys: keys{Encryption: c.Encrypt}, prepared: map[string]*first{}}
+	a := &Archive{dir: c.Dir, fs: c.FS, now: c.Now, keys: keys{Encryption: c.Encrypt}, prepared: map[string]*first{}}
+	if c.Bandwidth > 0 {
+		a.pace = rate.NewLimiter(rate.Limit(c.Bandwidth), burst)
+	}
+	return a
 }
 
 // Kind is "archive".

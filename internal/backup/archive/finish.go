@@ -25,6 +25,9 @@ func (a *Archive) Finish(ctx context.Context, r backup.Request) (backup.Point, e
 	} else if done {
 		return a.Find(ctx, r.ID)
 	}
+	if r.Live {
+		ctx = a.paced(ctx)
+	}
 	p, err := a.finish(ctx, r)
 	if err != nil {
 		return backup.Point{}, fmt.Errorf("cannot make restore point %s: %w", r.ID, err)

@@ -64,6 +64,7 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	if err := r.Check(); err != nil {
 		return err
 	}
+	ctx = a.paced(ctx)
 	if done, err := a.done(ctx, r); done || err != nil {
 		return err
 	}

@@ -82,6 +82,9 @@ func (s *sink) content() string { return hex.EncodeToString(s.raw.Sum(nil)) }
 type stored struct{ s *sink }
 
 func (w stored) Write(p []byte) (int, error) {
+	if err := wait(w.s.ctx, len(p)); err != nil {
+		return 0, err
+	}
 	n, err := w.s.file.Write(p)
 	w.s.sum.Write(p[:n])
 	w.s.size += int64(n)

@@ -38,6 +38,9 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.file.Read(p)
+	if waited := wait(s.ctx, n); waited != nil {
+		return n, waited
+	}
 	s.sum.Write(p[:n])
 	s.size += int64(n)
 	switch {

@@ -19,6 +19,7 @@ func (a *Archive) Verify(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	ctx = a.paced(ctx)
 	err = a.verify(ctx, id, p)
 	if errors.Is(err, backup.ErrLocked) { // what can be told without the key
 		for _, part := range p.Parts {

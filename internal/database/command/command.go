@@ -92,7 +92,7 @@ func (db *DB) Kind() string { return Kind }
 // Inspect implements database.Database. How large the data are nobody knows.
 func (db *DB) Inspect(ctx context.Context) (database.Info, error) {
 	info := database.Info{Server: filepath.Base(db.config.Make.Args[0]), Name: db.config.Name, Account: db.config.Make.As,
-		Rights: database.Rights{Dump: true, Restore: true}}
+		Rights: database.Rights{Dump: true, Restore: true}, Scratch: database.ScratchRoom{Problem: noScratch}}
 	for _, p := range []struct {
 		args []string
 		can  *bool
@@ -147,6 +147,14 @@ func (db *DB) Sessions(context.Context, string) ([]database.Session, error) { re
 
 // EndSessions implements database.Database.
 func (db *DB) EndSessions(context.Context, string) (int, error) { return 0, nil }
+
+// noScratch is why a dump of the tool is not tried elsewhere.
+const noScratch = "the vendor's tool restores in place only, so its dump is not tried beforehand"
+
+// Scratch implements database.Database: a tool restores in place only.
+func (db *DB) Scratch(context.Context) (database.Database, error) {
+	return nil, fmt.Errorf("%s: %w: %s", db.config.Name, database.ErrScratch, noScratch)
+}
 
 // Close implements database.Database.
 func (db *DB) Close() error { return nil }

@@ -25,9 +25,13 @@ func (o *Over) Inspect(ctx context.Context) (database.Info, error) {
 		return info, err
 	}
 	tool, err := o.tool.Inspect(ctx)
+	info.Scratch = tool.Scratch
 	info.Rights.Dump, info.Rights.Restore, info.Rights.Problems = tool.Rights.Dump, tool.Rights.Restore, tool.Rights.Problems
 	return info, err
 }
+
+// Scratch implements database.Database.
+func (o *Over) Scratch(ctx context.Context) (database.Database, error) { return o.tool.Scratch(ctx) }
 
 // Dump implements database.Database.
 func (o *Over) Dump(ctx context.Context, w io.Writer) (database.Report, error) {

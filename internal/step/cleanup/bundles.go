@@ -9,6 +9,7 @@ import (
 
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
+	"upkeep/internal/site"
 )
 
 // copyName is the name of a run's copy of a bundle: its digest; what was never
@@ -17,7 +18,7 @@ var copyName = regexp.MustCompile(`^(\.upkeep-)?([0-9a-f]{64})(\.new)?$`)
 
 // unneeded are the copies of bundles that nobody needs any more: neither this
 // run, nor what is installed, nor a run whose restore point stays.
-func (h *Handler) unneeded(p *plan.CleanUpParams, kept []Point) ([]string, error) {
+func (h *Handler) unneeded(p *plan.CleanUpParams, kept []site.Kept) ([]string, error) {
 	if p.BundleDir == "" {
 		return nil, nil
 	}

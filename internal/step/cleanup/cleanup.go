@@ -21,19 +21,13 @@ import (
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
+	"upkeep/internal/site"
 	"upkeep/internal/step"
 )
 
-// Point is a complete restore point.
-type Point struct {
-	ID   string
-	Run  string // that made it; empty: a person did
-	Made time.Time
-}
-
 // Points are the restore points of a place.
 type Points interface {
-	List(ctx context.Context, dir string) ([]Point, error)
+	List(ctx context.Context, dir string) ([]site.Kept, error)
 	// Remove removes one that is listed.
 	Remove(ctx context.Context, dir, id string) error
 	// Sweep removes what was begun and never finished: the first pass of a
@@ -45,10 +39,13 @@ type Points interface {
 type Handler struct {
 	fs     durable.FS
 	points Points
+	now    func() time.Time
 }
 
 // New makes a handler.
-func New(fsys durable.FS, points Points) *Handler { return &Handler{fs: fsys, points: points} }
+func New(fsys durable.FS, points Points) *Handler {
+	return &Handler{fs: fsys, points: points, now: time.Now}
+}
 
 // memo is what will be removed.
 type memo struct {
@@ -96,33 +93,19 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 			return nil, fmt.Errorf("cannot see what is left beside %s: %w", a.At, err)
 		}
 	}
-	var points []Point
+	var points []site.Kept
 	if p.RestoreDir != "" {
 		var err error
 		if points, err = h.points.List(ctx, p.RestoreDir); err != nil {
 			return nil, fmt.Errorf("cannot list the restore points in %s: %w", p.RestoreDir, err)
 		}
-		m.Points = surplus(points, env.Run, p.KeepPoints)
+		m.Points = p.Keep.Surplus(points, h.now(), env.Run+"-origin")
 	}
-	kept := slices.DeleteFunc(points, func(p Point) bool { return slices.Contains(m.Points, p.ID) })
+	kept := slices.DeleteFunc(points, func(p site.Kept) bool { return slices.Contains(m.Points, p.ID) })
 	if m.Bundles, err = h.unneeded(p, kept); err != nil {
 		return nil, fmt.Errorf("cannot see which bundles are kept in %s: %w", p.BundleDir, err)
 	}
 	return json.Marshal(m)
-}
-
-// surplus are the restore points beyond the newest keep that runs have made.
-// The origin of this run and what a person has made stay in any case.
-func surplus(points []Point, run string, keep int) []string {
-	points = slices.DeleteFunc(slices.Clone(points), func(p Point) bool { return p.Run == "" })
-	slices.SortFunc(points, func(a, b Point) int { return b.Made.Compare(a.Made) })
-	var out []string
-	for i, p := range points {
-		if i >= keep && p.ID != run+"-origin" {
-			out = append(out, p.ID)
-		}
-	}
-	return out
 }
 
 func open(s plan.Step, b step.Memo) (*memo, error) {
@@ -304,7 +287,7 @@ func (h *Handler) there(ctx context.Context, m *memo) ([]string, error) {
 	}
 	var out []string
 	for _, id := range m.Points {
-		if slices.ContainsFunc(points, func(p Point) bool { return p.ID == id }) {
+		if slices.ContainsFunc(points, func(p site.Kept) bool { return p.ID == id }) {
 			out = append(out, id)
 		}
 	}

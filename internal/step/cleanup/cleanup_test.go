@@ -16,6 +16,7 @@ import (
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/plan"
+	"upkeep/internal/site"
 	"upkeep/internal/step"
 	"upkeep/internal/step/steptest"
 )
@@ -31,7 +32,7 @@ func must(t testing.TB, err error) {
 type world struct {
 	dir    string
 	params plan.CleanUpParams
-	points []Point
+	points []site.Kept
 	point  func(name string, effect func() error) error
 }
 
@@ -45,7 +46,7 @@ func (w *world) Fingerprint() string {
 	return s
 }
 
-func (w *world) List(_ context.Context, dir string) ([]Point, error) {
+func (w *world) List(_ context.Context, dir string) ([]site.Kept, error) {
 	if dir != w.params.RestoreDir {
 		return nil, errors.New("no such place")
 	}
@@ -55,11 +56,11 @@ func (w *world) List(_ context.Context, dir string) ([]Point, error) {
 func (w *world) Sweep(context.Context, string) error { return nil }
 
 func (w *world) Remove(_ context.Context, _, id string) error {
-	if !slices.ContainsFunc(w.points, func(p Point) bool { return p.ID == id }) {
+	if !slices.ContainsFunc(w.points, func(p site.Kept) bool { return p.ID == id }) {
 		return errors.New("no such restore point")
 	}
 	return w.point("remove "+id, func() error {
-		w.points = slices.DeleteFunc(w.points, func(p Point) bool { return p.ID == id })
+		w.points = slices.DeleteFunc(w.points, func(p site.Kept) bool { return p.ID == id })
 		return nil
 	})
 }
@@ -68,7 +69,7 @@ func (w *world) Remove(_ context.Context, _, id string) error {
 // with two; r2's clean-up was interrupted.
 func several(t testing.TB) *world {
 	w := &world{dir: steptest.Dir(t), point: func(_ string, effect func() error) error { return effect() }}
-	w.params = plan.CleanUpParams{Trees: []string{w.at(), filepath.Join(w.dir, "absent")}, KeepOld: 1, RestoreDir: "/backup", KeepPoints: 2}
+	w.params = plan.CleanUpParams{Trees: []string{w.at(), filepath.Join(w.dir, "absent")}, KeepOld: 1, RestoreDir: "/backup", Keep: site.Retention{Last: 2}}
 	steptest.Plant(t, w.at(), map[string]string{"bin/app": "live"})
 	f := folder(w.at())
 	steptest.Plant(t, f, map[string]string{"r1-h1/bin/app": "1", "r2-h1/bin/app": "2", "r2-h2/bin/app": "2", "r3-h1/bin/app": "3",
@@ -87,7 +88,7 @@ func several(t testing.TB) *world {
 		steptest.Plant(t, filepath.Join(w.params.BundleDir, name), map[string]string{"upkeep.yaml": name})
 	}
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
-	w.points = []Point{{"r1-origin", "r1", day(1)}, {"by-hand", "", day(2)}, {"r2-origin", "r2", day(3)}, {"r4-origin", "r4", day(9)}, {"r4-m1", "r4", day(10)}, {"r3-origin", "r3", day(11)}}
+	w.points = []site.Kept{{ID: "r1-origin", Run: "r1", Made: day(1)}, {ID: "by-hand", Run: "", Made: day(2)}, {ID: "r2-origin", Run: "r2", Made: day(3)}, {ID: "r4-origin", Run: "r4", Made: day(9)}, {ID: "r4-m1", Run: "r4", Made: day(10)}, {ID: "r3-origin", Run: "r3", Made: day(11)}}
 	return w
 }
 
@@ -101,7 +102,7 @@ func TestBundlesOfKeptRunsStay(t *testing.T) {
 		9: {digest("a"), digest("b"), digest("c"), digest("d"), digest("e"), "notes"},
 	} {
 		w := several(t)
-		w.params.KeepPoints = keep
+		w.params.Keep.Last = keep
 		h := New(durable.OS(), w)
 		m, err := h.Prepare(t.Context(), w.env(), w.step())
 		must(t, err)
@@ -221,8 +222,8 @@ func TestRetention(t *testing.T) {
 // The origin of this run stays however many restore points are newer.
 func TestOriginStays(t *testing.T) {
 	day := time.Now()
-	got := surplus([]Point{{"r4-origin", "r4", day}, {"r4-m1", "r4", day.Add(1)}, {"r4-m2", "r4", day.Add(2)}, {"r3-origin", "r3", day.Add(-1)}}, "r4", 1)
-	if d := cmp.Diff([]string{"r4-m1", "r3-origin"}, got); d != "" {
+	got := site.Retention{Last: 1}.Surplus([]site.Kept{{ID: "r4-origin", Run: "r4", Made: day}, {ID: "r4-m1", Run: "r4", Made: day.Add(1)}, {ID: "r4-m2", Run: "r4", Made: day.Add(2)}, {ID: "r3-origin", Run: "r3", Made: day.Add(-1)}}, day, "r4-origin")
+	if d := cmp.Diff([]string{"r3-origin", "r4-m1"}, got); d != "" {
 		t.Error(d)
 	}
 }
