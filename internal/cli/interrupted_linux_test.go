@@ -101,7 +101,7 @@ func TestRestoreInterrupted(t *testing.T) {
 	h.expect(cli.ExitDone, "upgrade", "-y", "--from", h.good, "--to", "2.0")
 	point := h.last().ID + "-origin"
 	ctx, cut := context.WithCancel(t.Context())
-	err := h.open().RestorePoint(ctx, point, "", func(text string) {
+	err := h.open().RestorePoint(ctx, manage.Restore{Point: point}, func(text string) {
 		if text == "restoring database" {
 			cut()
 		}

@@ -344,9 +344,9 @@ func (a *App) settle(ctx context.Context, in *manage.Installation) error {
 	if err := a.settleRun(ctx, in); err != nil {
 		return err
 	}
-	point, err := in.Restoring()
-	if err == nil && point != "" {
-		err = &manage.RestoringError{Point: point}
+	half, err := in.Restoring()
+	if err == nil && half != nil {
+		err = half
 	}
 	return err
 }

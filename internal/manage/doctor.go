@@ -208,6 +208,7 @@ func looks() []look {
 	return []look{
 		{"run", "no run is open", false, false, lookRun},
 		{"restore", "no restore was interrupted", false, false, lookRestore},
+		{"timer", "the timer's restore points are made", false, false, lookTimer},
 		{"lock", "no other upkeep command is at work", false, true, lookLock},
 		{"access", "no access mode is on", false, true, lookAccess},
 		{"holds", "no hold is past its end", false, true, lookHolds},

@@ -32,11 +32,20 @@ func lookRun(_ context.Context, c *consultation) ([]Symptom, error) {
 }
 
 func lookRestore(_ context.Context, c *consultation) ([]Symptom, error) {
-	if c.status.Restoring == "" {
+	if c.status.Restoring == nil {
 		return nil, nil
 	}
-	return []Symptom{{ID: "restore-interrupted", Text: "the return of restore point " + c.status.Restoring + " was interrupted: the product is neither old nor new",
-		Try: []Remedy{{Upkeep: []string{"backup", "restore", c.status.Restoring}, Text: "does it again, from its beginning"}}}}, nil
+	return []Symptom{{ID: "restore-interrupted", Text: "the return of restore point " + c.status.Restoring.Point + " was interrupted: the product is neither old nor new",
+		Try: []Remedy{{Upkeep: c.status.Restoring.Args(), Text: "does it again, from its beginning"}}}}, nil
+}
+
+func lookTimer(_ context.Context, c *consultation) ([]Symptom, error) {
+	f, err := c.TimerFailed()
+	if f == nil || err != nil {
+		return nil, err
+	}
+	return []Symptom{{ID: "timer-failed", Text: "no restore point was made by the timer since " + f.Since.UTC().Format("2006-01-02 15:04 UTC"), Evidence: f.Why,
+		Try: []Remedy{{Upkeep: []string{"backup", "create", "--timer"}, Text: "tries again, once that is mended"}}}}, nil
 }
 
 // lookLock finds a command that is at work, or hangs. A lock that nobody holds

@@ -71,29 +71,37 @@ func (in *Installation) keptPoints(list []backup.Point) []site.Kept {
 }
 
 // retire removes the restore points that the retention does not keep, and names
-// them. It is for whoever holds the installation's lock.
-func (in *Installation) retire(ctx context.Context, e backup.Engine) ([]string, error) {
+// them; and those of people that are not removed, though the retention does not
+// keep what is as old. It is for whoever holds the installation's lock.
+func (in *Installation) retire(ctx context.Context, e backup.Engine) (gone, old []string, err error) {
 	list, err := e.List(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	needed, err := in.neededPoints(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var gone []string
-	for _, id := range in.Doc.Backup.Keep.Surplus(in.keptPoints(list), time.Now(), needed...) {
+	keep, kept, now := in.Doc.Backup.Keep, in.keptPoints(list), time.Now()
+	for _, id := range keep.Surplus(kept, now, needed...) {
 		if err := e.Remove(ctx, id); err != nil {
-			return gone, fmt.Errorf("the new restore point is complete, and an old one cannot be removed: %w", err)
+			return gone, nil, fmt.Errorf("the new restore point is complete, and an old one cannot be removed: %w", err)
 		}
 		gone = append(gone, id)
 	}
-	return gone, nil
+	var people []site.Kept
+	for _, p := range kept {
+		if p.Run == "" && !p.Timer {
+			p.Timer = true // as if a timer had made it
+			people = append(people, p)
+		}
+	}
+	return gone, keep.Surplus(people, now), nil
 }
 
-// WouldGo names the restore points that a run of this plan will remove at its
+// wouldGo names the restore points that a run of this plan will remove at its
 // end, as things are now.
-func (in *Installation) WouldGo(ctx context.Context, p *plan.Plan) ([]string, error) {
+func (in *Installation) wouldGo(ctx context.Context, p *plan.Plan) ([]string, error) {
 	keep, id := site.Retention{}, "this run"
 	var points []site.Kept
 	for _, s := range p.Steps {
@@ -139,8 +147,10 @@ func (in *Installation) RemovePoint(ctx context.Context, id string) error {
 	if slices.Contains(needed, id) {
 		return &step.UserError{Msg: "restore point " + id + " is what the way back goes by", Now: "it goes by itself, by retention, once another upgrade has been finished"}
 	}
-	if at, err := in.Restoring(); err != nil || at == id {
-		return errors.Join(err, &RestoringError{Point: id})
+	if half, err := in.Restoring(); err != nil {
+		return err
+	} else if half != nil && half.Point == id {
+		return half
 	}
 	return in.archive().Remove(ctx, id)
 }

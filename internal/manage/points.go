@@ -5,14 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"upkeep/internal/backup"
+	"upkeep/internal/database"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 	"upkeep/internal/scratch"
 	"upkeep/internal/step"
+	stepbackup "upkeep/internal/step/backup"
 )
 
 // Points names the restore points that a run made.
@@ -35,14 +38,71 @@ func (in *Installation) Points(r *Run) []string {
 	return out
 }
 
-// ListPoints lists the restore points, oldest first.
-func (in *Installation) ListPoints(ctx context.Context) ([]backup.Point, error) {
-	return in.archive().List(ctx)
+// Listed is a restore point with what is known of it beside its record.
+type Listed struct {
+	backup.Point
+	Size   int64  `json:"size"` // bytes on the disk
+	Proof  *Proof `json:"proof,omitempty"`
+	Needed bool   `json:"needed"` // the way back goes by it
+	// Error says why its record cannot be read.
+	Error string `json:"error,omitempty"`
 }
 
-// VerifyPoint reads a restore point whole and compares it with its sums.
-func (in *Installation) VerifyPoint(ctx context.Context, id string) error {
-	return in.archive().Verify(ctx, id)
+// ListPoints lists the restore points, oldest first.
+func (in *Installation) ListPoints(ctx context.Context) ([]Listed, error) {
+	list, err := in.archive().List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if gone := in.absentPlace(); gone != "" {
+		return nil, errors.New(gone)
+	}
+	needed, err := in.neededPoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return in.listed(list, needed)
+}
+
+func (in *Installation) listed(list []backup.Point, needed []string) ([]Listed, error) {
+	proofs, err := in.proofs()
+	if err != nil {
+		return nil, err
+	}
+	out := []Listed{}
+	for _, p := range list {
+		l := Listed{Point: p, Size: p.Size(), Needed: slices.Contains(needed, p.ID), Error: p.Broken}
+		if proof, ok := proofs[p.ID]; ok && proof.Seal == p.Seal {
+			l.Proof = &proof
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// VerifyPoint reads a restore point whole, compares it with its sums, and keeps
+// that it was. Progress hears of how many bytes of how many.
+func (in *Installation) VerifyPoint(ctx context.Context, id string, progress func(done, total int64, part string)) (*Listed, error) {
+	e := in.archive()
+	p, err := e.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.Verify(counted(ctx, p.Size(), progress), id); err != nil {
+		return nil, err
+	}
+	there, err := e.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.NoteProof(p, Verified, there); err != nil {
+		return nil, err
+	}
+	out, err := in.listed([]backup.Point{p}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &out[0], nil
 }
 
 // product gives the product document of what is installed: that of the
@@ -85,60 +145,150 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 // errNoProduct says that nothing tells what the product is like.
 var errNoProduct = errors.New("Upkeep has not upgraded this installation yet, so it does not know the product's document: name a release's bundle with --from")
 
+// Create says what restore point is made.
+type Create struct {
+	From  string // bundle, where Upkeep does not know the product yet
+	Note  string
+	Timer bool // a timer asks
+	// Progress, when set, hears how many bytes of about how many were taken, and of
+	// which part.
+	Progress func(done, total int64, part string)
+}
+
+// Created is a restore point, and those that it has made superfluous.
+type Created struct {
+	Listed
+	Removed []string `json:"removed"`
+	// Old are those that people made and that the retention would not keep: they go
+	// only by hand.
+	Old []string `json:"old"`
+}
+
 // CreatePoint makes a restore point of the product as it runs: each database
-// is of one moment, files and databases are not of the same one.
-func (in *Installation) CreatePoint(ctx context.Context, from, note string, progress func(done int64, part string)) (backup.Point, error) {
-	p, err := in.product(ctx, from)
-	if err != nil {
-		return backup.Point{}, err
+// is of one moment, files and databases are not of the same one. Then those go
+// that the retention does not keep.
+func (in *Installation) CreatePoint(ctx context.Context, c Create) (*Created, error) {
+	if err := in.fitPlace(ctx); err != nil {
+		return nil, err
 	}
+	p, err := in.product(ctx, c.From)
+	if err != nil {
+		return nil, err
+	}
+	req, closeAll, err := in.live(ctx, p, c)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll()
+	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
+		return nil, err
+	}
+	l, err := in.exclusive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer l.release()
+	if err := in.quiet(ctx); err != nil {
+		return nil, err
+	}
+	e := in.archive()
+	if c.Progress != nil {
+		total := in.content(ctx, e, req)
+		req.Progress = func(done int64, part string) { c.Progress(min(done, total), total, part) }
+	}
+	pt, err := e.Finish(ctx, req)
+	if err != nil {
+		return nil, stepbackup.Explain(err)
+	}
+	gone, old, err := in.retire(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	out := &Created{Listed: Listed{Point: pt, Size: pt.Size()}, Removed: append([]string{}, gone...), Old: append([]string{}, old...)}
+	return out, nil
+}
+
+// fitPlace refuses to make a restore point where none may be.
+func (in *Installation) fitPlace(ctx context.Context) error {
+	why, err := in.tooNear(ctx)
+	if err != nil {
+		return err
+	}
+	if gone := in.absentPlace(); gone != "" {
+		why = append(why, gone)
+	}
+	if len(why) > 0 {
+		return &RefusedError{What: "no restore point is made", Reasons: why}
+	}
+	return nil
+}
+
+// content is about how many bytes a restore point will take up.
+func (in *Installation) content(ctx context.Context, e backup.Engine, r backup.Request) int64 {
+	needs, err := e.Space(ctx, r)
+	if err != nil {
+		return 0 // it is for a bar; Finish says what is wrong
+	}
+	var most int64
+	for _, n := range needs {
+		most = max(most, n.Bytes)
+	}
+	return most
+}
+
+// live is the request for a restore point of the product as it runs.
+func (in *Installation) live(ctx context.Context, p *manifest.Product, c Create) (req backup.Request, closeAll func(), err error) {
+	var open []database.Database
+	closeAll = func() {
+		for _, db := range open {
+			_ = db.Close() // it was only read
+		}
+	}
+	defer func() {
+		if err != nil {
+			closeAll()
+		}
+	}()
 	s := in.surveyor()
 	facts, err := s.Basics(ctx, p, in.Doc)
 	if err != nil {
-		return backup.Point{}, err
+		return req, closeAll, err
 	}
 	r, err := s.Resolver(p, in.Doc, facts)
 	if err != nil {
-		return backup.Point{}, err
+		return req, closeAll, err
 	}
 	version, err := installedVersion(p, facts)
 	if err != nil {
-		return backup.Point{}, err
+		return req, closeAll, err
 	}
-	req := backup.Request{ID: time.Now().UTC().Format("20060102-150405") + "-hand", Live: true, Progress: progress,
-		About: backup.About{Product: p.ID, Version: version, Node: in.Node, Note: note}}
+	by := "-hand"
+	if c.Timer {
+		by = "-timer"
+	}
+	req = backup.Request{ID: time.Now().UTC().Format("20060102-150405") + by, Live: true,
+		About: backup.About{Product: p.ID, Version: version, Node: in.Node, Note: c.Note, Timer: c.Timer}}
 	for _, id := range r.Product.Order {
 		c := r.Product.Components[id]
 		switch {
 		case c.Kind == "tree":
 			at, err := r.Scope.Expand(c.At.Path)
 			if err != nil {
-				return backup.Point{}, err
+				return req, closeAll, err
 			}
 			req.Files = append(req.Files, backup.FilePart{Name: id, Path: at})
 		case c.Data():
 			d, err := r.Database(id)
 			if err != nil {
-				return backup.Point{}, err
+				return req, closeAll, err
 			}
 			db, err := in.databases.Open(ctx, *d, "backup-"+req.ID)
 			if err != nil {
-				return backup.Point{}, err
+				return req, closeAll, err
 			}
-			defer db.Close()
+			open = append(open, db)
 			req.Databases = append(req.Databases, backup.DatabasePart{Name: id, DB: db})
 		}
 	}
-	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
-		return backup.Point{}, err
-	}
-	l, err := in.exclusive(ctx)
-	if err != nil {
-		return backup.Point{}, err
-	}
-	defer l.release()
-	if err := in.quiet(ctx); err != nil {
-		return backup.Point{}, err
-	}
-	return in.archive().Finish(ctx, req)
+	return req, closeAll, nil
 }

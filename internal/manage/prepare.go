@@ -194,6 +194,9 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	p.Forecast = plan.Estimate(p.Plan, p.Input)
+	if p.Forecast.Goes, err = in.wouldGo(ctx, p.Plan); err != nil {
+		return err
+	}
 	return in.clashes(ctx, Folders(), gateClaims(p.Plan))
 }
 

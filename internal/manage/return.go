@@ -75,7 +75,8 @@ func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
 		return nil, err
 	}
 	r.Forecast = plan.Estimate(r.Plan, input)
-	return r, nil
+	r.Forecast.Goes, err = in.wouldGo(ctx, r.Plan)
+	return r, err
 }
 
 // parted gives the documents without what was not there: after the run, and

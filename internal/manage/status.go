@@ -24,7 +24,8 @@ type Status struct {
 	Adopted      *Adopted          // when the product was there before Upkeep
 	Modes        []string          // access modes that are on though no run is open
 	Holds        []Hold            // that outlive their run; no probe is asked
-	Restoring    string            // the restore point whose return was interrupted
+	Restoring    *RestoringError   // the restore that was interrupted
+	Timer        *TimerFailure     // why the restore points that a timer asks for are not made
 	Stopped      *Stopped          // services that the doctor has stopped for a while, and that do not run again
 	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
@@ -32,6 +33,7 @@ type Status struct {
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+	s.Timer, _ = in.TimerFailed()  // likewise
 	s.Stopped, _ = in.stopped(ctx) // the doctor says what cannot be read of it
 	if in.Root && systemd.Booted() {
 		s.NoBoot = in.BootUnits()

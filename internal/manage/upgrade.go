@@ -62,12 +62,12 @@ func (in *Installation) quiet(ctx context.Context) error {
 	if r != nil {
 		return fmt.Errorf("run %s is open: upkeep resume goes on with it, upkeep back undoes it", r.ID)
 	}
-	point, err := in.Restoring()
+	half, err := in.Restoring()
 	if err != nil {
 		return err
 	}
-	if point != "" {
-		return &RestoringError{Point: point}
+	if half != nil {
+		return half
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ type Forecast struct {
 	Alone  bool                     `json:"alone,omitempty"` // a run that was interrupted goes on by itself, also after a power cut
 	// Reserve is what the run sets aside for the way back on a full disk, in bytes.
 	Reserve int64 `json:"reserve"`
+	// Goes names restore points that the run removes at its end, as things are now.
+	Goes []string `json:"goes,omitempty"`
 }
 
 // Need is what a plan needs on one volume.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -43,6 +44,7 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	s.sum.Write(p[:n])
 	s.size += int64(n)
+	backup.Progressed(s.ctx, int64(n), s.part())
 	switch {
 	case err == io.EOF:
 		if got := hex.EncodeToString(s.sum.Sum(nil)); s.size != s.want.Bytes || got != s.want.SHA256 {
@@ -63,6 +65,16 @@ func tampered(want backup.Stored, err error) error {
 }
 
 func (s *source) Close() error { return s.file.Close() }
+
+// part is the name of the part that the file is of.
+func (s *source) part() string {
+	for _, end := range []string{"@", ".tar.zst", ".dump.zst", ".MANIFEST"} {
+		if name, _, ok := strings.Cut(s.want.Name, end); ok {
+			return name
+		}
+	}
+	return s.want.Name
+}
 
 // slurp reads a small stored file.
 func (a *Archive) slurp(ctx context.Context, dir string, want backup.Stored) ([]byte, error) {

@@ -81,24 +81,28 @@ func OutcomeJSON(o Outcome) OutcomeDoc {
 
 // StatusDoc is the JSON of a status.
 type StatusDoc struct {
-	Installation string              `json:"installation"`
-	Product      string              `json:"product"`
-	Open         *OutcomeDoc         `json:"open,omitempty"`
-	Engine       int                 `json:"engine,omitempty"`
-	Interrupted  bool                `json:"interrupted,omitempty"`
-	Installed    []journal.Installed `json:"installed"`
-	Found        map[string]string   `json:"found,omitempty"` // unit to the version that its file reads now
-	Last         *journal.Run        `json:"last,omitempty"`
-	Modes        []string            `json:"modes,omitempty"`
-	Holds        []manage.Hold       `json:"holds,omitempty"`     // that outlive their run; of one that a probe ends it is not said whether it is due
-	Restoring    string              `json:"restoring,omitempty"` // restore point whose return was interrupted
-	Stopped      []string            `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
-	NoBoot       string              `json:"noBoot,omitempty"`
+	Installation string               `json:"installation"`
+	Product      string               `json:"product"`
+	Open         *OutcomeDoc          `json:"open,omitempty"`
+	Engine       int                  `json:"engine,omitempty"`
+	Interrupted  bool                 `json:"interrupted,omitempty"`
+	Installed    []journal.Installed  `json:"installed"`
+	Found        map[string]string    `json:"found,omitempty"` // unit to the version that its file reads now
+	Last         *journal.Run         `json:"last,omitempty"`
+	Modes        []string             `json:"modes,omitempty"`
+	Holds        []manage.Hold        `json:"holds,omitempty"`     // that outlive their run; of one that a probe ends it is not said whether it is due
+	Timer        *manage.TimerFailure `json:"timer,omitempty"`     // why no restore point is made by the timer
+	Restoring    string               `json:"restoring,omitempty"` // restore point whose return was interrupted
+	Stopped      []string             `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
+	NoBoot       string               `json:"noBoot,omitempty"`
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Restoring: s.Restoring, NoBoot: s.NoBoot}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, NoBoot: s.NoBoot}
+	if s.Restoring != nil {
+		d.Restoring = s.Restoring.Point
+	}
 	if s.Stopped != nil {
 		d.Stopped = s.Stopped.IDs()
 	}

@@ -23,6 +23,7 @@ func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	b.WriteString(planRights(p, width))
 	b.WriteString(planFailure(p, f.Alone, width))
 	b.WriteString(planRoom(f, width))
+	b.WriteString(planGoes(f, width))
 	if len(p.Notes) > 0 {
 		b.WriteString(heading("To know"))
 		for _, n := range p.Notes {
@@ -190,6 +191,14 @@ func planFailure(p *plan.Plan, alone bool, width int) string {
 	say("power cut, kill, lost connection", interrupted)
 	b.WriteString("\n")
 	return b.String()
+}
+
+// planGoes names the restore points that will not be kept.
+func planGoes(f plan.Forecast, width int) string {
+	if len(f.Goes) == 0 {
+		return ""
+	}
+	return heading("Restore points that go at the end, as things are now") + wrap(one(strings.Join(f.Goes, ", ")), "  ", "  ", width) + "\n"
 }
 
 func planRoom(f plan.Forecast, width int) string {

@@ -238,7 +238,7 @@ func screens() map[string]func(width int) string {
 		"holds":                                 func(w int) string { return show.Holds(held, "upkeep", w) },
 		"holds none":                            func(w int) string { return show.Holds(nil, "upkeep", w) },
 		"hold ended":                            func(w int) string { return show.HoldEnded(held[0], false, w) + show.HoldEnded(held[1], true, w) },
-		"status restoring":                      status(manage.Status{Restoring: "20260304-220000-77c9-origin"}),
+		"status restoring":                      status(manage.Status{Restoring: &manage.RestoringError{Point: "20260304-220000-77c9-origin"}}),
 		"runs": func(w int) string {
 			return show.Runs([]journal.Run{{ID: "20260305-220000-77c9", From: "3.0", To: "3.1", By: "anna", Opened: now}, past("20260304-220000-77c9", run.ResultNew, "3.1", 0),
 				past("20260303-220000-77c9", run.ResultNew, "3.1", 2), past("20260302-220000-77c9", run.ResultOld, "3.0", 0), past("20260301-220000-77c9", run.ResultMilestone, "3.1", 0)}, w)
@@ -268,13 +268,31 @@ func screens() map[string]func(width int) string {
 		"lint clean": func(w int) string { return show.Lint(manage.LintResult{Path: "shop.yaml"}, w) },
 		"modes":      func(w int) string { return show.Modes(map[string]bool{"gate": true, "maintenance": false}, w) },
 		"points": func(w int) string {
-			return show.Points(w, backup.Point{ID: "20260304-220000-77c9-origin", About: backup.About{Version: "3.0", Note: "before the fair"}, Consistency: "quiet", Made: opened}, backup.Point{ID: "broken", Broken: "its record cannot be read"})
+			return show.Points(opened.Add(50*time.Hour), w, points()...)
 		},
+		"restore point made": func(w int) string {
+			return show.Created(&manage.Created{Listed: points()[1], Removed: []string{"20260201-030000-timer"}, Old: []string{"20250101-120000-hand"}}, "upkeep", w)
+		},
+		"outlook": func(w int) string {
+			return show.Outlook(&manage.Outlook{Point: points()[0].Point, Installed: "3.1", Services: []string{"web", "worker"}, Mixed: []string{"database"}, Changes: []manage.Change{
+				{Part: "app", Kind: "files", Added: 2, Changed: 1, Removed: 40, Files: []string{"+ lib/old.so", "+ lib/older.so", "~ VERSION", "- lib/new.so"}},
+				{Part: "data", Kind: "sqlite", Replaced: "table notes: 12 rows, were 10"}, {Part: "conf", Kind: "files", Same: true}}}, w)
+		},
+		"status timer": status(manage.Status{Timer: &manage.TimerFailure{Since: opened, At: opened, Why: "the place of restore points, /mnt/nas/shop, is not there: is something not mounted?"}}),
 		"fingerprints": func(w int) string { return show.Fingerprints(fp, fp2, w) },
 		"users": func(w int) string {
 			return show.Users(show.UserView{Asked: 89, Out: 879 * time.Millisecond, Page: "Shop is unavailable for the moment."}, w)
 		},
 	}
+}
+
+// points are one of a run, one of a person, and one that is broken.
+func points() []manage.Listed {
+	p := backup.Point{ID: "20260304-220000-77c9-origin", Engine: "archive", About: backup.About{Version: "3.0", Note: "before the fair"}, Consistency: "at rest", Made: opened}
+	q := p
+	q.ID, q.Consistency, q.Encrypted, q.About.Note = "20260305-030000-hand", "live", []string{"age1x"}, ""
+	return []manage.Listed{{Point: p, Size: 3 << 30, Needed: true, Proof: &manage.Proof{By: manage.Verified, At: opened.Add(time.Hour)}}, {Point: q, Size: 20 << 20},
+		{Point: backup.Point{ID: "broken"}, Error: "its record cannot be read"}}
 }
 
 func TestScreens(t *testing.T) {

@@ -81,8 +81,11 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	if s.Open == nil && s.Last == nil {
 		b.WriteString(wrap("No upgrade was run with Upkeep yet. upkeep plan --from RELEASES shows what one would do.", "  ", "  ", width) + "\n")
 	}
-	if s.Restoring != "" {
-		b.WriteString(wrap((&manage.RestoringError{Point: s.Restoring}).Error(), yellow.Render("!")+" ", "  ", width))
+	if s.Restoring != nil {
+		b.WriteString(wrap(s.Restoring.Error(), yellow.Render("!")+" ", "  ", width))
+	}
+	if f := s.Timer; f != nil {
+		b.WriteString(wrap(one(fmt.Sprintf("no restore point was made by the timer since %s: %s", f.Since.Local().Format("2006-01-02 15:04"), f.Why)), yellow.Render("!")+" ", "  ", width))
 	}
 	if s.NoBoot != "" {
 		b.WriteString(wrap(one(fmt.Sprintf("after a power cut in the middle of an upgrade somebody must type %s resume (%s): upkeep setup-host makes that automatic", command, s.NoBoot)), yellow.Render("!")+" ", "  ", width))

@@ -15,6 +15,7 @@ import (
 	"upkeep/internal/plan"
 	"upkeep/internal/probe"
 	"upkeep/internal/service"
+	"upkeep/internal/site"
 	"upkeep/internal/step"
 	"upkeep/internal/step/access"
 	stepbackup "upkeep/internal/step/backup"
@@ -71,9 +72,9 @@ func (bundles) Payload(context.Context, string, string, string) (io.ReadCloser, 
 }
 func (bundles) Open(context.Context, string, string) ([]byte, error) { return nil, errNothing }
 
-func (kept) List(context.Context, string) ([]cleanup.Point, error) { return nil, nil }
-func (k kept) Remove(context.Context, string, string) error        { return k.change() }
-func (kept) Sweep(context.Context, string) error                   { return nil }
+func (kept) List(context.Context, string) ([]site.Kept, error) { return nil, nil }
+func (k kept) Remove(context.Context, string, string) error    { return k.change() }
+func (kept) Sweep(context.Context, string) error               { return nil }
 
 // verbs gives the handlers on a blank computer, those that have a memo.
 func verbs(b *blank) map[string]step.Handler {
