@@ -56,9 +56,9 @@ var (
 		"internal/database/sqlite/restore.go .Sync":               "through a file that durable.FS made",
 		"internal/bundle/build.go .Sync":                          "the vendor's bundle, on the vendor's computer",
 		"internal/cli/demo.go os.RemoveAll":                       "the demo's own folder, which the command has made",
+		"internal/manage/restore_look.go .Sync":                   "through a file that durable.FS made",
 		"internal/backup/archive/sink.go .Sync":                   "through files that durable.FS made",
 		"internal/manage/world_crash.go internal/lab/crash/fault": "in the test build only, behind a build tag",
-		"internal/cli/show/points.go internal/backup":             "the type that is shown; nothing of it is called",
 	}
 )
 

@@ -193,6 +193,9 @@ func (a *App) restorePoint() *cobra.Command {
 		if err := a.settleRun(cmd.Context(), in); err != nil {
 			return err
 		}
+		if err := in.CheckRestore(cmd.Context(), r); err != nil {
+			return err
+		}
 		if err := a.agreeRestore(in, r, yes); err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,18 +16,24 @@ import (
 )
 
 func (a *App) setupHost() *cobra.Command {
-	return &cobra.Command{Use: "setup-host", Short: "Have this computer carry on by itself with an upgrade that a reboot or a power cut interrupts", Args: args(0, 0, "no argument"),
+	var every string
+	cmd := &cobra.Command{Use: "setup-host", Short: "Have this computer carry on by itself with an upgrade that a reboot or a power cut interrupts", Args: args(0, 0, "no argument"),
 		Long: `setup-host installs two units of systemd. The first keeps users out, before the
 network is up, of products in the middle of an upgrade; the second carries the
 upgrade on when the machine has started, and starts its engine anew should it be
-killed. It may be given again at any time, as after a new upkeep was installed.`,
+killed. It may be given again at any time, as after a new upkeep was installed.
+With --backup it also has restore points of an installation made by a timer.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := forRoot("setup-host"); err != nil {
 				return err
 			}
-			wrote, err := manage.NewMachine(a.Exe).Setup(cmd.Context())
+			m := manage.NewMachine(a.Exe)
+			wrote, err := m.Setup(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if every != "" {
+				return a.backupTimer(cmd.Context(), m, every, wrote)
 			}
 			if a.format == "json" {
 				return a.json(map[string][]string{"wrote": append([]string{}, wrote...)})
@@ -41,6 +48,40 @@ killed. It may be given again at any time, as after a new upkeep was installed.`
 			a.print(show.Good("an upgrade that is interrupted goes on by itself when this computer has started; upkeep remove-host takes that away") + "\n")
 			return nil
 		}}
+	cmd.Flags().StringVar(&every, "backup", "", "have a restore point made `WHEN`: "+strings.Join(manage.BackupTimes(), ", ")+"; never takes the timer away")
+	return cmd
+}
+
+// backupTimer sets or ends the timer of the installation that the command is
+// about.
+func (a *App) backupTimer(ctx context.Context, m *manage.Machine, every string, wrote []string) error {
+	in, err := a.open()
+	if err != nil {
+		return err
+	}
+	gone := []string{}
+	if every == "never" {
+		gone, err = m.EndTimer(ctx, in.Doc.ID)
+	} else {
+		var more []string
+		more, err = m.SetTimer(ctx, in.Doc.ID, in.Path, every)
+		wrote = append(wrote, more...)
+	}
+	if err != nil {
+		return err
+	}
+	if a.format == "json" {
+		return a.json(map[string][]string{"wrote": append([]string{}, wrote...), "gone": append([]string{}, gone...)})
+	}
+	for _, f := range append(wrote, gone...) {
+		a.print("  " + f + "\n")
+	}
+	if every == "never" {
+		a.print(show.Good("no timer makes restore points of "+in.Doc.ID) + "\n")
+		return nil
+	}
+	a.print(show.Good("a restore point of "+in.Doc.ID+" is made "+every+"; what fails stands in upkeep status; upkeep setup-host --backup never takes that away") + "\n")
+	return nil
 }
 
 func (a *App) removeHost() *cobra.Command {

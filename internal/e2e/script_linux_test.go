@@ -66,6 +66,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	delete FILE PATTERN             take away the one line that fits
 //	decide CHOICE CODE              upkeep decide, on the open run
 //	environ NAME=VALUE...           environment of the next commands
+//	point NAME                      the name of the latest restore point, as a variable
 //	restore NAME                    upkeep backup restore, of the latest restore point
 func scripts(t *testing.T, account string, files ...string) {
 	dir := "testdata/script"
@@ -92,7 +93,7 @@ func scripts(t *testing.T, account string, files ...string) {
 			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "asked": scriptAsked, "kill9": scriptKill, "interrupt": scriptInterrupt, "keep": scriptKeep, "same": scriptSame,
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
-			"environ": scriptEnviron,
+			"environ": scriptEnviron, "point": scriptPoint,
 		},
 	})
 }
@@ -277,15 +278,24 @@ func scriptDecide(ts *testscript.TestScript, _ bool, args []string) {
 	show(ts, s, s.Upkeep("decide", filepath.Base(runs[len(runs)-1]), args[0]), args[1])
 }
 
-// scriptRestore verifies the restore point that was made last, and puts it back.
-func scriptRestore(ts *testscript.TestScript, _ bool, args []string) {
-	s := of(ts, args, 1)
+// latest is the restore point that was made last.
+func (s *script) latest(ts *testscript.TestScript) string {
 	var points []backup.Point
 	ts.Check(json.Unmarshal([]byte(s.Upkeep("backup", "list", "--format", "json").Out), &points))
 	if len(points) == 0 {
 		ts.Fatalf("there is no restore point")
 	}
-	point := points[len(points)-1].ID
+	return points[len(points)-1].ID
+}
+
+func scriptPoint(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], of(ts, args, 1).latest(ts))
+}
+
+// scriptRestore verifies the restore point that was made last, and puts it back.
+func scriptRestore(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	point := s.latest(ts)
 	show(ts, s, s.Upkeep("backup", "verify", point), "0")
 	show(ts, s, s.Upkeep("backup", "restore", "--yes", "--from", s.Releases, point), "0")
 }

@@ -31,6 +31,7 @@ type Machine struct {
 	Folders []string
 	Systemd interface {
 		Reload(ctx context.Context) error
+		Begin(ctx context.Context, unit string) error
 		End(ctx context.Context, unit string) error
 	}
 }
@@ -133,11 +134,8 @@ func (m *Machine) installed() bool {
 // Setup installs the boot units, and says what it wrote; nothing when all was
 // there. It is idempotent.
 func (m *Machine) Setup(ctx context.Context) ([]string, error) {
-	for _, dir := range []string{"/tmp", "/var/tmp", "/run", "/dev/shm"} {
-		if strings.HasPrefix(m.Exe, dir+"/") {
-			return nil, &step.UserError{Msg: fmt.Sprintf("this upkeep is %s, which the next boot may not find any more", m.Exe),
-				Now: "install it first, as in /usr/local/bin/upkeep, and give the command with that"}
-		}
+	if err := m.lasting(); err != nil {
+		return nil, err
 	}
 	var wrote []string
 	for _, f := range m.files() {
@@ -153,6 +151,17 @@ func (m *Machine) Setup(ctx context.Context) ([]string, error) {
 		return nil, nil
 	}
 	return wrote, m.Systemd.Reload(ctx)
+}
+
+// lasting refuses to write a program into units that will not be there later.
+func (m *Machine) lasting() error {
+	for _, dir := range []string{"/tmp", "/var/tmp", "/run", "/dev/shm"} {
+		if strings.HasPrefix(m.Exe, dir+"/") {
+			return &step.UserError{Msg: fmt.Sprintf("this upkeep is %s, which the next boot may not find any more", m.Exe),
+				Now: "install it first, as in /usr/local/bin/upkeep, and give the command with that"}
+		}
+	}
+	return nil
 }
 
 func (m *Machine) make(f file) error {
@@ -201,6 +210,17 @@ func (m *Machine) Remove(ctx context.Context) (Removed, error) {
 		}
 		if err := m.Systemd.End(ctx, unit); err != nil {
 			return r, fmt.Errorf("cannot stop %s: %w", unit, err)
+		}
+	}
+	timers, err := m.timers()
+	if err != nil {
+		return r, err
+	}
+	for _, stem := range timers {
+		gone, err := m.dropTimer(ctx, stem)
+		r.Gone = append(r.Gone, gone...)
+		if err != nil {
+			return r, err
 		}
 	}
 	list := m.files()

@@ -17,6 +17,10 @@ import (
 type fakeInit struct{ asked []string }
 
 func (f *fakeInit) Reload(context.Context) error { f.asked = append(f.asked, "reload"); return nil }
+func (f *fakeInit) Begin(_ context.Context, unit string) error {
+	f.asked = append(f.asked, "begin "+unit)
+	return nil
+}
 func (f *fakeInit) End(_ context.Context, unit string) error {
 	f.asked = append(f.asked, "end "+unit)
 	return nil

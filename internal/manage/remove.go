@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"upkeep/internal/plan"
+	"upkeep/internal/service/systemd"
 	"upkeep/internal/step"
 )
 
@@ -196,6 +197,11 @@ func (in *Installation) Remove(ctx context.Context, r *Removal) error {
 	}
 	if err := absent(in.FS.Remove(enrolment(register, in.Path))); in.Root && err != nil {
 		return fmt.Errorf("cannot take it out of the register: %w", err)
+	}
+	if in.Root && systemd.Booted() {
+		if _, err := NewMachine(in.Exe).EndTimer(ctx, in.Doc.ID); err != nil {
+			return err
+		}
 	}
 	if err := in.FS.Replace(in.Path, r.Document); err != nil {
 		return fmt.Errorf("cannot put the installation document aside: %w", err)

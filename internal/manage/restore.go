@@ -96,14 +96,11 @@ func (in *Installation) RestorePoint(ctx context.Context, r Restore, say func(st
 	if err != nil {
 		return err
 	}
-	if before != nil {
-		if err := w.ends(before); err != nil {
-			return err
-		}
-		say("going on with the restore that was interrupted")
+	if err := w.refused(before); err != nil {
+		return err
 	}
-	if len(w.mixed) > 0 && !r.Mixed && (before == nil || before.Point != r.Point) {
-		return w.refuseMixed()
+	if before != nil {
+		say("going on with the restore that was interrupted")
 	}
 	say("verifying the restore point, all of it")
 	if err := e.Verify(w.progress(ctx, w.point.Size()), r.Point); err != nil {
@@ -126,6 +123,33 @@ func (in *Installation) RestorePoint(ctx context.Context, r Restore, say func(st
 	}
 	say("starting the services")
 	return in.StartServices(ctx, w.product)
+}
+
+// CheckRestore says what would have RestorePoint refuse, before anybody is asked.
+func (in *Installation) CheckRestore(ctx context.Context, r Restore) error {
+	w, err := in.prepareRestore(ctx, in.archive(), r)
+	if err != nil {
+		return err
+	}
+	before, err := in.Restoring()
+	if err != nil {
+		return err
+	}
+	return w.refused(before)
+}
+
+// refused says why this cannot be put back now, where before is a restore that
+// was interrupted, or nil.
+func (w *restoration) refused(before *RestoringError) error {
+	if before != nil {
+		if err := w.ends(before); err != nil {
+			return err
+		}
+	}
+	if again := before != nil && before.Point == w.point.ID; len(w.mixed) > 0 && !w.Mixed && !again {
+		return w.refuseMixed()
+	}
+	return nil
 }
 
 // restoration is what is about to be put back.
