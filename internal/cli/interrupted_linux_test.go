@@ -93,6 +93,45 @@ func TestDeclined(t *testing.T) {
 	}
 }
 
+// A restore of a part that is cut off is ended by one that has this part; then
+// nobody is asked a second time whether the rest fits.
+func TestRestoreOfAPartInterrupted(t *testing.T) {
+	h := newHouse(t)
+	was := h.fingerprint()
+	h.expect(cli.ExitDone, "upgrade", "-y", "--from", h.good, "--to", "2.0")
+	point := h.last().ID + "-origin"
+	ctx, cut := context.WithCancel(t.Context())
+	err := h.open().RestorePoint(ctx, manage.Restore{Point: point, Only: []string{"app"}, Mixed: true}, func(text string) {
+		if text == "restoring app" {
+			cut()
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "give the same command again") {
+		t.Fatalf("the restore that was cut off says %v", err)
+	}
+	again := "backup restore " + point + " --only app"
+	out, _ := h.expect(cli.ExitDone, "status")
+	contains(t, "status", out, "interrupted", again)
+	out, _ = h.expect(cli.ExitBlocked, "doctor")
+	contains(t, "doctor", out, again)
+	for _, args := range [][]string{{"backup", "restore", point, "--only", "database", "-y", "--mixed"}, {"backup", "create"}, {"upgrade", "-y", "--from", h.good}} {
+		_, e := h.expect(cli.ExitError, args...)
+		contains(t, args[0], e, again)
+	}
+	if why, err := h.open().Occupied(t.Context()); why != "" || err != nil {
+		t.Errorf("a timer ends calmly: %q, %v", why, err)
+	}
+	h.expect(cli.ExitError, "backup", "create", "--timer")
+	out, _ = h.expect(cli.ExitDone, "status")
+	contains(t, "status", out, "no restore point was made by the timer")
+	out, _ = h.expect(cli.ExitDone, "backup", "restore", point, "--only", "app", "-y")
+	contains(t, "restore", out, "going on with the restore that was interrupted")
+	h.expect(cli.ExitDone, "backup", "restore", point, "-y")
+	if d := was.Differences(h.fingerprint()); len(d) > 0 {
+		t.Errorf("it is not as it was: %v", d)
+	}
+}
+
 // A restore that is cut off leaves the product stopped, says so everywhere,
 // and is done by giving it again.
 func TestRestoreInterrupted(t *testing.T) {

@@ -36,16 +36,29 @@ func byHand(t *testing.T) string {
 }
 
 // TestPlainTools restores a point of two passes with sha256sum, zstd, tar and
-// xargs alone.
+// xargs alone, and age where it is encrypted.
 func TestPlainTools(t *testing.T) {
 	lab.Root(t) // owners, capabilities and devices
+	t.Run("plain", func(t *testing.T) { plainTools(t, false) })
+	t.Run("encrypted", func(t *testing.T) { plainTools(t, true) })
+}
+
+func plainTools(t *testing.T, lock bool) {
 	top := t.TempDir()
 	app, points := filepath.Join(top, "app"), filepath.Join(top, "points")
 	if err := os.Mkdir(app, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	backuptest.Exact(t, app)
-	e := New(Config{Dir: points, FS: durable.OS()})
+	config := Config{Dir: points, FS: durable.OS()}
+	if lock {
+		config.Encrypt = encryption(t)
+		text, err := config.Encrypt.Identity()
+		if err := errors.Join(err, os.WriteFile(points+".key", text, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := New(config)
 	r := backup.Request{ID: "p", Files: []backup.FilePart{{Name: "app", Path: app}}}
 	if err := e.Prepare(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -77,7 +90,7 @@ func plainly(t *testing.T, app, points, to string) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", byHand(t))
-	cmd.Env = append(os.Environ(), "POINT="+filepath.Join(points, "p"), "PART=app", "TO="+to)
+	cmd.Env = append(os.Environ(), "POINT="+filepath.Join(points, "p"), "PART=app", "TO="+to, "KEY="+points+".key")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
