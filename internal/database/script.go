@@ -43,11 +43,7 @@ func (s Script) Check(d Dialect) error {
 }
 
 // Statements counts the statements of a text.
-func Statements(sql string, d Dialect) int {
-	n := 0
-	scan(sql, d, func([]string, int) bool { n++; return true })
-	return n
-}
+func Statements(sql string, d Dialect) int { return len(Split(sql, d)) }
 
 // Commands gives the words of every statement, outside of quotes and in upper
 // case.
@@ -60,8 +56,8 @@ func Commands(sql string, d Dialect) [][]string {
 // refusalMariaDB is what only MariaDB and its client know.
 func refusalMariaDB(words []string) string {
 	switch words[0] {
-	case "DELIMITER", "SOURCE":
-		return words[0] + " is a command of the mariadb client: leave it out, the end of a body is found without it"
+	case "SOURCE":
+		return words[0] + " is a command of the mariadb client: say client: native at the step, or take it out"
 	case "USE":
 		return "USE reaches outside the database"
 	case "XA", "LOCK", "UNLOCK":
@@ -102,12 +98,12 @@ func refusal(words []string) string {
 	case "COPY":
 		for i, w := range words {
 			if (w == "STDIN" || w == "STDOUT") && i > 0 {
-				return "COPY with " + w + " needs psql: use INSERT"
+				return "COPY with " + w + " needs psql: use INSERT, or say client: native at the step"
 			}
 		}
 	}
 	if strings.HasPrefix(first, `\`) {
-		return first + " is a command of psql"
+		return first + " is a command of psql: say client: native at the step, or take it out"
 	}
 	if strings.HasPrefix(first, ".") {
 		return first + " is a command of the sqlite3 shell"
@@ -115,13 +111,12 @@ func refusal(words []string) string {
 	return ""
 }
 
-// scan splits text into statements and hands each one's words (unquoted, upper
-// case) and first line to each, until that says false.
+// scan hands each statement's words (unquoted, upper case) and first line to
+// each, until that says false.
 func scan(text string, d Dialect, each func(words []string, line int) bool) {
-	sc := scanner{text: text, dialect: d, line: 1}
+	sc := scanner{text: text, dialect: d, line: 1, end: ";"}
 	for sc.pos < len(sc.text) {
-		words, line := sc.statement()
-		if len(words) > 0 && !each(words, line) {
+		if p := sc.piece(); len(p.Words) > 0 && !each(p.Words, p.Line) {
 			return
 		}
 	}
@@ -132,12 +127,14 @@ type scanner struct {
 	pos     int
 	line    int
 	dialect Dialect
+	end     string // of a statement: a semicolon, until DELIMITER says otherwise
 }
 
 // statement reads to the next semicolon that ends one: not in quotes, not in
 // parentheses (rules hold several statements), not in the body of a trigger or
-// an SQL function.
-func (s *scanner) statement() (words []string, line int) {
+// an SQL function. Where DELIMITER has said what ends one, only that does. It
+// gives where the statement ends and what ends it begins.
+func (s *scanner) statement() (words []string, line, end int) {
 	parens, blocks := 0, 0
 	begin := func() {
 		if line == 0 {
@@ -145,6 +142,10 @@ func (s *scanner) statement() (words []string, line int) {
 		}
 	}
 	for s.pos < len(s.text) {
+		if s.end != ";" && strings.HasPrefix(s.text[s.pos:], s.end) {
+			s.pos += len(s.end)
+			return words, line, s.pos - len(s.end)
+		}
 		if s.skipQuiet() {
 			continue
 		}
@@ -152,8 +153,10 @@ func (s *scanner) statement() (words []string, line int) {
 		switch {
 		case c == ';':
 			s.pos++
-			if parens <= 0 && blocks <= 0 {
-				return words, line
+			if s.end == ";" && parens <= 0 && blocks <= 0 {
+				end = s.pos - 1
+				s.data(words)
+				return words, line, end
 			}
 		case c == '(':
 			begin()
@@ -162,12 +165,27 @@ func (s *scanner) statement() (words []string, line int) {
 		case c == ')':
 			parens--
 			s.pos++
-		case c == '\\' && s.dialect == Postgres, c == '.' && s.dialect == SQLite && len(words) == 0:
+		case c == '\\' && s.dialect == Postgres:
+			begin()
+			words = append(words, s.word())
+			if s.pos < len(s.text) && s.text[s.pos] == ';' { // \; is none of its commands
+				s.pos++
+				continue
+			}
+			s.rest() // a command of psql goes to the end of its line, and ends what is before it
+			return words, line, s.pos
+		case c == '.' && s.dialect == SQLite && len(words) == 0:
 			begin()
 			words = append(words, s.word())
 		case isWord(c):
 			begin()
 			w := s.word()
+			if len(words) == 0 && w == "DELIMITER" && s.dialect == MariaDB {
+				if mark := strings.TrimSpace(s.rest()); mark != "" {
+					s.end = mark
+					return nil, 0, s.pos
+				}
+			}
 			blocks += s.block(words, w, blocks)
 			words = append(words, w)
 		default:
@@ -179,7 +197,32 @@ func (s *scanner) statement() (words []string, line int) {
 			}
 		}
 	}
-	return words, line
+	return words, line, s.pos
+}
+
+// rest passes what is left of the line, without its end.
+func (s *scanner) rest() string {
+	end := strings.IndexByte(s.text[s.pos:], '\n')
+	if end < 0 {
+		end = len(s.text) - s.pos
+	}
+	text := s.text[s.pos : s.pos+end]
+	s.pos += end
+	return text
+}
+
+// data passes the rows behind COPY … FROM STDIN, up to the line \. of their end.
+func (s *scanner) data(words []string) {
+	if s.dialect != Postgres || words == nil || words[0] != "COPY" || !slices.Contains(words, "STDIN") {
+		return
+	}
+	for s.pos < len(s.text) {
+		row := strings.TrimSpace(s.rest())
+		s.step()
+		if row == `\.` {
+			return
+		}
+	}
 }
 
 // block tells how a word changes the nesting of statement bodies.

@@ -2,8 +2,11 @@ package database
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestScriptCheck(t *testing.T) {
@@ -52,7 +55,12 @@ func TestScriptCheck(t *testing.T) {
 		{"CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT CASE WHEN 1 THEN 2 END; END IF; WHILE 0 DO SELECT 1; END WHILE; CASE 1 WHEN 1 THEN SELECT 1; END CASE; END; SELECT 3", mariadb, ""},
 		{"CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW BEGIN DELETE FROM c; END; COMMIT", mariadb, "line 1"},
 		{"CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; END;\nCOMMIT", mariadb, "line 2"},
-		{"DELIMITER $$\nCREATE PROCEDURE p() BEGIN END$$", mariadb, "line 1"},
+		{"DELIMITER $$\nCREATE PROCEDURE p() BEGIN COMMIT; END$$\nDELIMITER ;\nSELECT 1", mariadb, ""},
+		{"DELIMITER $$\nCREATE PROCEDURE p() BEGIN COMMIT; END$$\nCOMMIT$$", mariadb, "line 3"},
+		{"DELIMITER\nCOMMIT;", mariadb, ""}, // a syntax error, which the server finds
+		{"source other.sql", mariadb, "line 1"},
+		{"\\set x 1\nCOMMIT;", []Dialect{Postgres}, "line 1"},
+		{"SELECT 1 \\gexec\nCOMMIT;", []Dialect{Postgres}, "line 2"},
 		{"USE other", mariadb, "line 1"},
 		{"SET SESSION autocommit = 1", mariadb, "line 1"},
 		{"LOCK TABLES a WRITE", mariadb, "line 1"},
@@ -69,6 +77,54 @@ func TestScriptCheck(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestSplit(t *testing.T) {
+	for _, c := range []struct {
+		sql  string
+		d    Dialect
+		want []string // texts, each with the line on which it begins
+	}{
+		{"\uFEFFSELECT 1;\r\n\r\n-- two\r\nSELECT 2", Postgres, []string{"1:SELECT 1", "3:-- two\r\nSELECT 2"}},
+		{"DO $$ BEGIN PERFORM 1; END $$;SELECT ';'; -- end", Postgres, []string{"1:DO $$ BEGIN PERFORM 1; END $$", "1:SELECT ';'"}},
+		{"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END;\nSELECT 3;", Postgres, []string{"1:CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END", "2:SELECT 3"}},
+		{"COPY a FROM STDIN;\n1\tx;COMMIT;\n\\.\nSELECT 1;", Postgres, []string{"1:COPY a FROM STDIN", "4:SELECT 1"}},
+		{"\\set x 1\nSELECT :x;", Postgres, []string{"1:\\set x 1", "2:SELECT :x"}},
+		{"/*!50003 CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW BEGIN DELETE FROM b; END */;\nSELECT 1", MariaDB,
+			[]string{"1:/*!50003 CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW BEGIN DELETE FROM b; END */", "2:SELECT 1"}},
+		{"DELIMITER //\nCREATE PROCEDURE p() BEGIN SELECT 1; END //\nDELIMITER ;\nSELECT 2;", MariaDB, []string{"2:CREATE PROCEDURE p() BEGIN SELECT 1; END", "4:SELECT 2"}},
+		{"delimiter ;;\r\nSELECT 1;;\r\nDELIMITER ;\r\nSELECT 2;", MariaDB, []string{"2:SELECT 1", "4:SELECT 2"}},
+		{"CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM c; END; SELECT 1", SQLite, []string{"1:CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM c; END", "1:SELECT 1"}},
+		{" -- nothing\n;; ", SQLite, nil},
+	} {
+		var got []string
+		for _, s := range Split(c.sql, c.d) {
+			got = append(got, fmt.Sprintf("%d:%s", s.Begin, s.Text))
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("dialect %d, %q: %s", c.d, c.sql, diff)
+		}
+	}
+}
+
+// Joined, the pieces are the text; and a line of a message is within it.
+func FuzzSplit(f *testing.F) {
+	f.Add("SELECT 1; -- x\nDO $$ ; $$", uint8(Postgres))
+	f.Add("COPY a FROM STDIN;\n1\n\\.\n\\x", uint8(Postgres))
+	f.Add("\uFEFFDELIMITER //\r\nSELECT 1//DELIMITER ;", uint8(MariaDB))
+	f.Add("CREATE TRIGGER t BEGIN ; END; [", uint8(SQLite))
+	f.Fuzz(func(t *testing.T, sql string, dialect uint8) {
+		joined := ""
+		for _, p := range pieces(sql, Dialect(dialect%3)) {
+			joined += p.Raw
+			if !strings.Contains(p.Raw, p.Text) || p.Begin < 1 || len(p.Words) > 0 && (p.Line < p.Begin || p.Line > 1+strings.Count(sql, "\n")) {
+				t.Fatalf("%+v of %q", p, sql)
+			}
+		}
+		if joined != sql {
+			t.Fatalf("%q is split into %q", sql, joined)
+		}
+	})
 }
 
 func FuzzScriptCheck(f *testing.F) {
