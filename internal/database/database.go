@@ -46,9 +46,16 @@ type Database interface {
 	// since. Where it is another, the content may be the same all the same. Empty:
 	// there is no sign at this moment. It never writes.
 	Mark(ctx context.Context) (string, error)
-	// Apply runs one script in one transaction. A script that would end the
-	// transaction itself is refused before anything runs (ErrScript).
-	Apply(ctx context.Context, script Script) error
+
+	// Connect gives a connection on which scripts are carried out. While it is
+	// open no other has one to this database: a second is told who is at work
+	// (ErrInUse). SQLite has no such lock but that of its transactions.
+	Connect(ctx context.Context, limits Limits) (Conn, error)
+
+	// Native says how the server's own client is started, so that it carries out
+	// a script which it reads from its input, in the operation's name. Secrets are
+	// in the environment only. ErrToolMissing: there is none.
+	Native(ctx context.Context) (Client, error)
 
 	// Sessions lists what is connected in the name of an operation, the asking
 	// connection left out. Empty where a kind has no sessions.
@@ -118,6 +125,38 @@ const (
 	FormatSQL    = "SQL for the mariadb client"
 	FormatSQLite = "sqlite database file"
 )
+
+// Conn is one connection on which scripts are carried out, with the settings
+// that the server gives to everybody. For one goroutine.
+type Conn interface {
+	// ID is the server's number of the session; empty where it has none.
+	ID() string
+	// Exec carries out one statement and says how many rows it has changed, as
+	// far as the server tells. Errors name the database and the script's line.
+	Exec(ctx context.Context, s Statement) (rows int64, err error)
+	Close() error
+}
+
+// Limits bound each statement of a connection, by the server itself.
+type Limits struct {
+	Statement time.Duration // 0: none
+	Lock      time.Duration // how long a lock of somebody else is waited for; 0: what the kind thinks right
+}
+
+// Client is a program that carries out a script.
+type Client struct {
+	Args []string
+	Env  []string // all of it
+}
+
+// Guard is implemented by kinds whose server cannot take statements back that
+// change tables. Guard calls f so that all that it does is there afterwards, or,
+// when it fails or we are killed, nothing (see EndSessions). It costs time and
+// room for a copy of the database. After a failure the operation's other
+// connections are ended.
+type Guard interface {
+	Guard(ctx context.Context, f func() error) error
+}
 
 // Session is one connection to the server.
 type Session struct {

@@ -17,6 +17,7 @@ import (
 
 	"upkeep/examples/notes"
 	"upkeep/internal/database"
+	"upkeep/internal/database/databasetest"
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
 )
@@ -68,7 +69,7 @@ func (s *place) migrate(version string) (int, error) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		if err := db.Apply(s.t.Context(), database.Script{Name: script.Name(), SQL: string(text)}); err != nil {
+		if err := databasetest.Apply(s.t.Context(), db, database.Script{Name: script.Name(), SQL: string(text)}); err != nil {
 			return i, err
 		}
 	}

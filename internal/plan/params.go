@@ -277,7 +277,8 @@ type MigrateParams struct {
 	Run       *RunParams `json:"run,omitempty"`
 	DB        *Database  `json:"db,omitempty"`
 	Bundle    string     `json:"bundle,omitempty"`
-	Scripts   []Script   `json:"scripts,omitempty"` // in order, each in one transaction, once
+	Scripts   []Script   `json:"scripts,omitempty"` // in order, each once
+	Native    bool       `json:"native,omitempty"`  // by the server's own client
 	Version   *Probe     `json:"version,omitempty"` // what the schema's version must read after
 }
 

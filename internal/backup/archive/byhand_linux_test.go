@@ -94,7 +94,7 @@ func TestPlainToolsSQLite(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := sqlite.New(sqlite.Config{Path: path, FS: durable.OS(), Temp: t.TempDir(), OpID: "x"})
-	if err := db.Apply(t.Context(), database.Script{Name: "t", SQL: "CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)"}); err != nil {
+	if err := databasetest.Apply(t.Context(), db, database.Script{Name: "t", SQL: "CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)"}); err != nil {
 		t.Fatal(err)
 	}
 	empty := func() {

@@ -11,6 +11,7 @@ import (
 
 	"upkeep/internal/backup"
 	"upkeep/internal/database"
+	"upkeep/internal/database/databasetest"
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
@@ -112,7 +113,7 @@ func (s *stage) sql(text string) {
 			s.t.Fatal(err)
 		}
 	}
-	if err := s.db().Apply(s.t.Context(), database.Script{Name: "test", SQL: text}); err != nil {
+	if err := databasetest.Apply(s.t.Context(), s.db(), database.Script{Name: "test", SQL: text}); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -133,8 +133,17 @@ func (db *DB) Query(context.Context, string) (string, error) {
 	return "", fmt.Errorf("cannot ask %s: only the vendor's tool knows it, and no query: use the probe command", db.config.Name)
 }
 
-// Apply implements database.Database: a tool runs no scripts.
-func (db *DB) Apply(context.Context, database.Script) error {
+// Connect implements database.Database: a tool runs no scripts.
+func (db *DB) Connect(context.Context, database.Limits) (database.Conn, error) {
+	return nil, db.noScripts()
+}
+
+// Native implements database.Database: a tool runs no scripts.
+func (db *DB) Native(context.Context) (database.Client, error) {
+	return database.Client{}, db.noScripts()
+}
+
+func (db *DB) noScripts() error {
 	return fmt.Errorf("cannot run a script on %s: only the vendor's tool knows it: migrate it by a command", db.config.Name)
 }
 

@@ -76,6 +76,7 @@ func Run(t *testing.T, make Factory) {
 	t.Run("Scratch", func(t *testing.T) { testScratch(t, make(t)) })
 	t.Run("ScratchUnequal", func(t *testing.T) { testScratchUnequal(t, make(t)) })
 	t.Run("ScratchLeft", func(t *testing.T) { testScratchLeft(t, make(t)) })
+	t.Run("Connect", func(t *testing.T) { testConnect(t, make(t)) })
 	t.Run("Sessions", func(t *testing.T) { testSessions(t, make(t)) })
 }
 
@@ -120,7 +121,7 @@ func testMissing(t *testing.T, s Subject) {
 	_, inspectErr := s.Missing.Inspect(ctx)
 	_, dumpErr := s.Missing.Dump(ctx, io.Discard)
 	_, printErr := s.Missing.Fingerprint(ctx)
-	applyErr := s.Missing.Apply(ctx, database.Script{Name: "x", SQL: "CREATE TABLE a (x INTEGER)"})
+	applyErr := Apply(ctx, s.Missing, database.Script{Name: "x", SQL: "CREATE TABLE a (x INTEGER)"})
 	for name, err := range map[string]error{"Query": queryErr, "Inspect": inspectErr, "Dump": dumpErr, "Fingerprint": printErr, "Apply": applyErr} {
 		if !errors.Is(err, database.ErrNoDatabase) {
 			t.Errorf("%s on a database that does not exist: %v; want ErrNoDatabase", name, err)
@@ -228,31 +229,6 @@ func testMark(t *testing.T, s Subject) {
 	}
 	if _, err := s.Missing.Mark(t.Context()); err == nil {
 		t.Error("a database that does not exist has a mark")
-	}
-}
-
-func testApply(t *testing.T, s Subject) {
-	s.Exec(t, Fill)
-	if err := s.DB.Apply(t.Context(), database.Script{Name: "1.sql", SQL: "-- a script\nCREATE TABLE one (x INTEGER);\nINSERT INTO one VALUES (1), (2);"}); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.DB.Query(t.Context(), "SELECT count(*) FROM one"); got != "2" {
-		t.Fatalf("after the script: %q, %v", got, err)
-	}
-	before := Fingerprint(t, s.DB)
-	for name, sql := range map[string]string{
-		"fails at its end":   "CREATE TABLE two (x INTEGER); INSERT INTO one VALUES (3); SELECT * FROM nowhere;",
-		"fails in the midst": "INSERT INTO one VALUES (3); INSERT INTO users VALUES (1, 'ada', NULL, 0); CREATE TABLE two (x INTEGER)",
-		"commits":            "INSERT INTO one VALUES (3); COMMIT; SELECT * FROM nowhere",
-	} {
-		err := s.DB.Apply(t.Context(), database.Script{Name: "2.sql", SQL: sql})
-		if err == nil {
-			t.Errorf("a script that %s was applied", name)
-		}
-		if errors.Is(err, database.ErrScript) != (name == "commits") {
-			t.Errorf("a script that %s: %v", name, err)
-		}
-		Same(t, "a script that "+name, before, Fingerprint(t, s.DB))
 	}
 }
 

@@ -37,7 +37,7 @@ func testScratch(t *testing.T, s Subject) {
 	var kept database.Database
 	err := database.Restored(t.Context(), s.DB, bytes.NewReader(dump), func() database.Report { return report }, func(d database.Database) error {
 		kept = d
-		if err := d.Apply(t.Context(), database.Script{Name: "harm", SQL: "UPDATE users SET note = 'harm'; DROP VIEW names; CREATE TABLE newer (x INTEGER)"}); err != nil {
+		if err := Apply(t.Context(), d, database.Script{Name: "harm", SQL: "UPDATE users SET note = 'harm'; DROP VIEW names; CREATE TABLE newer (x INTEGER)"}); err != nil {
 			return err
 		}
 		if n, err := d.Query(t.Context(), "SELECT count(*) FROM users WHERE note = 'harm'"); err != nil || n != "3" {

@@ -4,58 +4,26 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
-
-	"upkeep/internal/database"
 )
 
 // applying is the line in the list by which a script that was left half done is
 // known: the staged copy is then put back.
 const applying = "applying"
 
-// changing are the words of statements that a transaction can take back.
-var changing = []string{"INSERT", "UPDATE", "DELETE", "REPLACE", "SELECT", "WITH", "VALUES", "DO"}
-
-// Apply runs the script so that all of it is there afterwards, or nothing. A
-// script that only changes rows runs in a transaction. Where it changes tables,
-// each of its statements is final to the server; so the whole content is staged
-// first, as for a restore, and put back when the script fails, or by whoever
-// comes next when we are killed. That costs room and time for a copy.
-func (db *DB) Apply(ctx context.Context, script database.Script) error {
-	what := "apply " + script.Name
-	if err := script.Check(database.MariaDB); err != nil {
-		return fmt.Errorf("cannot apply %w", err)
-	}
+// Guard implements database.Guard. Where tables are changed, each statement is
+// final to the server; so the whole content is staged first, as for a restore,
+// and put back when f fails, or by whoever comes next when we are killed.
+func (db *DB) Guard(ctx context.Context, f func() error) error {
+	const what = "carry out a script so that it can be taken back"
 	l, err := db.connect(ctx, what)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	relations, err := l.relations(ctx)
-	if err != nil {
-		return l.fail(ctx, what, err)
-	}
-	onlyRows := !slices.ContainsFunc(relations, relation.locked) && !slices.ContainsFunc(database.Commands(script.SQL, database.MariaDB),
-		func(words []string) bool { return !slices.Contains(changing, words[0]) })
-	if onlyRows {
-		err = db.script(ctx, what, "START TRANSACTION", script.SQL, "COMMIT")
-	} else {
-		err = db.guarded(ctx, l, func() error { return db.script(ctx, what, script.SQL) })
-	}
-	if err != nil {
+	if err := db.guarded(ctx, l, f); err != nil {
 		return l.fail(ctx, what, err)
 	}
 	return nil
-}
-
-// script runs texts of statements in a session with the server's own settings.
-func (db *DB) script(ctx context.Context, what string, texts ...string) error {
-	l, err := db.open(ctx, what, true)
-	if err != nil {
-		return err
-	}
-	defer l.close() // which takes back what is not committed
-	return l.run(ctx, append([]string{"SET SESSION sql_mode = DEFAULT, time_zone = DEFAULT"}, texts...)...)
 }
 
 // guarded calls f, and puts the content back if it fails.

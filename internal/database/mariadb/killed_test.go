@@ -85,13 +85,13 @@ func TestCutOff(t *testing.T) {
 	sub := s.subject(t, s.as(name, "shop"), name)
 	sub.Exec(t, databasetest.Fill)
 	sub.Exec(t, "CREATE TRIGGER noted BEFORE INSERT ON posts FOR EACH ROW SET NEW.body = coalesce(NEW.body, 'none'); CREATE FUNCTION one() RETURNS INT DETERMINISTIC RETURN 1; CREATE SEQUENCE sq; CREATE VIEW ones AS SELECT one() AS o FROM names")
-	home := databasetest.Fingerprint(t, sub.DB)
+	home := databasetest.Content(t, sub.DB)
 	dump, _ := databasetest.Dump(t, sub.DB)
 	script := database.Script{Name: "s.sql", SQL: "ALTER TABLE users ADD COLUMN more INT; UPDATE users SET more = 7; DROP VIEW ones; CREATE TABLE newer (x INT); INSERT INTO newer VALUES (1)"}
-	if err := sub.DB.Apply(t.Context(), script); err != nil {
+	if err := databasetest.Apply(t.Context(), sub.DB, script); err != nil {
 		t.Fatal(err)
 	}
-	away := databasetest.Fingerprint(t, sub.DB)
+	away := databasetest.Content(t, sub.DB)
 	if err := sub.DB.Restore(t.Context(), bytes.NewReader(dump)); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +101,8 @@ func TestCutOff(t *testing.T) {
 		from, to   database.Fingerprint
 		act, reset func(db database.Database) error
 	}{
-		{"restore", away, home, func(db database.Database) error { return db.Restore(t.Context(), bytes.NewReader(dump)) }, func(db database.Database) error { return db.Apply(t.Context(), script) }},
-		{"apply", home, away, func(db database.Database) error { return db.Apply(t.Context(), script) }, func(db database.Database) error { return db.Restore(t.Context(), bytes.NewReader(dump)) }},
+		{"restore", away, home, func(db database.Database) error { return db.Restore(t.Context(), bytes.NewReader(dump)) }, func(db database.Database) error { return databasetest.Apply(t.Context(), db, script) }},
+		{"apply", home, away, func(db database.Database) error { return databasetest.Apply(t.Context(), db, script) }, func(db database.Database) error { return db.Restore(t.Context(), bytes.NewReader(dump)) }},
 	} {
 		seen := map[string]int{}
 		at := c.to.Digest()
@@ -121,7 +121,7 @@ func TestCutOff(t *testing.T) {
 			if _, err := sub.DB.EndSessions(t.Context(), "run-1/backup/do"); err != nil {
 				t.Fatalf("%s, packet %d: %v", c.what, n, err)
 			}
-			got := databasetest.Fingerprint(t, sub.DB)
+			got := databasetest.Content(t, sub.DB)
 			at = got.Digest()
 			switch at {
 			case c.to.Digest():
@@ -139,7 +139,7 @@ func TestCutOff(t *testing.T) {
 		if seen["before"] == 0 || seen["after"] == 0 && c.what == "restore" {
 			t.Errorf("%s: ends seen: %v", c.what, seen)
 		}
-		databasetest.Same(t, "in the end", c.to, databasetest.Fingerprint(t, sub.DB))
+		databasetest.Same(t, "in the end", c.to, databasetest.Content(t, sub.DB))
 	}
 }
 

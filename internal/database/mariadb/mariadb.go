@@ -70,10 +70,6 @@ var oldest = [2]int{10, 6}
 
 // connect opens a connection for what, a verb for messages.
 func (db *DB) connect(ctx context.Context, what string) (*link, error) {
-	return db.open(ctx, what, false)
-}
-
-func (db *DB) open(ctx context.Context, what string, many bool) (*link, error) {
 	address, err := db.config.Address()
 	if err != nil {
 		return nil, fmt.Errorf("cannot %s: cannot read the database address: %w", what, err)
@@ -82,7 +78,6 @@ func (db *DB) open(ctx context.Context, what string, many bool) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot %s: %w", what, err)
 	}
-	target.config.MultiStatements = many
 	if db.inside != "" {
 		target.config.DBName, target.where = db.inside, fmt.Sprintf("scratch database %q at %s", db.inside, target.config.Addr)
 	}

@@ -93,7 +93,19 @@ func (s *server) subject(t *testing.T, dsn, name string) databasetest.Subject {
 			if strings.TrimSpace(sql) == "" {
 				return nil
 			}
-			return New(Config{Address: db.config.Address, OpID: "product"}).script(ctx, "run SQL", "SET max_recursive_iterations = 10000", sql)
+			l, err := New(Config{Address: db.config.Address, OpID: "product"}).connect(ctx, "run SQL")
+			if err != nil {
+				return err
+			}
+			defer l.close()
+			texts := []string{"SET SESSION sql_mode = DEFAULT, time_zone = DEFAULT, max_recursive_iterations = 10000"}
+			for _, st := range database.Split(sql, database.MariaDB) {
+				texts = append(texts, st.Text)
+			}
+			if err := l.run(ctx, texts...); err != nil {
+				return l.fail(ctx, "run SQL", err)
+			}
+			return nil
 		},
 	}
 }

@@ -44,16 +44,16 @@ func TestDiskFull(t *testing.T) {
 	}
 	small := s.subject(t, s.as(name, "shop"), name)
 	small.Exec(t, databasetest.Fill)
-	before := databasetest.Fingerprint(t, small.DB)
+	before := databasetest.Content(t, small.DB)
 	if err := small.DB.Restore(t.Context(), bytes.NewReader(dump)); !errors.Is(err, database.ErrDiskFull) || !strings.Contains(err.Error(), "as it was before") {
 		t.Errorf("on a full disk: %v; want ErrDiskFull", err)
 	}
-	databasetest.Same(t, "a full disk", before, databasetest.Fingerprint(t, small.DB))
+	databasetest.Same(t, "a full disk", before, databasetest.Content(t, small.DB))
 	fill := "DROP VIEW names; CREATE TABLE half AS SELECT seq AS i, repeat(md5(seq), 30) AS t FROM seq_1_to_20000"
-	if err := small.DB.Apply(t.Context(), database.Script{Name: "s", SQL: fill}); !errors.Is(err, database.ErrDiskFull) {
+	if err := databasetest.Apply(t.Context(), small.DB, database.Script{Name: "s", SQL: fill}); !errors.Is(err, database.ErrDiskFull) {
 		t.Errorf("a script on a full disk: %v; want ErrDiskFull", err)
 	}
-	databasetest.Same(t, "a script on a full disk", before, databasetest.Fingerprint(t, small.DB))
+	databasetest.Same(t, "a script on a full disk", before, databasetest.Content(t, small.DB))
 }
 
 // TestManyObjects: one statement exchanges all that a large product has.

@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"upkeep/internal/database"
+
 	"pgregory.net/rapid"
 )
 
@@ -193,7 +195,7 @@ func TestAppName(t *testing.T) {
 
 func TestAtLine(t *testing.T) {
 	sql := "SELECT 'ü';\nSELECT nothing;\n"
-	err := atLine(sql, &pgconn.PgError{Message: "column does not exist", Position: int32(len([]rune("SELECT 'ü';\nSELECT ")) + 1)})
+	err := atLine(database.Statement{Text: sql, Begin: 1, Line: 1}, &pgconn.PgError{Message: "column does not exist", Position: int32(len([]rune("SELECT 'ü';\nSELECT ")) + 1)})
 	if err.(*pgconn.PgError).Message != "line 2: column does not exist" {
 		t.Error(err)
 	}

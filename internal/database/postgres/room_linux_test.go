@@ -72,7 +72,7 @@ func TestClosedDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	databasetest.Same(t, "restored", want, databasetest.Fingerprint(t, s.open(name)))
-	if err := s.open(name).Apply(t.Context(), database.Script{Name: "m.sql", SQL: "CREATE TABLE more (x int)"}); err != nil {
+	if err := databasetest.Apply(t.Context(), s.open(name), database.Script{Name: "m.sql", SQL: "CREATE TABLE more (x int)"}); err != nil {
 		t.Error(err)
 	}
 	if got, err := s.open(name).Query(t.Context(), "SHOW default_transaction_read_only"); got != "on" || err != nil {

@@ -85,34 +85,3 @@ func asText(value any) (string, error) {
 		return fmt.Sprint(v), nil
 	}
 }
-
-// Apply runs the script in one transaction.
-func (db *DB) Apply(ctx context.Context, script database.Script) (err error) {
-	what := "apply " + script.Name
-	if err := script.Check(database.SQLite); err != nil {
-		return fmt.Errorf("cannot apply %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = db.fail(ctx, what, err)
-		}
-	}()
-	path, err := db.path()
-	if err != nil {
-		return err
-	}
-	h, err := open(ctx, path, db.patience, "mode=rw", "_pragma=synchronous(full)")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.close()) }()
-	if _, err := h.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	if _, err := h.ExecContext(ctx, script.SQL); err != nil {
-		_, _ = h.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // closing does it too
-		return err
-	}
-	_, err = h.ExecContext(ctx, "COMMIT")
-	return err
-}

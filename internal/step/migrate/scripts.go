@@ -8,12 +8,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"upkeep/internal/database"
+	"upkeep/internal/database/migration"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
 	"upkeep/internal/step/run/child"
@@ -29,7 +31,7 @@ type memo struct {
 type work struct {
 	db      database.Database
 	scripts []plan.Script
-	applied map[string]string // name to sum, all that the database has
+	journal *migration.Journal
 }
 
 // begin opens the database and reads what was applied. Close the database.
@@ -42,7 +44,7 @@ func (h *Handler) begin(ctx context.Context, env step.Env, s plan.Step, p *plan.
 		return nil, fmt.Errorf("cannot open the database of %s: %w", p.Component, err)
 	}
 	w := &work{db: db, scripts: p.Scripts}
-	if w.applied, err = applied(ctx, db); err != nil {
+	if w.journal, err = migration.Read(ctx, db); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot tell which scripts were applied to %s: %w", p.Component, err), db.Close())
 	}
 	return w, nil
@@ -52,9 +54,9 @@ func (h *Handler) begin(ctx context.Context, env step.Env, s plan.Step, p *plan.
 // be in a state that nobody has tried.
 func (w *work) changed() error {
 	for _, sc := range w.scripts {
-		if sum, ok := w.applied[sc.Name]; ok && !strings.EqualFold(sum, sc.SHA256) {
-			return &step.UserError{Msg: fmt.Sprintf("script %s was applied before with another content (sha256 %.12s then, %.12s in this release)", sc.Name, sum, sc.SHA256),
-				Now: "ask the vendor: a script that was published must not change, a new one needs a new name"}
+		if a, ok := w.journal.Find(sc.Name); ok && !strings.EqualFold(a.SHA256, sc.SHA256) {
+			return &step.UserError{Msg: fmt.Sprintf("script %s was applied before with another content (sha256 %.12s then, %.12s in this release)", sc.Name, a.SHA256, sc.SHA256),
+				Now: "ask the vendor: a script that was published must not change, a new one needs a new name. Where the vendor says that what was applied is as good: upkeep migrations repair"}
 		}
 	}
 	return nil
@@ -64,7 +66,7 @@ func (w *work) changed() error {
 func (w *work) done() []string {
 	out := []string{}
 	for _, sc := range w.scripts {
-		if _, ok := w.applied[sc.Name]; ok {
+		if _, ok := w.journal.Find(sc.Name); ok {
 			out = append(out, sc.Name)
 		}
 	}
@@ -81,9 +83,9 @@ func (h *Handler) prepareScripts(ctx context.Context, env step.Env, s plan.Step,
 		return nil, err
 	}
 	for _, sc := range p.Scripts {
-		text, err := h.text(ctx, p.Bundle, sc)
+		script, err := h.script(ctx, p, sc)
 		if err == nil {
-			err = database.Script{Name: sc.Name, SQL: text}.Check(dialect(w.db))
+			err = script.Check(w.db.Kind())
 		}
 		if err != nil {
 			return nil, err
@@ -92,38 +94,41 @@ func (h *Handler) prepareScripts(ctx context.Context, env step.Env, s plan.Step,
 	return json.Marshal(memo{w.done()})
 }
 
-func dialect(db database.Database) database.Dialect {
-	switch db.Kind() {
-	case "sqlite":
-		return database.SQLite
-	case "mariadb":
-		return database.MariaDB
-	}
-	return database.Postgres
-}
-
-// text reads a script and compares it with the sum of the plan.
-func (h *Handler) text(ctx context.Context, bundle string, sc plan.Script) (string, error) {
-	if strings.ContainsAny(sc.Name, "'\\\x00\n\t") {
-		return "", fmt.Errorf("cannot apply a script with the name %q", sc.Name)
-	}
-	b, err := h.scripts.Open(ctx, bundle, sc.Name)
+// script reads a script and compares it with the sum of the plan.
+func (h *Handler) script(ctx context.Context, p *plan.MigrateParams, sc plan.Script) (migration.Script, error) {
+	out := migration.Script{SHA256: sc.SHA256}
+	b, err := h.scripts.Open(ctx, p.Bundle, sc.Name)
 	if err != nil {
-		return "", fmt.Errorf("cannot read the script %s: %w", sc.Name, err)
+		return out, fmt.Errorf("cannot read the script %s: %w", sc.Name, err)
 	}
 	if sum := sha256.Sum256(b); !strings.EqualFold(hex.EncodeToString(sum[:]), sc.SHA256) {
-		return "", &step.UserError{Msg: fmt.Sprintf("script %s is not the one of the plan (sha256 is %.12s, planned was %.12s)", sc.Name, hex.EncodeToString(sum[:]), sc.SHA256),
+		return out, &step.UserError{Msg: fmt.Sprintf("script %s is not the one of the plan (sha256 is %.12s, planned was %.12s)", sc.Name, hex.EncodeToString(sum[:]), sc.SHA256),
 			Now: "fetch the release again and make a new plan"}
 	}
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
 	if !utf8.Valid(b) {
-		return "", fmt.Errorf("cannot apply the script %s: it is not UTF-8", sc.Name)
+		return out, fmt.Errorf("cannot apply the script %s: it is not UTF-8", sc.Name)
 	}
-	return string(b), nil
+	out.Script = database.Script{Name: sc.Name, SQL: string(b)}
+	if out.Marks, err = migration.ReadMarks(out.Script); err != nil {
+		return out, err
+	}
+	out.Native = out.Native || p.Native
+	return out, nil
 }
 
-// apply applies what is not applied yet, in order, each script in one
-// transaction together with the note that it is applied.
+// limits bound statements by what the step has left, and the wait for a lock by
+// a part of it: the product is stopped, so what holds a lock is no user's.
+func limits(ctx context.Context) database.Limits {
+	var l database.Limits
+	if end, ok := ctx.Deadline(); ok {
+		l.Statement = max(time.Until(end), time.Second)
+		l.Lock = min(max(l.Statement/10, time.Second), 5*time.Minute)
+	}
+	return l
+}
+
+// apply applies what is not applied yet, in order.
 func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.MigrateParams) (err error) {
 	w, err := h.begin(ctx, env, s, p)
 	if err != nil {
@@ -134,27 +139,68 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 		return err
 	}
 	for i, sc := range p.Scripts {
-		child.Progress(env, step.Progress{Done: int64(i), Total: int64(len(p.Scripts)), Unit: "scripts", Line: sc.Name})
-		if _, ok := w.applied[sc.Name]; ok {
+		if _, ok := w.journal.Find(sc.Name); ok {
 			child.Log(env, "%s is applied already", sc.Name)
 			continue
 		}
-		text, err := h.text(ctx, p.Bundle, sc)
+		script, err := h.script(ctx, p, sc)
 		if err != nil {
 			return err
 		}
-		began := time.Now()
-		if err := w.db.Apply(ctx, database.Script{Name: sc.Name, SQL: w.note(sc) + text}); err != nil {
-			if ctx.Err() != nil {
+		r := migration.Runner{DB: w.db, Limits: limits(ctx), Say: func(line string) { child.Log(env, "%s", line) },
+			Watch: func(ctx context.Context) (database.Database, error) { return h.open(ctx, *p.DB, env.OpID) },
+			Native: func(ctx context.Context, c database.Client, script io.Reader) error {
+				_, err := h.effect.Run(ctx, env, s, child.Call{RunParams: plan.RunParams{Args: c.Args, Env: c.Env}, Stdin: script})
 				return err
-			}
-			return &step.UserError{Msg: fmt.Sprintf("cannot %s: script %d of %d failed and left nothing behind", s.Title, i+1, len(p.Scripts)), Err: err,
-				Now: "report it to the vendor"}
+			},
+			At: shown(env, i, len(p.Scripts))}
+		began := time.Now()
+		if err := r.Apply(ctx, script); err != nil {
+			return h.unapplied(ctx, s, script, i, len(p.Scripts), err)
 		}
-		w.applied[sc.Name] = sc.SHA256
 		child.Log(env, "%s applied in %s", sc.Name, time.Since(began).Round(time.Millisecond))
 	}
 	return nil
+}
+
+// shown tells who watches which statement of which script is under way. A line
+// without a number is about the same one.
+func shown(env step.Env, i, all int) func(n, of int, line string) {
+	last := 0
+	return func(n, of int, line string) {
+		if n == 0 {
+			n = last
+		}
+		last = n
+		where := fmt.Sprintf("script %d of %d", i+1, all)
+		if of > 1 {
+			where += fmt.Sprintf(", statement %d of %d", n, of)
+		}
+		child.Progress(env, step.Progress{Done: int64(i), Total: int64(all), Unit: "scripts", Line: where + ": " + line})
+	}
+}
+
+// unapplied words why a script was not applied, and what it has left.
+func (h *Handler) unapplied(ctx context.Context, s plan.Step, script migration.Script, i, all int, err error) error {
+	var failed *migration.FailedError
+	var changed *migration.ChangedError
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case errors.As(err, &changed):
+		return &step.UserError{Msg: "cannot " + s.Title, Err: err, Now: "ask the vendor: what was carried out of a script must not change"}
+	case !errors.As(err, &failed):
+		return &step.UserError{Msg: fmt.Sprintf("cannot %s: script %d of %d was not begun", s.Title, i+1, all), Err: err}
+	}
+	left := "left nothing behind"
+	if failed.Left {
+		left = fmt.Sprintf("stopped at its statement %d: those before it have taken effect", failed.N)
+	}
+	now := "report it to the vendor"
+	if errors.Is(err, database.ErrInUse) {
+		now = "the log says who held the lock: end that session, or report it to the vendor"
+	}
+	return &step.UserError{Msg: fmt.Sprintf("cannot %s: script %d of %d failed and %s", s.Title, i+1, all, left), Err: err, Now: now}
 }
 
 func (h *Handler) observeScripts(ctx context.Context, env step.Env, s plan.Step, p *plan.MigrateParams, raw step.Memo) (_ step.Observation, err error) {
@@ -186,8 +232,39 @@ func (h *Handler) observeScripts(ctx context.Context, env step.Env, s plan.Step,
 		if v.OK {
 			o.State = step.New
 		}
-	case slices.Equal(done, m.Before):
+		return o, nil
+	}
+	begun, err := h.begun(ctx, w, p, &o)
+	if err == nil && !begun && o.State == step.Mixed && slices.Equal(done, m.Before) {
 		o.State = step.Old
 	}
-	return o, nil
+	return o, err
+}
+
+// begun looks at the script that comes next: it may be there in part.
+func (h *Handler) begun(ctx context.Context, w *work, p *plan.MigrateParams, o *step.Observation) (bool, error) {
+	for _, sc := range p.Scripts {
+		if _, ok := w.journal.Find(sc.Name); ok {
+			continue
+		}
+		script, err := h.script(ctx, p, sc)
+		if err != nil {
+			return false, err
+		}
+		st, err := migration.Progress(ctx, w.db, w.journal, script)
+		var changed *migration.ChangedError
+		switch {
+		case errors.As(err, &changed):
+			o.State, o.Evidence = step.Foreign, err.Error()
+			return true, nil
+		case err != nil:
+			return false, err
+		case st.Unclear != "":
+			o.State, o.Evidence = step.Unknown, st.Unclear
+		case st.Begun():
+			o.Evidence += fmt.Sprintf(", and %d of %d statements of %s", st.Done, st.Of, sc.Name)
+		}
+		return st.Begun(), nil
+	}
+	return false, nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"upkeep/internal/database"
+	"upkeep/internal/database/databasetest"
 	"upkeep/internal/database/mariadb"
 	"upkeep/internal/database/postgres"
 	"upkeep/internal/database/sqlite"
@@ -97,7 +98,7 @@ func fill(t testing.TB, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Apply(context.Background(), database.Script{Name: "test", SQL: "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada'), (2, 'grace')"}); err != nil {
+	if err := databasetest.Apply(context.Background(), db, database.Script{Name: "test", SQL: "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada'), (2, 'grace')"}); err != nil {
 		t.Fatal(err)
 	}
 	w.before = func() string {
@@ -220,7 +221,7 @@ func testContained(t *testing.T, all map[string]*world) {
 	} {
 		w := all[kind]
 		db, _ := w.open(t.Context(), plan.Database{}, "test")
-		if err := db.Apply(t.Context(), database.Script{Name: "leak", SQL: sql}); err != nil {
+		if err := databasetest.Apply(t.Context(), db, database.Script{Name: "leak", SQL: sql}); err != nil {
 			t.Fatal(err)
 		}
 		before := w.Fingerprint()

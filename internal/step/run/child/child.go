@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,7 @@ type Call struct {
 	Within time.Duration // its own time limit; 0: what the step has left
 	File   *os.File      // runs in place of Args[0], when its sum is SHA256
 	SHA256 string
+	Stdin  io.Reader // nil: empty
 }
 
 // tailLines is how many of its last lines a failure quotes.
@@ -106,7 +108,7 @@ func (r Runner) Run(ctx context.Context, env step.Env, s plan.Step, c Call) (sco
 	res, err := r.Commands.Run(ctx, scope.Command{
 		OpID: env.OpID, Args: args, Dir: env.Expand(c.Dir), Account: c.As, Deadline: max(within, time.Millisecond),
 		Env:  append(expand(env, c.Env), append(expand(env, c.With), "UPKEEP_RUN="+env.Run)...),
-		File: c.File, SHA256: c.SHA256, Output: lines{env}, OutputLimit: c.OutputMax,
+		File: c.File, SHA256: c.SHA256, Stdin: c.Stdin, Output: lines{env}, OutputLimit: c.OutputMax,
 	})
 	if res.LeftBehind > 0 {
 		Log(env, "%s left %d processes behind; they were ended", name, res.LeftBehind)
