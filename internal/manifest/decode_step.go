@@ -24,7 +24,7 @@ func Methods() []string {
 // OwnKeys gives the keys of a step that belong to some verbs only.
 func OwnKeys() map[string][]string {
 	return map[string][]string{
-		"to": {"hold"}, "until": {"hold"}, "during": {"access", "hold"}, "or": {"drain"}, "outage": {"notify"}, "scripts": {"migrate"},
+		"to": {"hold"}, "until": {"hold"}, "during": {"access", "hold"}, "or": {"drain"}, "outage": {"notify"}, "scripts": {"migrate"}, "client": {"migrate"}, "soak": {"migrate"},
 		"outputs": {"run", "install", "migrate", "config"},
 	}
 }
@@ -62,6 +62,7 @@ func (d decoder) step(n *document.Node) Step {
 	s.OnFailure = m.OneOf("on-failure", "back", "warn", "continue")
 	s.Reference, s.Title = m.String("reference"), m.String("title")
 	s.To, s.Scripts = d.text(m, "to"), d.text(m, "scripts")
+	s.Client, s.Soak = m.OneOf("client", "native"), m.Duration("soak")
 	s.Until, s.Lasting = d.until(m)
 	s.During, s.Or = each(m, "during", d.step), d.stepIn(m, "or")
 	s.Outage, s.Outputs = m.Duration("outage"), m.Strings("outputs")

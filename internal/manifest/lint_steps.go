@@ -33,6 +33,7 @@ func (l *linter) step(s Step, where place) {
 	}
 	l.undo(s, where)
 	l.phaseOf(s, where)
+	l.migrate(s, where)
 	steps := append(sorted(l.ids), phaseNames()...)
 	if s.After != "" {
 		l.known(s.Pos, "unknown-step", "step or phase", s.After, steps)
@@ -221,6 +222,8 @@ func (l *linter) phaseOf(s Step, where place) {
 	case "install", "migrate", "config":
 		if beforeBackup(where.phase) || where.phase == BackupPhase {
 			l.errorf(s.Pos, "change-before-backup", "put it into install, config or migrate", "%s in phase %s changes the product before there is a restore point", s.Verb, where.phase)
+		} else if s.Verb == "migrate" && Contract(where.phase) && s.Scripts != "" {
+			break // a contract
 		} else if !beforeBarrier(where.phase) {
 			l.errorf(s.Pos, "change-after-barrier", "put it into install, config or migrate", "%s in phase %s comes after the point of no return, when users are back", s.Verb, where.phase)
 		}
@@ -228,6 +231,20 @@ func (l *linter) phaseOf(s Step, where place) {
 		if beforeBarrier(where.phase) {
 			l.errorf(s.Pos, "irreversible-before-barrier", "put it into "+s.Verb, "%s in phase %s cannot be taken back and comes before the barrier", s.Verb, where.phase)
 		}
+	}
+}
+
+// Contract says that scripts in that phase take away what the version before
+// still needs: they come after the barrier.
+func Contract(ph Phase) bool { return ph == EndOfRun || ph == CleanUp }
+
+// migrate checks what belongs to scripts only.
+func (l *linter) migrate(s Step, where place) {
+	switch {
+	case s.Soak > 0 && !Contract(where.phase):
+		l.errorf(s.Pos, "soak-before-barrier", "put the step into end-of-run", "scripts can wait after the run only where they come after the barrier")
+	case s.Client != "" && s.Scripts == "":
+		l.errorf(s.Pos, "client-without-scripts", "add scripts: FOLDER, or remove client", "client says how scripts are carried out, and the step has none")
 	}
 }
 

@@ -178,6 +178,8 @@ type Step struct {
 	Run        []string          `json:"run,omitempty"`
 	Tell       string            `json:"tell,omitempty"`
 	Scripts    string            `json:"scripts,omitempty"` // migrate: a folder of SQL scripts of the bundle
+	Client     string            `json:"client,omitempty"`  // migrate: native: the server's own client carries the scripts out
+	Soak       time.Duration     `json:"soak,omitempty"`    // migrate, after the barrier: how long after the run they wait
 	ID         string            `json:"id,omitempty"`
 	Of         []string          `json:"of,omitempty"` // components that it is about; empty: the whole product
 	Role       []string          `json:"role,omitempty"`

@@ -298,7 +298,7 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 		b.refuse("migrate %s at %s changes data before there is a restore point that it can be restored from: move it behind the backup, as to the phase migrate", id, s.Pos)
 		return
 	}
-	p := &MigrateParams{Component: id}
+	p := &MigrateParams{Component: id, Native: s.Client == "native"}
 	res := b.res.Unit(id)
 	c := res.Product.Components[id]
 	if c.Database() {
@@ -309,7 +309,7 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 		p.DB = db
 	}
 	number := 1 + slices.IndexFunc(b.in.Hops, func(x HopInput) bool { return x.Release == h.Release })
-	if want := b.version(id, number); want != "" && c.Version != nil && readAtRest(c.Version.Source) {
+	if want := b.version(id, number); want != "" && !b.after() && c.Version != nil && readAtRest(c.Version.Source) {
 		pr, err := res.Probe(*c.Version)
 		if b.check(err) {
 			pr.Expect = []string{want}
@@ -322,6 +322,9 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 		st.ID = s.ID
 	}
 	switch {
+	case b.after() && s.Scripts == "":
+		b.refuse("migrate %s at %s comes after the barrier: only scripts can, which take away what the new version does not need", id, s.Pos)
+		return
 	case s.Tell != "":
 		b.toldMigration(st, s, res, b.version(id, number))
 		return
@@ -345,6 +348,18 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 			return
 		}
 		st.Title += fmt.Sprintf(": %d scripts", len(p.Scripts))
+		if s.Soak > 0 {
+			b.note("%s scripts take away what %s no longer needs of %s. They are not part of this run: upkeep migrations contract carries them out from %s after it on, and what they take away comes back only by a restore point",
+				fmt.Sprint(len(p.Scripts)), h.Release.Version, id, span(s.Soak))
+			return
+		}
+		if b.after() {
+			st.ID, st.Title = "contract."+id, fmt.Sprintf("take away what %s no longer needs of %s: %d scripts; only a restore point brings it back", h.Release.Version, id, len(p.Scripts))
+			if s.ID != "" {
+				st.ID = s.ID
+			}
+			st.Undo = ""
+		}
 	default:
 		b.refuse("migrate %s at %s: say how, with run: […] or scripts: FOLDER", id, s.Pos)
 		return

@@ -135,6 +135,8 @@ func step() *jsonschema.Schema {
 	s.Properties.Set("during", listOf(ref("Step")))
 	s.Properties.Set("or", ref("Step"))
 	s.Properties.Set("outputs", listOf(text()))
+	s.Properties.Set("client", &jsonschema.Schema{Enum: []any{"native"}})
+	s.Properties.Set("soak", ref("Duration"))
 	s.Properties.Set("of", listOf(text()))
 	retry := object()
 	retry.Properties.Set("times", &jsonschema.Schema{Type: "integer", Minimum: "1", Maximum: "100"})

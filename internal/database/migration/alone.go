@@ -137,7 +137,7 @@ func (w *job) alone(ctx context.Context) error {
 	if st.took {
 		r := w.j.Of(w.s.Name)[st.Done-1]
 		r.Ended = now()
-		if err := own(ctx, c, w.j.write(r)...); err != nil {
+		if err := w.put(ctx, c, r); err != nil {
 			return err
 		}
 	}
@@ -218,7 +218,7 @@ func (w *job) step(ctx context.Context, c database.Conn, i int, stmt database.St
 		}
 		r.Sign = sign + " |" + strings.Join(left, "|") + "|"
 	}
-	if err := own(ctx, c, w.j.write(r)...); err != nil {
+	if err := w.put(ctx, c, r); err != nil {
 		return err
 	}
 	done, err := w.one(ctx, c, i, stmt)
@@ -227,7 +227,12 @@ func (w *job) step(ctx context.Context, c database.Conn, i int, stmt database.St
 		return err
 	}
 	done.Sign = r.Sign
-	return own(ctx, c, w.j.write(done)...)
+	return w.put(ctx, c, done)
+}
+
+// put records a statement at one instant: what is known of it is never lost.
+func (w *job) put(ctx context.Context, c database.Conn, r Record) error {
+	return own(ctx, c, append(append([]string{w.d.begin}, w.j.write(r)...), "COMMIT")...)
 }
 
 // note records that a statement failed, where the server has said so itself.
@@ -239,5 +244,5 @@ func (w *job) note(ctx context.Context, c database.Conn, r Record, err error) {
 		return
 	}
 	r.Ended, r.Error = now(), f.Err.Error()
-	_ = own(ctx, c, w.j.write(r)...) // the error itself counts
+	_ = w.put(ctx, c, r) // the error itself counts
 }

@@ -50,12 +50,12 @@ var dialects = map[string]dialect{
 			(SELECT string_agg(concat_ws(' ', oid, datname), ',' ORDER BY oid) FROM pg_catalog.pg_database)))`,
 		invalid: "SELECT string_agg(indexrelid::regclass::text, chr(10) ORDER BY indexrelid) FROM pg_catalog.pg_index WHERE NOT indisvalid",
 		waits: []string{`SELECT string_agg(format('session %s, account %s%s, since %s: %s', pid, usename, coalesce(', ' || nullif(application_name, ''), ''), to_char(coalesce(xact_start, backend_start), 'HH24:MI:SS TZ'),
-			coalesce(nullif(left(regexp_replace(query, '\s+', ' ', 'g'), 160), ''), 'no query')), '; ' ORDER BY pid) FROM pg_catalog.pg_stat_activity WHERE pid = ANY(pg_catalog.pg_blocking_pids(%[1]s))`},
+			coalesce(nullif(left(regexp_replace(query, '\s+', ' ', 'g'), 160), ''), 'no query')), '; ' ORDER BY pid) FROM pg_catalog.pg_stat_activity WHERE pid = ANY(pg_catalog.pg_blocking_pids(SESSION_ID))`},
 		progress: []string{
-			`SELECT string_agg(t, '; ') FROM (SELECT format('%%s, %%s of %%s blocks', phase, blocks_done, blocks_total) AS t FROM pg_catalog.pg_stat_progress_create_index WHERE pid = %[1]s
-			UNION ALL SELECT format('%%s, %%s of %%s blocks', phase, heap_blks_scanned, heap_blks_total) FROM pg_catalog.pg_stat_progress_vacuum WHERE pid = %[1]s
-			UNION ALL SELECT format('%%s, %%s of %%s blocks', phase, heap_blks_scanned, heap_blks_total) FROM pg_catalog.pg_stat_progress_cluster WHERE pid = %[1]s) AS p`,
-			"SELECT format('%%s rows copied', tuples_processed) FROM pg_catalog.pg_stat_progress_copy WHERE pid = %[1]s"},
+			`SELECT string_agg(t, '; ') FROM (SELECT format('%s, %s of %s blocks', phase, blocks_done, blocks_total) AS t FROM pg_catalog.pg_stat_progress_create_index WHERE pid = SESSION_ID
+			UNION ALL SELECT format('%s, %s of %s blocks', phase, heap_blks_scanned, heap_blks_total) FROM pg_catalog.pg_stat_progress_vacuum WHERE pid = SESSION_ID
+			UNION ALL SELECT format('%s, %s of %s blocks', phase, heap_blks_scanned, heap_blks_total) FROM pg_catalog.pg_stat_progress_cluster WHERE pid = SESSION_ID) AS p`,
+			"SELECT format('%s rows copied', tuples_processed) FROM pg_catalog.pg_stat_progress_copy WHERE pid = SESSION_ID"},
 	},
 	"mariadb": {Dialect: database.MariaDB, begin: "START TRANSACTION", name: "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
 		place: "SELECT concat('`', replace(database(), '`', '``'), '`.')",
@@ -75,14 +75,14 @@ var dialects = map[string]dialect{
 			(SELECT group_concat(concat_ws(' ', event_name, created, last_altered, status) ORDER BY event_name) FROM information_schema.events WHERE event_schema = database())))`,
 		waits: []string{`SELECT group_concat(concat('session ', t.trx_mysql_thread_id, coalesce(concat(', account ', p.user), ''), ', since ', t.trx_started, ': ', coalesce(left(t.trx_query, 160), 'no query at the moment')) SEPARATOR '; ')
 			FROM information_schema.innodb_lock_waits w JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_trx_id JOIN information_schema.innodb_trx t ON t.trx_id = w.blocking_trx_id
-			LEFT JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE r.trx_mysql_thread_id = %[1]s`,
+			LEFT JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id WHERE r.trx_mysql_thread_id = SESSION_ID`,
 			`SELECT concat('one of ', group_concat(concat('session ', o.id, ', account ', o.user, ', for ', o.time, ' s: ', coalesce(left(o.info, 160), lower(o.command))) ORDER BY o.time DESC SEPARATOR '; '))
-			FROM information_schema.processlist o JOIN information_schema.processlist w ON w.id = %[1]s AND w.state LIKE 'Waiting for table%%lock%%'
-			WHERE o.id NOT IN (%[1]s, connection_id()) AND o.db = database() AND (o.command <> 'Sleep' OR o.id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx))`,
+			FROM information_schema.processlist o JOIN information_schema.processlist w ON w.id = SESSION_ID AND w.state LIKE 'Waiting for table%lock%'
+			WHERE o.id NOT IN (SESSION_ID, connection_id()) AND o.db = database() AND (o.command <> 'Sleep' OR o.id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx))`,
 			`SELECT concat('one of ', group_concat(concat('session ', o.id, ', account ', o.user, ', for ', o.time, ' s: ', coalesce(left(o.info, 160), lower(o.command))) ORDER BY o.time DESC SEPARATOR '; '))
-			FROM information_schema.processlist o JOIN information_schema.processlist w ON w.id = %[1]s AND w.state LIKE 'Waiting for table%%lock%%'
-			WHERE o.id NOT IN (%[1]s, connection_id()) AND o.db = database()`},
-		progress: []string{"SELECT concat(state, if(max_stage > 0, concat(', stage ', stage, ' of ', max_stage, ', ', round(progress), ' %%'), '')) FROM information_schema.processlist WHERE id = %[1]s AND max_stage > 0"},
+			FROM information_schema.processlist o JOIN information_schema.processlist w ON w.id = SESSION_ID AND w.state LIKE 'Waiting for table%lock%'
+			WHERE o.id NOT IN (SESSION_ID, connection_id()) AND o.db = database()`},
+		progress: []string{"SELECT concat(state, if(max_stage > 0, concat(', stage ', stage, ' of ', max_stage, ', ', round(progress), ' %'), '')) FROM information_schema.processlist WHERE id = SESSION_ID AND max_stage > 0"},
 	},
 	"sqlite": {Dialect: database.SQLite, begin: "BEGIN IMMEDIATE", name: "TEXT",
 		place: "SELECT ''",

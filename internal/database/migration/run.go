@@ -345,7 +345,7 @@ func (w *job) watch(ctx context.Context, id string) {
 // ask gives the first answer to questions of which a server may not know all.
 func ask(ctx context.Context, db database.Database, questions []string, id string) string {
 	for _, q := range questions {
-		if text, err := db.Query(ctx, fmt.Sprintf(q, id)); err == nil && text != "" {
+		if text, err := db.Query(ctx, strings.ReplaceAll(q, "SESSION_ID", id)); err == nil && text != "" {
 			return text
 		}
 	}

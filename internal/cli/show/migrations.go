@@ -1,0 +1,140 @@
+package show
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"upkeep/internal/database/migration"
+	"upkeep/internal/manage"
+)
+
+// Migrations lists the scripts of a release, and how the databases have them.
+func Migrations(m *manage.Migrations, command string, width int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "scripts of %s\n", one(m.Release))
+	component := ""
+	for _, s := range m.Scripts {
+		if s.Component != component {
+			component = s.Component
+			fmt.Fprintf(&b, "\n%s\n", bold.Render(one(component)))
+		}
+		b.WriteString(migrationLine(s, width))
+	}
+	if w := m.Wrong(); len(w) > 0 {
+		b.WriteString("\n" + repairHint(w[0], command, width))
+	}
+	return b.String()
+}
+
+// migrationLine is a script in one line, and what is to be said of it below.
+func migrationLine(s manage.Migration, width int) string {
+	sign, text := green.Render("✓"), s.State
+	switch s.State {
+	case migration.Pending:
+		sign = faint.Render("·")
+		if s.Contract {
+			text = "after the barrier"
+		}
+		if s.Due != nil {
+			text = "waits until " + s.Due.Local().Format("2006-01-02 15:04")
+			if time.Now().After(*s.Due) {
+				sign, text = yellow.Render("!"), "its time has come"
+			}
+		}
+	case migration.Other:
+		text = "applied, of another release"
+	case migration.Begun, migration.Failed:
+		sign = yellow.Render("!")
+	case migration.Changed, migration.Unclear:
+		sign = red.Render("✗")
+	}
+	if s.Applied != nil {
+		text += " " + minute(s.Applied.At)
+		if n, took := measured(s.Records); n > 0 {
+			text += fmt.Sprintf(", %d statements in %s", n, took)
+		}
+	}
+	out := wrap(one(s.Script+"  "+text), sign+" ", "    ", width)
+	if s.Note != nil {
+		out += wrap(faint.Render(one(fmt.Sprintf("%s, %s: %s", s.Note.By, minute(s.Note.At), s.Note.Why))), "    ", "    ", width)
+	}
+	if s.Why != "" {
+		out += wrap(one(s.Why), "    ", "    ", width)
+	}
+	return out
+}
+
+func minute(at string) string {
+	t, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		return at
+	}
+	return t.Local().Format("2006-01-02 15:04")
+}
+
+// measured is how long the statements took together.
+func measured(list []migration.Record) (n int, took time.Duration) {
+	for _, r := range list {
+		a, err := time.Parse(time.RFC3339Nano, r.Began)
+		if b, err2 := time.Parse(time.RFC3339Nano, r.Ended); err == nil && err2 == nil {
+			n, took = n+1, took+b.Sub(a)
+		}
+	}
+	return n, took.Round(time.Millisecond)
+}
+
+// remedy says what to do about a script that does not fit the release.
+func repairHint(s manage.Migration, command string, width int) string {
+	text := "ask the vendor what became of it"
+	switch s.State {
+	case migration.Changed:
+		text = "ask the vendor: a script that was published must not change. Where what was applied is as good:"
+	case migration.Begun, migration.Unclear:
+		text = "look what of it is there and finish it by hand, or go back by a restore point; then:"
+	}
+	return wrap(text, "", "", width) + wrap(one(fmt.Sprintf("%s migrations repair %s --why TEXT", command, Quote(path.Base(s.Script)))), "  → ", "    ", width)
+}
+
+// Validated says whether all that was applied fits the release.
+func Validated(m *manage.Migrations, command string, width int) string {
+	w := m.Wrong()
+	if len(w) == 0 {
+		n := 0
+		for _, s := range m.Scripts {
+			if s.Applied != nil {
+				n++
+			}
+		}
+		return Good(fmt.Sprintf("%d scripts are applied, each as %s has it", n, one(m.Release))) + "\n"
+	}
+	var b strings.Builder
+	for _, s := range w {
+		b.WriteString(migrationLine(s, width) + repairHint(s, command, width))
+	}
+	return b.String()
+}
+
+// Recorded says what is recorded now.
+func Recorded(r *manage.Recorded, width int) string {
+	if len(r.Scripts) == 0 {
+		return Good("all scripts of "+one(r.Release)+" are recorded already") + "\n"
+	}
+	return wrap(one(fmt.Sprintf("recorded as applied, as %s has them: %s", r.Release, strings.Join(r.Scripts, ", "))), green.Render("✓")+" ", "  ", width)
+}
+
+// Contracts says which waiting scripts were carried out.
+func Contracts(c *manage.Contracts, width int) string {
+	var b strings.Builder
+	for _, s := range c.Done {
+		b.WriteString(wrap(one("carried out: "+s), green.Render("✓")+" ", "  ", width))
+	}
+	for _, w := range c.Waiting {
+		b.WriteString(wrap(one(fmt.Sprintf("%s waits until %s", w.Scripts, w.Until.Local().Format("2006-01-02 15:04"))), faint.Render("·")+" ", "  ", width))
+	}
+	if b.Len() == 0 {
+		return Good("no script waits") + "\n"
+	}
+	return b.String()
+}
