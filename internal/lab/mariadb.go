@@ -83,7 +83,7 @@ func (m *MariaDB) install(ctx context.Context) error {
 func (m *MariaDB) Again(ctx context.Context) error {
 	return m.onFreePort(func() error {
 		err := m.spawn(os.O_APPEND, killScript, mariadbd, "--no-defaults", "--datadir="+filepath.Join(m.dir, "data"), "--socket="+m.Socket, "--pid-file="+filepath.Join(m.dir, "pid"),
-			"--port="+strconv.Itoa(m.Port), "--bind-address=127.0.0.1", "--skip-name-resolve", "--init-file="+filepath.Join(m.dir, "first.sql"), "--secure-file-priv="+m.dir,
+			"--port="+strconv.Itoa(m.Port), "--bind-address=127.0.0.1", "--skip-name-resolve", "--init-file="+filepath.Join(m.dir, "first.sql"), "--secure-file-priv="+m.dir, "--tmpdir="+m.dir,
 			"--innodb-buffer-pool-size=48M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=2", "--innodb-use-native-aio=0", "--event-scheduler=ON", "--max-allowed-packet=16M")
 		if err != nil {
 			return err

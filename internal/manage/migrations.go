@@ -27,6 +27,27 @@ type Migration struct {
 	Due      *time.Time `json:"due,omitempty"`      // contract: from when on it may be carried out
 }
 
+// States of a script, as far as they are shown in ways of their own.
+const (
+	ScriptPending = migration.Pending
+	ScriptBegun   = migration.Begun
+	ScriptUnclear = migration.Unclear
+	ScriptFailed  = migration.Failed
+	ScriptChanged = migration.Changed
+	ScriptOther   = migration.Other
+)
+
+// Took is how many statements are recorded, and how long they took together.
+func (m Migration) Took() (n int, took time.Duration) {
+	for _, r := range m.Records {
+		a, err := time.Parse(time.RFC3339Nano, r.Began)
+		if b, err2 := time.Parse(time.RFC3339Nano, r.Ended); err == nil && err2 == nil {
+			n, took = n+1, took+b.Sub(a)
+		}
+	}
+	return n, took.Round(time.Millisecond)
+}
+
 // Migrations are the scripts of a release, in the order in which they are applied.
 type Migrations struct {
 	Release string      `json:"release"`

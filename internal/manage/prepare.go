@@ -294,6 +294,7 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	if err := in.rehearsed(&facts, input.Hops); err != nil {
 		return input, err
 	}
+	in.scriptFacts(ctx, hops, &facts)
 	input.Facts, input.Prove = facts, req.Prove
 	input.Rehearse = cmp.Or(req.Rehearse, in.Doc.Rehearse) == "data"
 	return input, nil

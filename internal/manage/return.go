@@ -57,6 +57,9 @@ func (in *Installation) PrepareReturn(ctx context.Context) (*Return, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := in.backOver(ctx, params); err != nil {
+		return nil, err
+	}
 	kept, err := keptDigest(ctx, j, last.From, last)
 	if err != nil {
 		return nil, err

@@ -94,6 +94,7 @@ type Facts struct {
 	Databases map[string]int64         // unit to bytes
 	Lacking   map[string]string        // unit to what its account lacks to dump and to restore its database
 	Scratch   map[string]ScratchFact   // unit to what a scratch database beside it needs
+	Scripts   map[string]ScriptFact    // by ScriptKey
 	History   map[string]time.Duration // step of past runs to how long it took
 	Bundles   BundleFacts
 	Unfit     []string // why restore points cannot be kept where they belong, or not be read again

@@ -348,6 +348,7 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 			return
 		}
 		st.Title += fmt.Sprintf(": %d scripts", len(p.Scripts))
+		b.scriptFacts(id, s, h)
 		if s.Soak > 0 {
 			b.note("%s scripts take away what %s no longer needs of %s. They are not part of this run: upkeep migrations contract carries them out from %s after it on, and what they take away comes back only by a restore point",
 				fmt.Sprint(len(p.Scripts)), h.Release.Version, id, span(s.Soak))

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"upkeep/internal/database/migration"
 	"upkeep/internal/manage"
 )
 
@@ -32,7 +31,7 @@ func Migrations(m *manage.Migrations, command string, width int) string {
 func migrationLine(s manage.Migration, width int) string {
 	sign, text := green.Render("✓"), s.State
 	switch s.State {
-	case migration.Pending:
+	case manage.ScriptPending:
 		sign = faint.Render("·")
 		if s.Contract {
 			text = "after the barrier"
@@ -43,16 +42,16 @@ func migrationLine(s manage.Migration, width int) string {
 				sign, text = yellow.Render("!"), "its time has come"
 			}
 		}
-	case migration.Other:
+	case manage.ScriptOther:
 		text = "applied, of another release"
-	case migration.Begun, migration.Failed:
+	case manage.ScriptBegun, manage.ScriptFailed:
 		sign = yellow.Render("!")
-	case migration.Changed, migration.Unclear:
+	case manage.ScriptChanged, manage.ScriptUnclear:
 		sign = red.Render("✗")
 	}
 	if s.Applied != nil {
 		text += " " + minute(s.Applied.At)
-		if n, took := measured(s.Records); n > 0 {
+		if n, took := s.Took(); n > 0 {
 			text += fmt.Sprintf(", %d statements in %s", n, took)
 		}
 	}
@@ -74,24 +73,13 @@ func minute(at string) string {
 	return t.Local().Format("2006-01-02 15:04")
 }
 
-// measured is how long the statements took together.
-func measured(list []migration.Record) (n int, took time.Duration) {
-	for _, r := range list {
-		a, err := time.Parse(time.RFC3339Nano, r.Began)
-		if b, err2 := time.Parse(time.RFC3339Nano, r.Ended); err == nil && err2 == nil {
-			n, took = n+1, took+b.Sub(a)
-		}
-	}
-	return n, took.Round(time.Millisecond)
-}
-
-// remedy says what to do about a script that does not fit the release.
+// repairHint says what to do about a script that does not fit the release.
 func repairHint(s manage.Migration, command string, width int) string {
 	text := "ask the vendor what became of it"
 	switch s.State {
-	case migration.Changed:
+	case manage.ScriptChanged:
 		text = "ask the vendor: a script that was published must not change. Where what was applied is as good:"
-	case migration.Begun, migration.Unclear:
+	case manage.ScriptBegun, manage.ScriptUnclear:
 		text = "look what of it is there and finish it by hand, or go back by a restore point; then:"
 	}
 	return wrap(text, "", "", width) + wrap(one(fmt.Sprintf("%s migrations repair %s --why TEXT", command, Quote(path.Base(s.Script)))), "  → ", "    ", width)
