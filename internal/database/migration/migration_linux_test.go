@@ -290,7 +290,7 @@ func TestLocksAndLostConnections(t *testing.T) {
 		lock, kill, slow, heldBy, ends string
 	}{
 		{onPostgres, "BEGIN; LOCK TABLE a; SELECT pg_sleep(20)", "SELECT pg_terminate_backend(pg_backend_pid())", "SELECT pg_sleep(30)",
-			`1\.sql waits for a lock that is held by session \d+, account \w+, since .*: SELECT pg_sleep\(20\)`, "statement timeout"},
+			`1\.sql waits for a lock that is held by session \d+, account \w+, psql, since .*: SELECT pg_sleep\(20\)`, "statement timeout"},
 		{onMariaDB, "START TRANSACTION; UPDATE a SET x = 2; SELECT sleep(20)", "KILL CONNECTION_ID()", "SELECT sleep(30)",
 			`1\.sql waits for a lock that is held by (one of )?session \d+`, "max_statement_time|interrupted"},
 	} {
