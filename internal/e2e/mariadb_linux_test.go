@@ -194,21 +194,11 @@ func TestMariaDBKilled(t *testing.T) {
 		for end := time.Now().Add(60 * time.Second); !seen && time.Now().Before(end); {
 			seen = m.SQL("", "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'papers' AND table_name = '"+table+"'") == "1"
 		}
-		raw, err := os.ReadFile(filepath.Join(p.dir, "state", "lock"))
-		if err != nil || !seen {
+		if !seen {
 			_ = cmd.Wait()
-			t.Fatalf("%s was seen: %v; %v\n%s", table, seen, err, said.String())
+			t.Fatalf("%s was not seen\n%s", table, said.String())
 		}
-		pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
-		exe, linkErr := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
-		if err != nil || linkErr != nil || exe != p.bin {
-			t.Fatalf("the engine has ended: %q, %v", exe, errors.Join(err, linkErr))
-		}
-		// the terminal first: it would start another engine
-		if err := errors.Join(cmd.Process.Kill(), syscall.Kill(pid, syscall.SIGKILL)); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // it was killed
+		p.kill(cmd, &said)
 		if table == "_upkeep_begun" && p.unfinished() == "0" {
 			t.Error("the kill came too late to leave anything")
 		}
@@ -223,4 +213,69 @@ func TestMariaDBKilled(t *testing.T) {
 // unfinished counts the lists of what a restore has still to do.
 func (p *papersSite) unfinished() string {
 	return p.server.SQL("", "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'papers' AND table_name = '_upkeep_begun'")
+}
+
+// kill ends the terminal and the engine that it watches.
+func (p *papersSite) kill(cmd *exec.Cmd, said *bytes.Buffer) {
+	p.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(p.dir, "state", "lock"))
+	if err != nil {
+		_ = cmd.Wait()
+		p.t.Fatalf("%v\n%s", err, said.String())
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	exe, linkErr := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	if err != nil || linkErr != nil || exe != p.bin {
+		p.t.Fatalf("the engine has ended: %q, %v\n%s", exe, errors.Join(err, linkErr), said.String())
+	}
+	// the terminal first: it would start another engine
+	if err := errors.Join(cmd.Process.Kill(), syscall.Kill(pid, syscall.SIGKILL)); err != nil {
+		p.t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+}
+
+// A script that is marked no-transaction goes on at the statement at which the
+// engine was killed; one that only the server's client understands goes to it;
+// and what of the site's would break is found before.
+func TestMariaDBStatements(t *testing.T) {
+	lab.Slow(t)
+	p := newPapers(t)
+	m := p.server
+	second := p.build("2.0", papersScripts,
+		"-- upkeep: client native\nDELIMITER //\nCREATE PROCEDURE names() BEGIN SELECT name FROM authors; END //\nDELIMITER ;\nUPDATE authors SET weight = 10;\n",
+		"-- upkeep: no-transaction\nALTER TABLE authors ADD COLUMN died INT;\nUPDATE authors SET weight = weight + 1 + sleep(3);\nALTER TABLE papers ADD COLUMN pages INT;\n",
+		"UPDATE meta SET version = '2.0';\n")
+	var said bytes.Buffer
+	cmd := p.command("upgrade", "--yes", "--from", second)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := false
+	for end := time.Now().Add(60 * time.Second); !seen && time.Now().Before(end); {
+		seen = m.SQL("", "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE authors SET weight%sleep%'") == "1"
+	}
+	if !seen {
+		_ = cmd.Wait()
+		t.Fatalf("the statement was not seen\n%s", said.String())
+	}
+	p.kill(cmd, &said)
+	wants(t, p.upkeep(0, "resume"), `papers is on 2\.0, verified`)
+	if got := m.SQL("papers", "SELECT sum(weight), (SELECT count(*) FROM information_schema.columns WHERE table_schema = 'papers' AND column_name IN ('died', 'pages')), (SELECT count(*) FROM information_schema.routines WHERE routine_schema = 'papers') FROM authors"); got != "22\t2\t2" {
+		t.Errorf("after the upgrade the data are %q", got)
+	}
+	wants(t, p.upkeep(0, "runs", "log"), `2\.0-2\.sql goes on at statement 2 of 3`)
+	wants(t, p.upkeep(0, "migrations", "list"), `✓ migrations/2\.0-2\.sql applied .*, 3 statements in`)
+	third := p.build("3.0", papersScripts, "ALTER TABLE authors DROP COLUMN died;\n", "DROP TABLE papers;\nUPDATE meta SET version = '3.0';\n")
+	m.SQL("papers", "CREATE TABLE site_marks (paper INT, FOREIGN KEY (paper) REFERENCES papers (id)); CREATE DEFINER=papers@'%' VIEW site_dead AS SELECT died FROM authors")
+	plan := p.upkeep(3, "plan", "--from", third)
+	wants(t, plan, `migrations/3\.0-2\.sql, line 1, drops table papers, on which depends .*constraint site_marks_ibfk_1 on table site_marks.*drop it before the upgrade`)
+	m.SQL("papers", "DROP TABLE site_marks")
+	wants(t, p.upkeep(0, "plan", "--from", third), `drops column died of authors, on which depends view site_dead: the server lets it, and they are broken afterwards`)
+	for _, log := range []string{p.upkeep(0, "runs", "log"), p.upkeep(0, "migrations", "list", "--format", "json")} {
+		if strings.Contains(log, "pw-papers") {
+			t.Error("the password is shown")
+		}
+	}
 }

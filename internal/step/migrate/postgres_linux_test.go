@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"upkeep/internal/database"
 	"upkeep/internal/database/postgres"
@@ -63,5 +64,50 @@ func TestPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 		observe(s, env, m, step.New)
+	}
+}
+
+// A statement that commits by itself and was cut off waits for a person: nobody
+// can tell what of it is there.
+func TestPostgresCutOff(t *testing.T) {
+	if _, err := lab.PGBin(); err != nil {
+		t.Skip("needs PostgreSQL: ", err)
+	}
+	pg := lab.Postgres(t)
+	pg.CreateDB("shop")
+	pg.Psql("shop", "CREATE TABLE a (x INT); CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a VALUES (1); COMMIT; PERFORM pg_sleep(60); END $$")
+	open := func(_ context.Context, _ plan.Database, op string) (database.Database, error) {
+		return postgres.New(postgres.Config{Address: func() (string, error) { return pg.DSN("shop"), nil }, OpID: op}), nil
+	}
+	b := bundle{"1.sql": "-- upkeep: no-transaction\nCREATE TABLE b (x INT);\nCALL p();\nINSERT INTO b VALUES (1);"}
+	h := migrate.New(childtest.Runner(t, nil), childtest.Probes(t), b, open)
+	s := childtest.Step(t, plan.Step{Verb: "migrate", Undo: "restore"},
+		plan.MigrateParams{Component: "shop", DB: &plan.Database{Component: "shop", Kind: "postgres"}, Scripts: b.list("1.sql")})
+	env, _ := childtest.Env(t, s, step.Forward)
+	var shown []string
+	env.Progress = func(p step.Progress) { shown = append(shown, p.Line) }
+	m, err := h.Prepare(t.Context(), env, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		for pg.Psql("shop", "SELECT count(*) FROM a") == "0" {
+			time.Sleep(20 * time.Millisecond)
+		}
+		stop()
+	}()
+	if err := h.Do(ctx, env, s, m); err == nil {
+		t.Fatal("it was not cut off")
+	}
+	db, _ := open(t.Context(), plan.Database{}, env.OpID)
+	if _, err := db.EndSessions(t.Context(), env.OpID); err != nil {
+		t.Fatal(err)
+	}
+	if obs, err := h.Observe(t.Context(), env, s, m); err != nil || obs.State != step.Unknown || !strings.Contains(obs.Evidence, "statement 2 of 3 of 1.sql (line 3, CALL P …) was interrupted") {
+		t.Errorf("Observe gives %+v, %v", obs, err)
+	}
+	if last := shown[len(shown)-1]; last != "script 1 of 1, statement 2 of 3: 1.sql" {
+		t.Errorf("shown was %q", shown)
 	}
 }

@@ -221,6 +221,7 @@ var explained = map[string]string{
 	"internal/manage/proofs.go:NoteProof":            "what a power cut takes of it is proven again",
 	"internal/manage/restore_look.go":                "a copy in a folder of its own, which nothing refers to; interrupted it is made again",
 	"internal/manage/timer.go:NoteTimer":             "what the timer could not do: it fails again, or does it",
+	"internal/manage/migrations.go:recording":        "the state folder is there whenever an upgrade has run; what is recorded lies in the product's database",
 	"internal/manage/modes.go:EndModes":              "the state folder is there whenever a mode is on",
 	"internal/manage/points.go:CreatePoint":          "the state folder is there whenever services run that are Upkeep's own",
 	"internal/manage/register.go:enrol":              "only where systemd has booted; TestRegister and the tests on hosts",
