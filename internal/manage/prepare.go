@@ -44,6 +44,7 @@ type Request struct {
 	Rehearse  string            // data: try the migrations on a copy first; empty: as the installation says
 	Answers   map[string]string // question's id to what a person answers; kept with By
 	By        string            // who gives them
+	later     map[string]string // of Answers, those to what is found only when files are merged
 }
 
 // Prepared is a plan with what it was made of.
@@ -116,7 +117,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err := req.answeredParams(ctx, in, target.Product); err != nil {
 		return err
 	}
-	if err := in.answer(ctx, releases, req); err != nil {
+	if err := in.answer(ctx, releases, &req); err != nil {
 		return err
 	}
 	if looked := in.nothing(target.Product); len(looked) > 0 {
@@ -297,7 +298,7 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	in.scriptFacts(ctx, hops, &facts)
 	input.Facts, input.Prove = facts, req.Prove
 	input.Rehearse = cmp.Or(req.Rehearse, in.Doc.Rehearse) == "data"
-	return input, nil
+	return input, in.merges(ctx, &input, p, cmp.Or(kept, p.was), req)
 }
 
 // selection decides what of the product is upgraded.

@@ -86,6 +86,11 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 	if err := in.FS.Preallocate(in.reservePath(), p.Forecast.Reserve); err != nil {
 		return "", fmt.Errorf("cannot set aside %s for the way back: %w", plan.Size(p.Forecast.Reserve), err)
 	}
+	if p.was != nil && mergesFrom(p.Plan, p.was.Bundle.Digest()) { // what edited files were made from
+		if err := in.keepBundle(ctx, p.was.Bundle); err != nil {
+			return "", err
+		}
+	}
 	for _, r := range p.Releases {
 		if err := in.keepBundle(ctx, r.Bundle); err != nil {
 			return "", err

@@ -149,7 +149,7 @@ func (in *Installation) wordsLock(ctx context.Context) (*lock, error) {
 }
 
 // answer keeps the answers that a command brings along.
-func (in *Installation) answer(ctx context.Context, releases []Release, req Request) error {
+func (in *Installation) answer(ctx context.Context, releases []Release, req *Request) error {
 	if len(req.Answers) == 0 {
 		return nil
 	}
@@ -159,6 +159,13 @@ func (in *Installation) answer(ctx context.Context, releases []Release, req Requ
 	}
 	for _, id := range slices.Sorted(maps.Keys(req.Answers)) {
 		p, ok := known[id]
+		if !ok && strings.Contains(id, ":") { // of an edited file: what is asked of it is not known yet
+			if req.later == nil {
+				req.later = map[string]string{}
+			}
+			req.later[id] = req.Answers[id]
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("nobody asks %q: the questions are %s", id, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		}

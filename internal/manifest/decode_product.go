@@ -1,6 +1,9 @@
 package manifest
 
 import (
+	"fmt"
+	"path"
+
 	"upkeep/internal/document"
 	"upkeep/internal/version"
 )
@@ -110,8 +113,7 @@ func (d decoder) component(id string, n *document.Node) Component {
 		c.At.Path = d.text(m, "at")
 	}
 	if v := m.Map("config"); v != nil {
-		c.Config = &Config{Edited: v.OneOf("edited", "take-new", "keep", "merge"), Beside: v.String("beside")}
-		v.Done()
+		c.Config = d.config(v)
 	}
 	if m.Has("transfer") {
 		m.Bytes("transfer", document.Decimal)
@@ -119,6 +121,35 @@ func (d decoder) component(id string, n *document.Node) Component {
 	}
 	m.Done()
 	return c
+}
+
+func (d decoder) config(m *document.MapDecoder) *Config {
+	c := &Config{Edited: m.OneOf("edited", "take-new", "keep", "merge"), Beside: m.String("beside")}
+	if f := m.Map("formats"); f != nil {
+		c.Formats = map[string]string{}
+		f.Each(func(pattern string, key, v *document.Node) {
+			if _, err := path.Match(pattern, "x"); err != nil {
+				d.Errorf(key.Pos, `write a pattern such as "*.conf"`, "%q is no pattern of file names", pattern)
+			}
+			c.Formats[pattern] = d.OneOf(v, fmt.Sprintf("the format of %q", pattern), ConfigFormats()...)
+		})
+	}
+	for _, n := range m.List("validate") {
+		v := d.Map(n, "a validator")
+		v.Required("run")
+		c.Validate = append(c.Validate, Validator{Pos: n.Pos, Files: v.String("files"), Run: d.args(v.Get("run"), "run"), As: d.text(v, "as")})
+		if _, err := path.Match(v.Scalar("files"), "x"); err != nil {
+			d.Errorf(n.Pos, `write a pattern such as "*.conf"`, "%q is no pattern of file names", v.Scalar("files"))
+		}
+		v.Done()
+	}
+	m.Done()
+	return c
+}
+
+// ConfigFormats are the formats of configuration files that can be declared.
+func ConfigFormats() []string {
+	return []string{"yaml", "json", "xml", "ini", "properties", "keyword", "lines"}
 }
 
 func (d decoder) service(n *document.Node) Service {

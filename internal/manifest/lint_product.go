@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"upkeep/internal/document"
@@ -76,11 +77,26 @@ func (l *linter) component(id string, c Component, components []string) {
 	if c.Kind == "package" && c.Config != nil && c.Config.Beside != "" && c.Config.Beside != ".dpkg-old" {
 		l.errorf(c.Pos, "contradiction", "write beside: .dpkg-old, or leave it out", "component %s is a package: the package manager itself names what lies beside", id)
 	}
+	if c.Config != nil && c.Kind != "tree" && (c.Config.Edited == "merge" || len(c.Config.Formats)+len(c.Config.Validate) > 0) {
+		l.errorf(c.Pos, "contradiction", "say take-new or keep: the package manager has no other ways", "component %s is no tree, and only the files of trees are merged", id)
+	}
+	for _, v := range configOf(c).Validate {
+		if !slices.ContainsFunc(v.Run, func(a string) bool { return strings.Contains(a, "${file}") }) {
+			l.errorf(v.Pos, "validator-without-file", `name it: run: [PROGRAM, "${file}"]`, "a validator of component %s does not look at the file", id)
+		}
+	}
 	for _, keep := range c.Keep {
 		if path.IsAbs(keep) || path.Clean(keep) != strings.TrimSuffix(keep, "/") || keep == "." || strings.HasPrefix(keep, "..") {
 			l.errorf(c.Pos, "bad-path", "name a path inside the tree, such as local", "component %s keeps %q, which is not inside its tree", id, keep)
 		}
 	}
+}
+
+func configOf(c Component) Config {
+	if c.Config == nil {
+		return Config{}
+	}
+	return *c.Config
 }
 
 // readable reports whether a text is a range over the product's versions, or,

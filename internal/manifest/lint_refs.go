@@ -48,10 +48,11 @@ func (l *linter) ref(at document.Pos, ref string, whole bool, u use) {
 	switch {
 	case slices.Contains(fixedRefs(), ref),
 		u == hookText && (ref == "phase" || ref == "component"),
-		u == writeText && ref == "value":
+		u == writeText && ref == "value",
+		u == fileText && ref == "file":
 		return
-	case ref == "value" || ref == "phase" || ref == "component":
-		where := map[string]string{"value": "the write step of a setting", "phase": "a hook folder", "component": "a hook folder"}[ref]
+	case ref == "value" || ref == "phase" || ref == "component" || ref == "file":
+		where := map[string]string{"value": "the write step of a setting", "file": "a validator of configuration files", "phase": "a hook folder", "component": "a hook folder"}[ref]
 		l.errorf(at, "unknown-reference", "", "${%s} is known only in %s", ref, where)
 		return
 	}

@@ -150,6 +150,17 @@ type At struct {
 type Config struct {
 	Edited string `json:"edited,omitempty"` // take-new, keep, merge
 	Beside string `json:"beside,omitempty"` // suffix of the copy kept beside
+	// Formats are those of files by the pattern of their name, where the name alone does not tell.
+	Formats  map[string]string `json:"formats,omitempty"` // yaml, json, xml, ini, properties, keyword, lines
+	Validate []Validator       `json:"validate,omitempty"`
+}
+
+// Validator is a command that must find a file good before it is installed.
+type Validator struct {
+	Pos   document.Pos `json:"-"`
+	Files string       `json:"files,omitempty"` // pattern of their names; empty: all
+	Run   []string     `json:"run"`             // "${file}" is the file
+	As    string       `json:"as,omitempty"`
 }
 
 // Service is a service of the product. The order of the list is the start

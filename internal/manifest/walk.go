@@ -25,6 +25,7 @@ const (
 	wholeSecret     // may be a reference to a secret, as a whole
 	hookText        // of a hook folder: ${phase} and ${component} are known
 	writeText       // of a setting's write step: ${value} is known
+	fileText        // of a validator: ${file} is known
 )
 
 // walker visits everything of a manifest that stands at a place: its texts,
@@ -79,6 +80,12 @@ func (w walker) product(p *Product) {
 		c := p.Components[id]
 		w.texts(c.Pos, wholeSecret, c.At.Path)
 		w.texts(c.Pos, plainText, c.Keep...)
+		if c.Config != nil {
+			for _, v := range c.Config.Validate {
+				w.texts(v.Pos, fileText, v.Run...)
+				w.texts(v.Pos, plainText, v.As)
+			}
+		}
 		if c.Like == "" {
 			w.probePtr(c.At.Probe)
 			w.probePtr(c.Version)

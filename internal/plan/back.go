@@ -18,6 +18,8 @@ func backTitle(s Step, params any) string {
 	switch p := params.(type) {
 	case *StageParams:
 		return "remove what was unpacked for " + p.Component
+	case *MergeParams:
+		return "put the files of " + p.Component + " back as they were unpacked"
 	case *ParamsParams:
 		return "put the installation document back as it was"
 	case *CreateParams:

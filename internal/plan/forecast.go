@@ -112,6 +112,8 @@ func guess(s Step, in Input) time.Duration {
 		return 100*time.Millisecond + rehearsal(s, in)
 	case "backup":
 		return 300*time.Millisecond + per(dumps(), dumpRate) + per(bytes(), readRate) + per(proven(s, in), proofRate)
+	case "merge":
+		return 200*time.Millisecond + per(bytesOf(in, s.Hop), copyRate)
 	case "stop", "start", "restart":
 		return startTime
 	case "migrate":
@@ -128,6 +130,14 @@ func guess(s Step, in Input) time.Duration {
 		return 200 * time.Millisecond
 	}
 	return 50 * time.Millisecond
+}
+
+// bytesOf are those of a hop's payloads.
+func bytesOf(in Input, hop int) (n int64) {
+	for _, pay := range in.Hops[max(0, hop-1)].Bundle.Payloads {
+		n += pay.Bytes
+	}
+	return n
 }
 
 // What a file takes on a disk at most beside its content, what it takes in a

@@ -280,6 +280,7 @@ func (b *builder) installTree(id string, h HopInput) {
 	if b.n == b.joins(id) {
 		p.Edited = b.edited(id)
 	}
+	p.Merged = b.merged(id)
 	title, version := "exchange %s for %s", h.Release.Version
 	switch {
 	case b.in.First:
@@ -324,8 +325,11 @@ func (b *builder) edited(id string) map[string]string {
 	out := map[string]string{}
 	for _, e := range b.in.Facts.Edited[id] {
 		choice := b.in.Site.Edited[e.Path]
-		if choice == "" {
+		if choice == "" || choice == "keep" || choice == "merge" {
 			choice = "keep-aside"
+		}
+		if b.fate(id, e.Path) != nil {
+			continue // the plan shows what comes of it
 		}
 		out[e.Path] = choice
 		switch {

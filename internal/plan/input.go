@@ -83,6 +83,7 @@ type Facts struct {
 	Modes     map[string]bool         // access modes found on, by their parameters' Name
 	HookDirs  map[string][]HookEntry  // folder to what lies in it
 	Edited    map[string][]Edit       // unit to the files that the site edited
+	Merges    map[string]MergeFact    // by MergeKey: what comes of edited files that are merged, or kept in place
 	Packages  map[string]PackageFact  // by PackageKey
 	Checks    map[string]CheckResult
 	Said      map[string]Word          // what people said before the run, by key

@@ -53,7 +53,5 @@ func (b *builder) componentLater(id string, c manifest.Component, h HopInput) {
 		if h.Return == nil {
 			b.refuseAtStart(id, c, h)
 		}
-	case c.Config != nil && c.Config.Edited == "merge":
-		b.check(&NotYetError{What: fmt.Sprintf("merging the edited files of component %s", id), Where: c.Pos})
 	}
 }

@@ -59,6 +59,7 @@ func (b *builder) stage() {
 			b.add(Step{ID: "stage." + id, Verb: "stage", Phase: "stage", Class: Reversible,
 				Title: b.unpacking(id, h)},
 				&StageParams{Component: id, At: at, Staging: staging(at, i+1), Bundle: h.Bundle.Digest, Payload: pay.File, Sums: pay.Sums, Owner: b.in.Facts.Instances[id].Owner})
+			b.merge(id, at, h)
 		}
 	}
 	b.aheads()

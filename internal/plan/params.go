@@ -137,6 +137,10 @@ type InstallParams struct {
 	Keep      []string          `json:"keep,omitempty"`   // paths of the site inside the tree, carried over
 	Edited    map[string]string `json:"edited,omitempty"` // edited file to keep-aside, discard
 	Beside    string            `json:"beside,omitempty"` // suffix for keep-aside
+	// Merged are edited files that stand in the staged tree as the plan says, with
+	// the SHA-256 of the site's from which they were made. One that is another by
+	// then is kept aside.
+	Merged map[string]string `json:"merged,omitempty"`
 }
 
 // ServiceParams: stop, start, restart.

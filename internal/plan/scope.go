@@ -76,7 +76,7 @@ func (sc *Scope) Secret(text string) (SecretRef, bool) {
 
 // late are the references whose value is known only while a step runs; they
 // stay as they are.
-var late = []string{"value", "run.start", "run.id"}
+var late = []string{"value", "file", "run.start", "run.id"}
 
 // Expand resolves all references of a text. An unknown reference, a missing
 // parameter and a secret in a text are errors.

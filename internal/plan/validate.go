@@ -10,7 +10,7 @@ import (
 
 // Verbs are the verbs that this Upkeep can carry out.
 func Verbs() []string {
-	return []string{"access", "back", "backup", "check", "clean-up", "create", "drain", "fetch", "guard", "hold", "hooks", "install", "migrate", "notify", "packages", "params", "precopy", "prove", "reboot",
+	return []string{"access", "back", "backup", "check", "clean-up", "create", "drain", "fetch", "guard", "hold", "hooks", "install", "merge", "migrate", "notify", "packages", "params", "precopy", "prove", "reboot",
 		"record", "rehearse", "restart", "restore", "return", "run", "stage", "start", "stop", "tell", "verify", VerbMilestone, VerbBarrier}
 }
 

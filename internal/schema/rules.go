@@ -68,6 +68,7 @@ func (b *builder) manifestRules() {
 	b.words("Component", "kind", "tree", "package", "installer", "command", "sqlite", "postgres", "mariadb", "mssql")
 	b.words("Component", "migrates", "at-start")
 	b.words("Config", "edited", "take-new", "keep", "merge")
+	b.replace("Config", "formats", &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Enum: []any{"yaml", "json", "xml", "ini", "properties", "keyword", "lines"}}})
 	b.words("Access", "users", "read", "none")
 	b.words("Backup", "keep", "until-finished", "forever")
 	b.words("Backup", "place", "local", "remote")
@@ -145,7 +146,7 @@ func (b *builder) installationRules() {
 	b.property("Encryption", "recipients").Items = &jsonschema.Schema{Type: "string", Pattern: `^age1[0-9a-z]{20,}$`}
 	b.defs["Encryption"].Required = []string{"recipients"}
 	b.words("Hook", "phase", append(phaseNames(), "any")...)
-	b.replace("Installation", "edited", &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Enum: []any{"keep-aside", "discard"}}})
+	b.replace("Installation", "edited", &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Enum: []any{"keep-aside", "discard", "keep", "merge"}}})
 	b.replace("Installation", "notify", ref("Command"))
 	for _, key := range []string{"from", "to"} {
 		b.property("Window", key).Pattern = `^([01][0-9]|2[0-3]):[0-5][0-9]$`

@@ -205,7 +205,7 @@ func (d decoder) edited(m *document.MapDecoder, in *Installation) {
 	}
 	in.Edited = map[string]string{}
 	child.Each(func(file string, _, v *document.Node) {
-		in.Edited[file] = d.OneOf(v, fmt.Sprintf("what becomes of %q", file), "keep-aside", "discard")
+		in.Edited[file] = d.OneOf(v, fmt.Sprintf("what becomes of %q", file), "keep-aside", "discard", "keep", "merge")
 	})
 }
 

@@ -24,7 +24,7 @@ type Installation struct {
 	Params    map[string]Value    `json:"params,omitempty"`
 	Choices   []string            `json:"choices,omitempty"`
 	Waivers   map[string]Waiver   `json:"waivers,omitempty"`
-	Edited    map[string]string   `json:"edited,omitempty"` // file the site edited to what becomes of it: keep-aside, discard
+	Edited    map[string]string   `json:"edited,omitempty"` // file the site edited to what becomes of it: keep-aside, discard, keep, merge
 	Hooks     []Hook              `json:"hooks,omitempty"`
 	Notify    []string            `json:"notify,omitempty"` // command that tells people; the text is in UPKEEP_TEXT
 	Windows   []Window            `json:"windows,omitempty"`

@@ -19,6 +19,7 @@ import (
 	"upkeep/internal/step/hold"
 	"upkeep/internal/step/hooks"
 	"upkeep/internal/step/install"
+	"upkeep/internal/step/merge"
 	"upkeep/internal/step/migrate"
 	"upkeep/internal/step/notify"
 	steppackages "upkeep/internal/step/packages"
@@ -99,6 +100,7 @@ func (c Computer) Handlers() map[string]step.Handler {
 		"hold":     hold.New(runner, control),
 		"hooks":    scripts,
 		"install":  install.New(c.FS),
+		"merge":    merge.New(c.FS, kept, runner, c.Root),
 		"migrate":  migrate.New(runner, c.Probes, kept, migrate.Opener(c.Databases)),
 		"notify":   notify.New(runner, c.Probes),
 		"packages": steppackages.NewInstall(runner, c.Packages),

@@ -17,9 +17,10 @@ import (
 // What Upkeep keeps in the folder beside a product's tree: RUN-hN is the tree
 // that hop N of a run has replaced (or, where the product is reached through a
 // link, the one that it has installed), with a note RUN-hN.json; RUN-hN.shipped
-// is what a release brought under the names of kept paths; what begins with
-// .upkeep- was never finished.
-const shippedSuffix, noteSuffix = ".shipped", ".json"
+// is what a release brought under the names of kept paths, and RUN-hN.defaults
+// that under the names of merged files; what begins with .upkeep- was never
+// finished.
+const shippedSuffix, defaultsSuffix, noteSuffix = ".shipped", ".defaults", ".json"
 
 func isTrash(name string) bool { return strings.HasPrefix(name, files.StagingPrefix) }
 
@@ -90,7 +91,8 @@ func (h *Handler) leftovers(run, at string, keep int) ([]leftover, error) {
 		add(name + noteSuffix)
 	}
 	for _, e := range list {
-		base, shipped := strings.CutSuffix(e.Name, shippedSuffix)
+		base, shipped := strings.CutSuffix(strings.TrimSuffix(e.Name, defaultsSuffix), shippedSuffix)
+		shipped = shipped || strings.HasSuffix(e.Name, defaultsSuffix)
 		note, isNote := strings.CutSuffix(e.Name, noteSuffix)
 		if shipped && pattern.MatchString(base) || isNote && pattern.MatchString(note) && !names[note] {
 			add(e.Name)

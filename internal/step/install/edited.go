@@ -2,6 +2,8 @@ package install
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,6 +47,29 @@ func inherited(env step.Env, s plan.Step) ([]string, error) {
 		out = append(out, c.To.path())
 	}
 	return out, nil
+}
+
+// changed keeps aside what was merged into the new tree, or kept in it, and is
+// another by now: a hook or a person has edited it since.
+func (h *Handler) changed(env step.Env, m *memo, p *plan.InstallParams) error {
+	for _, file := range slices.Sorted(maps.Keys(p.Merged)) {
+		text, err := h.fs.ReadFile(join(m.OldRoot.path(), file))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) == p.Merged[file] {
+			continue
+		}
+		if p.Edited == nil {
+			p.Edited = map[string]string{}
+		}
+		p.Edited[file] = "keep-aside"
+		fmt.Fprintf(env.Log, "%s was edited after it was merged: the merged one is installed, and the edited one kept beside it\n", file)
+	}
+	return nil
 }
 
 // planCopies decides what the copies of edited files are called: an edited

@@ -49,6 +49,9 @@ func (h *Handler) Prepare(_ context.Context, env step.Env, s plan.Step) (step.Me
 			return nil, &step.UserError{Msg: fmt.Sprintf("cannot carry the kept paths of %s over", p.Component), Err: err, Now: "correct keep: in the product's document, or move the data out of the tree"}
 		}
 		m.keep(c)
+		if err := h.changed(env, m, p); err != nil {
+			return nil, err
+		}
 		before, err := inherited(env, s)
 		if err != nil {
 			return nil, err

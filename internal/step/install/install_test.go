@@ -1,6 +1,8 @@
 package install
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -387,6 +389,28 @@ func TestManyCopiesAreDurable(t *testing.T) {
 	}
 	for name := range all {
 		reads(t, filepath.Join(w.at(), name), "mine")
+	}
+}
+
+// A file that was merged into the new tree stays merged. What a hook has made of
+// the old one since is kept beside it.
+func TestMergedFilesThatWereEditedSince(t *testing.T) {
+	w := plain(t)
+	steptest.Plant(t, w.at(), map[string]string{"a.conf": "mine", "b.conf": "mine, and a hook's"})
+	steptest.Plant(t, w.staging(), map[string]string{"a.conf": "merged a", "b.conf": "merged b"})
+	mine := sha256.Sum256([]byte("mine"))
+	w.params.Merged = map[string]string{"a.conf": hex.EncodeToString(mine[:]), "b.conf": hex.EncodeToString(mine[:])}
+	h, before := New(durable.OS()), w.Fingerprint()
+	m := w.do(t, h)
+	reads(t, w.at()+"/a.conf", "merged a")
+	reads(t, w.at()+"/b.conf", "merged b")
+	reads(t, w.at()+"/b.conf.upkeep-old", "mine, and a hook's")
+	if _, err := os.Lstat(w.at() + "/a.conf.upkeep-old"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a.conf, which nobody touched, lies beside the merged one: %v", err)
+	}
+	must(t, h.Undo(t.Context(), w.env(step.Back), w.step(), m))
+	if w.Fingerprint() != before {
+		t.Error("the tree is not as it was")
 	}
 }
 
