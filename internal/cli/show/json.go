@@ -16,13 +16,14 @@ type PlanDoc struct {
 	Digest    string         `json:"digest,omitempty"`
 	Plan      *plan.Plan     `json:"plan,omitempty"`
 	Forecast  *plan.Forecast `json:"forecast,omitempty"`
+	Merged    []MergedDoc    `json:"merged,omitempty"` // what comes of edited files
 }
 
 // PlanJSON gives the JSON of a plan.
 func PlanJSON(p *plan.Plan, f plan.Forecast, upToDate bool, installed string) PlanDoc {
 	d := PlanDoc{UpToDate: upToDate, Installed: installed, Plan: p}
 	if p != nil {
-		d.Digest, d.Forecast = p.Digest, &f
+		d.Digest, d.Forecast, d.Merged = p.Digest, &f, mergedFiles(p)
 	}
 	return d
 }
@@ -56,6 +57,7 @@ type OutcomeDoc struct {
 	Waivers  map[string]string `json:"waivers,omitempty"` // what was accepted, by whom and why
 	Work     []string          `json:"work,omitempty"`
 	Points   []string          `json:"restorePoints,omitempty"`
+	Merged   []MergedDoc       `json:"merged,omitempty"` // edited files that the run has installed
 	Steps    []StepDoc         `json:"steps"`
 }
 
@@ -64,7 +66,7 @@ func OutcomeJSON(o Outcome) OutcomeDoc {
 	s := o.State
 	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
 		By: s.Opened.By, Trigger: s.Opened.Trigger, Origin: s.Opened.Origin,
-		Reason: s.Why, Waivers: o.Plan.Waivers, Work: s.Work(), Points: o.Points, Steps: []StepDoc{}}
+		Reason: s.Why, Waivers: o.Plan.Waivers, Work: s.Work(), Points: o.Points, Merged: installedFiles(o.Plan, s), Steps: []StepDoc{}}
 	if s.Closed != nil {
 		d.Result, d.Version = s.Closed.Result, s.Closed.Version
 	}

@@ -60,6 +60,9 @@ func Result(o Outcome, width int) string {
 	default:
 		head(green.Render("✓"), fmt.Sprintf("%s is on %s, verified", product, closed.Version))
 	}
+	if list := edited(installedFiles(o.Plan, o.State), width); list != "" {
+		b.WriteString("\n" + strings.TrimSuffix(list, "\n"))
+	}
 	b.WriteString("\n" + facts(o).pairs("  ", o.Command+" ", width))
 	return b.String()
 }

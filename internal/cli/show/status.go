@@ -196,6 +196,9 @@ func Run(r *manage.Run, width int) string {
 		}
 	}
 	b.WriteString(stepTable(list, width))
+	if list := edited(installedFiles(r.Plan, r.State), width); list != "" {
+		b.WriteString("\n" + strings.TrimSuffix(list, "\n"))
+	}
 	return b.String()
 }
 

@@ -349,7 +349,7 @@ func (h *Handler) validate(ctx context.Context, env step.Env, s plan.Step, p *pl
 			err = failed
 		}
 		if err != nil {
-			return &step.UserError{Msg: fmt.Sprintf("%s does not accept %s as it would be installed", call.Args[0], v.Path), Err: err,
+			return &step.UserError{Msg: fmt.Sprintf("%s does not accept %s as it would be installed", filepath.Base(call.Args[0]), v.Path), Err: err,
 				Now: "nothing was closed: correct the site's file, or answer otherwise for its conflicts, and start the upgrade again"}
 		}
 	}
