@@ -258,6 +258,11 @@ func (m *merger) file(unit string, hop int, e *editing, fresh []byte, fact *plan
 			return out, fmt.Errorf("cannot merge %s of %s: %w", e.path, unit, err)
 		}
 		text = r.Text
+		for _, c := range r.Conflicts {
+			if c.Chosen == "" {
+				out.Open++
+			}
+		}
 		out.Format, out.Base, out.Kept, out.Obsolete, out.Choices = string(e.format), sumOf(e.base), r.Kept, r.Obsolete, choices
 		if r.Format != e.format {
 			out.ByLines = r.Why

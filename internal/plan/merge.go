@@ -39,6 +39,7 @@ type Merged struct {
 	Choices  map[string]string `json:"choices,omitempty"`  // of conflicts, by key
 	Kept     []string          `json:"kept,omitempty"`     // keys of the site that are in it
 	Obsolete []string          `json:"obsolete,omitempty"` // of these, those that the release has no more
+	Open     int               `json:"open,omitempty"`     // conflicts that nobody has decided: the plan cannot be carried out
 	Diff     []string          `json:"diff,omitempty"`     // from the site's file to this one, without secrets
 	ByLines  string            `json:"byLines,omitempty"`  // why it was merged line by line
 }
@@ -74,8 +75,10 @@ func (m Merged) Title() string {
 	switch {
 	case m.How == "keep":
 		return "the site's file stays, the release's lies beside it"
+	case m.Open > 0:
+		return fmt.Sprintf("merged, once %s decided", several(m.Open, "key that both have changed is", "keys that both have changed are"))
 	case len(m.Kept) == 0:
-		return "the release's file: it has what the site has changed"
+		return "as the release ships it"
 	}
 	return fmt.Sprintf("merged: the release's file with %s of the site", several(len(m.Kept), "change", "changes"))
 }

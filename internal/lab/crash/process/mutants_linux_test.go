@@ -198,6 +198,7 @@ var explained = map[string]string{
 	"internal/step/cleanup/bundles.go":               "copies that no run needs: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/install/edited.go":                "edited links and folders: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/install/trees.go":                 "trees behind a link, and file systems without exchange: tried on the contract suite of the verb, see internal/lab/crash/contract",
+	"internal/step/merge/merge.go":                   "edited files that are merged: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/params/params.go":                 "a document that another account owns: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/bundle/archive.go:Sweep":               "no command calls it",
 	"internal/bundle/archive.go:openArchive":         "bundles are unpacked into a fresh temporary folder each time: there is nothing in the way",
