@@ -8,16 +8,17 @@ import (
 )
 
 // mergedLines merges line by line; clean says that nothing was changed by both.
+// Texts that have little in common are not: their keys tell more.
 func mergedLines(base, site, new []byte) (text []byte, clean bool) {
-	clean = true
+	const few = 300
 	var out bytes.Buffer
-	for _, c := range chunks(base, site, new) {
+	for _, c := range chunks(base, site, new, few) {
 		if c.both() {
-			clean = false
+			return nil, false
 		}
 		out.WriteString(c.pick())
 	}
-	return out.Bytes(), clean
+	return out.Bytes(), true
 }
 
 // mergeLines merges a text without keys.
@@ -25,7 +26,7 @@ func mergeLines(base, site, new []byte, choices map[string]string) (Result, erro
 	r := Result{Format: Lines}
 	var out bytes.Buffer
 	used := map[string]int{}
-	for _, c := range chunks(base, site, new) {
+	for _, c := range chunks(base, site, new, 0) {
 		if !c.both() {
 			if c.site != c.base && c.site != c.new {
 				r.Kept = append(r.Kept, c.id())
@@ -86,10 +87,11 @@ func (c chunk) id() string {
 	return fmt.Sprintf("before line %d", c.line)
 }
 
-// chunks is the three-way comparison of Khanna, Kunal and Pierce.
-func chunks(base, site, new []byte) []chunk {
+// chunks is the three-way comparison of Khanna, Kunal and Pierce. Parts with more
+// than most differences are not looked into; 0: all are.
+func chunks(base, site, new []byte, most int) []chunk {
 	b, s, n := split(base), split(site), split(new)
-	inSite, inNew := matches(b, s), matches(b, n)
+	inSite, inNew := matches(b, s, most), matches(b, n, most)
 	var out []chunk
 	var x, y, z int
 	cut := func(to, toSite, toNew int) {
@@ -132,8 +134,8 @@ func split(text []byte) []string {
 	return l
 }
 
-// matches gives for every line of a the line of b that it is; -1: none.
-func matches(a, b []string) []int {
+// matches gives for every line of a the line of b that it is; -1: none. Parts with more than most differences have none; 0: all are looked into.
+func matches(a, b []string, most int) []int {
 	ids := map[string]int{}
 	number := func(l []string) []int {
 		out := make([]int, len(l))
@@ -147,7 +149,7 @@ func matches(a, b []string) []int {
 		}
 		return out
 	}
-	m := &matcher{a: number(a), b: number(b), out: make([]int, len(a))}
+	m := &matcher{a: number(a), b: number(b), out: make([]int, len(a)), most: most}
 	for i := range m.out {
 		m.out[i] = -1
 	}
@@ -161,6 +163,7 @@ func matches(a, b []string) []int {
 type matcher struct {
 	a, b, out  []int
 	fore, rear []int
+	most       int
 }
 
 func (m *matcher) compare(a0, a1, b0, b1 int) {
@@ -188,7 +191,7 @@ func (m *matcher) middle(a0, a1, b0, b1 int) (int, int) {
 	n, k := a1-a0, b1-b0
 	delta, off := n-k, n+k+1
 	m.fore[off+1], m.rear[off+1] = 0, 0
-	for d := 0; d <= (n+k+1)/2; d++ {
+	for d := 0; d <= (n+k+1)/2 && (m.most == 0 || d <= m.most); d++ {
 		for i := -d; i <= d; i += 2 {
 			x := 0
 			if i == -d || i != d && m.fore[off+i-1] < m.fore[off+i+1] {
@@ -234,7 +237,7 @@ func (m *matcher) middle(a0, a1, b0, b1 int) (int, int) {
 // "…" where something is left out.
 func Diff(old, new []byte) []string {
 	a, b := split(old), split(new)
-	in := matches(a, b)
+	in := matches(a, b, 0)
 	var all []string
 	y := 0
 	for x, to := range in {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 )
 
 // fuzz: whatever the texts are, nothing panics, and the laws hold.
@@ -41,23 +41,36 @@ func FuzzYAML(f *testing.F) {
 	fuzz(f, YAML, "a: 1\nb:\n  c: 2 # x\n  d: [1, 2]\n", "a: \"x # y\"\nb:\n  - 1\n# end\n", "? a\n: b\n", "--- \na: |\n  x\n  # y\nb: &x 1\nc: *x\n...\n", "'a': {b: 1}\r\nc: 1")
 }
 
-// FuzzYAMLKeys: where both read a text, the keys are those that a parser finds.
+// FuzzYAMLKeys: what is read by lines is what another parser reads too: the same
+// keys, in the same maps.
 func FuzzYAMLKeys(f *testing.F) {
 	for _, s := range []string{"a: 1\nb:\n  c: 2 # x\n  d: [1, 2]\n", "a: \"x\nb: c\"\n", "a:\n- b: 1\n  c: 2\nd: |\n  e: f\n", "---\n\"a b\" : {c: 1,\n d: 2}\n...\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		g := yamlGrammar{}
-		root, err := parse(g, text)
-		if err != nil {
+		root, err := parse(yamlGrammar{}, text)
+		if err != nil || bytes.ContainsAny(text, "\t\r\\'\"\u0085\u2028\u2029\ufeff") {
 			return
 		}
-		if _, err := parser.ParseBytes(text, 0); err != nil || bytes.ContainsAny(text, "\r\t\v\f\x85\xa0") {
+		var other yaml.Node
+		if yaml.Unmarshal(text, &other) != nil || len(other.Content) == 0 || other.Content[0].Kind != yaml.MappingNode || (yamlGrammar{}).sound(text, root) != nil {
 			return
 		}
-		if err := g.sound(text, root); err != nil {
-			t.Errorf("%v", err)
+		var same func(n *node, o *yaml.Node)
+		same = func(n *node, o *yaml.Node) {
+			if o.Kind != yaml.MappingNode || len(o.Content) != 2*len(n.kids) {
+				t.Fatalf("%q has %d keys here, and %d for another parser", text, len(n.kids), len(o.Content)/2)
+			}
+			for i, k := range n.kids {
+				if o.Content[2*i].Value != k.name {
+					t.Fatalf("the key %q of %q is %q for another parser", k.name, text, o.Content[2*i].Value)
+				}
+				if k.branch {
+					same(k, o.Content[2*i+1])
+				}
+			}
 		}
+		same(root, other.Content[0])
 	})
 }
 

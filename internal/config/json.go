@@ -32,7 +32,10 @@ func (g jsonGrammar) node(text []byte, skip int, v hujson.Value) (*node, error) 
 	n.whole = n.value
 	o, ok := v.Value.(*hujson.Object)
 	if !ok {
-		n.text = g.value(string(text[n.value.from:n.value.to]))
+		n.text = string(text[n.value.from:n.value.to])
+		if _, ok := v.Value.(hujson.Literal); !ok {
+			n.text = g.value(n.text)
+		}
 		return n, nil
 	}
 	n.branch, n.inline, n.body = true, false, n.value.from+1
@@ -68,6 +71,9 @@ func indentAt(text []byte, n *node) string {
 }
 
 func (jsonGrammar) value(text string) string {
+	if text = strings.TrimSpace(text); text != "" && text[0] != '[' && text[0] != '{' && text[0] != '/' {
+		return text
+	}
 	std, err := hujson.Standardize([]byte(text))
 	var out bytes.Buffer
 	if err != nil || json.Compact(&out, std) != nil {

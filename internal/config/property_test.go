@@ -265,7 +265,7 @@ func TestMatchesAreLongest(t *testing.T) {
 		text := rapid.SliceOfN(rapid.StringMatching(`[abc]`), 0, 30)
 		a, b := text.Draw(t, "a"), text.Draw(t, "b")
 		last, n := -1, 0
-		for x, y := range matches(a, b) {
+		for x, y := range matches(a, b, 0) {
 			if y >= 0 {
 				if y <= last || a[x] != b[y] {
 					t.Fatalf("%d is matched with %d", x, y)

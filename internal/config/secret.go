@@ -99,7 +99,7 @@ func DiffHidden(old, new []byte, f Format, also func(string) string) []string {
 	}
 	hidden, real := split(a), split(old)
 	others := split(new)
-	in := matches(hidden, split(b))
+	in := matches(hidden, split(b), 0)
 	for i, to := range in {
 		if to >= 0 && real[i] != others[to] {
 			line := fmt.Sprintf("~%s (another)", strings.TrimRight(hidden[i], "\r\n"))
