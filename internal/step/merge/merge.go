@@ -315,17 +315,18 @@ func (h *Handler) write(path string, text []byte, k kept) error {
 	if info.UID == k.UID && info.GID == k.GID && k.Mode == k.Mode.Perm() && len(k.Xattrs) == 0 {
 		return nil
 	}
+	fsys := h.fs.Unsynced() // the sync at the end is for all of them
 	if info.UID != k.UID || info.GID != k.GID {
-		if err := h.fs.Chown(path, k.UID, k.GID); err != nil {
+		if err := fsys.Chown(path, k.UID, k.GID); err != nil {
 			return err
 		}
 	}
 	for name, v := range k.Xattrs {
-		if err := h.fs.SetXattr(path, name, v); err != nil {
+		if err := fsys.SetXattr(path, name, v); err != nil {
 			return err
 		}
 	}
-	if err := h.fs.Chmod(path, k.Mode); err != nil {
+	if err := fsys.Chmod(path, k.Mode); err != nil {
 		return err
 	}
 	return h.fs.SyncFile(path)

@@ -132,10 +132,16 @@ func reads(t testing.TB, path, want string) {
 	}
 }
 
-// The merged file is the site's: its owner and its mode.
+// The merged file is the site's: its owner, its mode and its attributes.
 func TestTheFileIsTheSites(t *testing.T) {
 	w := newWorld(t)
-	h := w.handler(t, nil)
+	h, watched := w.handler(t, nil), steptest.Watch()
+	h.fs = watched.FS()
+	const attribute = "trusted.upkeep"
+	if os.Getuid() == 0 {
+		must(t, durable.OS().SetXattr(w.at()+"/etc/a.conf", attribute, []byte("ours")))
+		must(t, os.Chmod(w.at()+"/etc/a.conf", 0o640|os.ModeSetgid))
+	}
 	m, err := h.Prepare(t.Context(), w.env(step.Forward), w.step())
 	must(t, err)
 	must(t, h.Do(t.Context(), w.env(step.Forward), w.step(), m))
@@ -146,6 +152,14 @@ func TestTheFileIsTheSites(t *testing.T) {
 	i, err := durable.OS().Lstat(w.staging() + "/etc/a.conf")
 	if err != nil || i.Mode.Perm() != 0o640 || os.Getuid() == 0 && (i.UID != 12 || i.GID != 34) {
 		t.Errorf("the merged file has mode %v and owner %d:%d, %v", i.Mode, i.UID, i.GID, err)
+	}
+	if os.Getuid() == 0 {
+		if x, err := durable.OS().Xattrs(w.staging() + "/etc/a.conf"); err != nil || string(x[attribute]) != "ours" || i.Mode&os.ModeSetgid == 0 {
+			t.Errorf("the merged file has the attributes %q and mode %v, %v", x, i.Mode, err)
+		}
+	}
+	if dirty := watched.Dirty(); len(dirty) > 0 {
+		t.Errorf("Do returned before these were durable: %q", dirty)
 	}
 }
 
@@ -200,5 +214,23 @@ func TestAValidatorRefuses(t *testing.T) {
 	must(t, h.Undo(t.Context(), w.env(step.Back), w.step(), m))
 	if w.Fingerprint() != before {
 		t.Error("the staged tree is not as it was")
+	}
+}
+
+// Somebody has removed the staged tree: what lay beside it goes too.
+func TestTheStagedTreeIsGone(t *testing.T) {
+	w := newWorld(t)
+	h, watched := w.handler(t, nil), steptest.Watch()
+	m, err := h.Prepare(t.Context(), w.env(step.Forward), w.step())
+	must(t, err)
+	must(t, h.Do(t.Context(), w.env(step.Forward), w.step(), m))
+	must(t, os.RemoveAll(w.staging()))
+	h.fs = watched.FS()
+	must(t, h.Undo(t.Context(), w.env(step.Back), w.step(), m))
+	if o, err := h.Observe(t.Context(), w.env(step.Back), w.step(), m); err != nil || o.State != step.Old {
+		t.Errorf("Observe: %v, %v", o, err)
+	}
+	if dirty := watched.Dirty(); len(dirty) > 0 {
+		t.Errorf("Undo returned before these were durable: %q", dirty)
 	}
 }

@@ -23,6 +23,7 @@ var survives = map[string]string{
 	"omit internal/files/copy.go:CopyTree SyncDir":                   "the SyncTree before it has synced the name as well, where it syncs the volume",
 	"unsynced internal/files/copy.go:CopyTree RemoveAll":             "after a failure: who copies again removes first what is there",
 	"unsynced internal/files/stage.go:stage RemoveAll":               "after a failure: what a power cut brings back is wiped by the next try",
+	"unsynced internal/step/merge/merge.go:lay Rename":               "what is written to the old name and beside the new one next syncs both folders",
 	"unsynced internal/step/install/trees.go:rename Rename 3":        "the Rename of the other tree to the same name syncs both folders",
 }
 
