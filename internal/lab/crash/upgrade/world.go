@@ -104,6 +104,9 @@ func (w *World) mixed() string {
 	if got := strings.TrimSpace(w.read("more/extra/tree/VERSION")); got != "" && got != v {
 		return fmt.Sprintf("app is %s and what was added to it is %s", v, got)
 	}
+	if conf := w.read("conf/ledger.conf"); v != "1.0" && strings.Contains(w.read("conf/site.conf"), "ours") && !strings.Contains(conf, "port = 2") {
+		return fmt.Sprintf("the site's port is not in conf, which is %q", conf)
+	}
 	if style := "style = " + v; !strings.Contains(w.read("conf/ledger.conf"), style) {
 		return fmt.Sprintf("app is %s and conf is %q", v, w.read("conf/ledger.conf"))
 	}
