@@ -50,7 +50,7 @@ func (b *builder) proveDumps() {
 			p.Proof[db.Component] = mode
 		}
 		if d.Verb == "precopy" && p.Ahead && len(p.Proof) > 0 {
-			d.Title += " and prove the dumps, restored into a scratch database"
+			d.Title += ", and prove the dumps by restoring them"
 		}
 	}
 }
