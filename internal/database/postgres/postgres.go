@@ -40,6 +40,7 @@ type DB struct {
 	keep     bool          // a connection may outlive its question, until Close
 	kept     *link         // that does
 	inside   string        // a scratch database: this one, and none that the address names
+	settings [][2]string   // that sessions in the product's database have from it
 	made     func() error  // removes it
 }
 
@@ -116,6 +117,12 @@ func (db *DB) connect(ctx context.Context, what string) (*link, error) {
 		if err := conn.QueryRow(ctx, "SELECT current_database()").Scan(&at); err != nil || at != db.inside {
 			l.close()
 			return nil, fmt.Errorf("cannot %s: %s: the server leads to the database %q: %w", what, l.where, at, errors.Join(database.ErrScratch, err))
+		}
+		for _, s := range db.settings {
+			if _, err := conn.Exec(ctx, "SELECT set_config($1, $2, false)", s[0], s[1]); err != nil {
+				l.close()
+				return nil, l.fail(ctx, what, fmt.Errorf("%s is set for the product's database: %w", s[0], err))
+			}
 		}
 	}
 	const oldest = 12

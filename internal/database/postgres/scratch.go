@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -39,7 +41,13 @@ func (db *DB) fill(ctx context.Context, l *link, tools kit, before string, list 
 		defer remove()
 		args = append(args, "--use-list="+name)
 	}
-	c := program(ctx, tools.path("pg_restore"), l.env, args...)
+	env := slices.Clone(l.env)
+	options := "PGOPTIONS=-c default_transaction_read_only=off"
+	if i := slices.IndexFunc(env, func(v string) bool { return strings.HasPrefix(v, "PGOPTIONS=") }); i >= 0 {
+		options = env[i] + " -c default_transaction_read_only=off"
+		env = slices.Delete(env, i, i+1)
+	}
+	c := program(ctx, tools.path("pg_restore"), append(env, options), args...)
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -76,6 +84,9 @@ func (db *DB) Scratch(ctx context.Context) (database.Database, error) {
 		return nil, l.fail(ctx, what, fmt.Errorf("%w: %w", database.ErrScratch, explain(ctx, err)))
 	}
 	s := &DB{config: db.config, tools: db.tools, patience: db.patience, inside: name}
+	if s.settings, err = l.sessionSettings(ctx); err != nil {
+		return nil, errors.Join(l.fail(ctx, what, err), l.dropScratch(ctx, db.config.OpID))
+	}
 	s.config.OpID += "/" + name // a restore ends the sessions of its own operation
 	s.made = func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -88,6 +99,25 @@ func (db *DB) Scratch(ctx context.Context) (database.Database, error) {
 		return l.dropScratch(ctx, db.config.OpID)
 	}
 	return s, nil
+}
+
+// writable lets this session make and drop databases, though the product's may
+// have been made read-only for the upgrade.
+const writable = "SET default_transaction_read_only = off"
+
+// sessionSettings reads what the product's database, and the account in it, set
+// for every session: a migration goes by it.
+func (l *link) sessionSettings(ctx context.Context) ([][2]string, error) {
+	rows, err := l.Query(ctx, `SELECT split_part(c, '=', 1), substr(c, strpos(c, '=') + 1) FROM pg_catalog.pg_db_role_setting, unnest(setconfig) c
+		WHERE setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND split_part(c, '=', 1) <> 'default_transaction_read_only'
+			AND setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)) ORDER BY setrole`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s [2]string, err error) {
+		err = row.Scan(&s[0], &s[1])
+		return s, err
+	})
 }
 
 func (l *link) makeScratch(ctx context.Context, name string) error {
@@ -116,7 +146,7 @@ func (l *link) makeScratch(ctx context.Context, name string) error {
 		err = row.Scan(&s, &n)
 		return s, err
 	})
-	for _, sql := range list {
+	for _, sql := range append([]string{writable}, list...) {
 		if err == nil {
 			_, err = l.Exec(ctx, sql)
 		}
@@ -138,6 +168,9 @@ func (l *link) dropScratch(ctx context.Context, opID string) error {
 	}
 	if _, err := l.end(ctx, what, "datname = $1", name); err != nil {
 		return err
+	}
+	if _, err := l.Exec(ctx, writable); err != nil {
+		return l.fail(ctx, what, err)
 	}
 	_, err := l.Exec(ctx, "DROP DATABASE IF EXISTS "+name) // the name needs no quotes
 	if err = explain(ctx, err); errors.Is(err, database.ErrInUse) {
