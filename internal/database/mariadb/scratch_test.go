@@ -3,6 +3,7 @@ package mariadb
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -101,4 +102,36 @@ func TestScratchKilled(t *testing.T) {
 	databasetest.ScratchKilled(t, sub, s.as(name, "shop"), func() string {
 		return s.SQL(t, "", "SELECT count(*) FROM information_schema.schemata WHERE schema_name = '"+database.ScratchName("run-1/backup/do", name)+"'")
 	})
+}
+
+// TestOtherDefiner: an event in the name of another account could not be put
+// back by an ordinary one. That is said before, with the right that it takes.
+func TestOtherDefiner(t *testing.T) {
+	s := start(t)
+	name := s.fresh(t)
+	s.SQL(t, name, "CREATE TABLE t (x INT PRIMARY KEY); CREATE DEFINER=reader@'%' EVENT e ON SCHEDULE EVERY 1 DAY DO DELETE FROM t")
+	s.SQL(t, "", "GRANT SELECT ON mysql.* TO shop@'%'")
+	t.Cleanup(func() { s.SQL(t, "", "REVOKE SELECT ON mysql.* FROM shop@'%'") })
+	db := open(s.as(name, "shop"))
+	info, err := db.Inspect(t.Context())
+	if err != nil || info.Rights.Restore || !strings.Contains(strings.Join(info.Rights.Problems, "; "), "runs in the name of reader@%, and account shop@% may not make one: GRANT SET USER") || info.Scratch.Problem == "" {
+		t.Fatalf("%+v, %v", info, err)
+	}
+	databasetest.Proven(t, s.subject(t, s.DSN(name), name), nil) // by one who may
+}
+
+// TestPacket: a value that the server would not take back is found while it is
+// dumped, before anything is closed.
+func TestPacket(t *testing.T) {
+	s := start(t)
+	name := s.fresh(t)
+	sub := s.subject(t, s.as(name, "shop"), name)
+	sub.Exec(t, "CREATE TABLE files (id INT PRIMARY KEY, content LONGBLOB); INSERT INTO files VALUES (1, repeat('x', 16776900))")
+	_, err := sub.DB.Dump(t.Context(), io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "rows files needs a statement of 1677") || !strings.Contains(err.Error(), "raise max_allowed_packet on it") {
+		t.Fatalf("a statement of more than 16 MB, and the server takes no more: %v", err)
+	}
+	s.SQL(t, "", "SET GLOBAL max_allowed_packet = 67108864")
+	t.Cleanup(func() { s.SQL(t, "", "SET GLOBAL max_allowed_packet = 16777216") })
+	databasetest.Proven(t, sub, nil)
 }
