@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"upkeep/internal/drift"
 )
 
 // Database is one database of a product. A value is safe for use by one
@@ -40,6 +42,12 @@ type Database interface {
 	// Fingerprint reads the full content: equal fingerprints mean equal schema
 	// and equal rows. It never writes.
 	Fingerprint(ctx context.Context) (Fingerprint, error)
+
+	// Objects reads the definition of everything that drift knows in the database,
+	// as of one moment. Where the account may not see all of it, or may not see
+	// whether it does, the error wraps ErrPermission and says which right is
+	// missing: less than everything is never given. It never writes.
+	Objects(ctx context.Context) (drift.Schema, error)
 
 	// Mark is a cheap sign of the content: where it is the same later, nothing was
 	// committed between, and nothing that was under way then has been committed

@@ -3,5 +3,5 @@
 //
 // The interface is owned here; each kind (postgres, mariadb, sqlite) implements
 // it in a folder of its own and passes the contract suite in databasetest. This
-// package imports the standard library only.
+// package imports package drift and the standard library only.
 package database

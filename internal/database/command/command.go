@@ -6,7 +6,8 @@
 // and migrated as ever, and only dumped and restored by the tool. Otherwise the
 // content is told by the product's own probes.
 //
-// It may import internal/database, internal/durable and internal/scratch.
+// It may import internal/database, internal/drift, internal/durable and
+// internal/scratch.
 package command
 
 import (
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"upkeep/internal/database"
+	"upkeep/internal/drift"
 	"upkeep/internal/durable"
 	"upkeep/internal/scratch"
 )
@@ -131,6 +133,11 @@ func there(program string) error {
 // Query implements database.Database: a tool answers no queries.
 func (db *DB) Query(context.Context, string) (string, error) {
 	return "", fmt.Errorf("cannot ask %s: only the vendor's tool knows it, and no query: use the probe command", db.config.Name)
+}
+
+// Objects implements database.Database: a tool shows no definitions.
+func (db *DB) Objects(context.Context) (drift.Schema, error) {
+	return drift.Schema{}, fmt.Errorf("cannot compare %s with a standard: only the vendor's tool knows it", db.config.Name)
 }
 
 // Connect implements database.Database: a tool runs no scripts.

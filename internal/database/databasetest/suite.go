@@ -65,6 +65,7 @@ func Run(t *testing.T, make Factory) {
 	t.Run("Missing", func(t *testing.T) { testMissing(t, make(t)) })
 	t.Run("Inspect", func(t *testing.T) { testInspect(t, make(t)) })
 	t.Run("Fingerprint", func(t *testing.T) { testFingerprint(t, make(t)) })
+	t.Run("Objects", func(t *testing.T) { testObjects(t, make(t)) })
 	t.Run("RoundTrip", func(t *testing.T) { testRoundTrip(t, make(t)) })
 	t.Run("DumpWhileWritten", func(t *testing.T) { testLive(t, make(t)) })
 	t.Run("Mark", func(t *testing.T) { testMark(t, make(t)) })

@@ -33,11 +33,15 @@ type definition struct {
 // table writes its name anew in the texts of its triggers, quoted, and leaves it
 // so when it takes the renaming back.
 func (d definition) String() string {
-	text := d.sql
-	if at := onTable.FindStringIndex(text); d.Kind == "trigger" && at != nil {
-		text = text[:at[0]] + "ON " + d.table + " FOR EACH" + text[at[1]:]
+	return strings.Join([]string{d.Mode, d.Client, d.Collation, d.Database, d.Zone, d.onTable()}, "\x00")
+}
+
+// onTable is the text with the name of a trigger's table as it is now.
+func (d definition) onTable() string {
+	if at := onTable.FindStringIndex(d.sql); d.Kind == "trigger" && at != nil {
+		return d.sql[:at[0]] + "ON " + d.table + " FOR EACH" + d.sql[at[1]:]
 	}
-	return strings.Join([]string{d.Mode, d.Client, d.Collation, d.Database, d.Zone, text}, "\x00")
+	return d.sql
 }
 
 // create is the statement that makes the object.
@@ -103,8 +107,13 @@ func (l *link) definitions(ctx context.Context, relations []relation) ([]definit
 	return out, nil
 }
 
-// define reads one object.
-func (l *link) define(ctx context.Context, kind, name string) (definition, error) {
+// hiddenBody says what to do about a body that the server does not show.
+func hiddenBody(kind, name string) error {
+	return fmt.Errorf("%w: the body of %s %s is hidden from this account, for another account made it: GRANT SELECT ON mysql.* to it, or make its definer this account", database.ErrPermission, kind, name)
+}
+
+// show reads one object as the server shows it.
+func (l *link) show(ctx context.Context, kind, name string) (definition, error) {
 	d := definition{Kind: kind, Name: name}
 	rows, err := l.table(ctx, "SHOW CREATE "+strings.ToUpper(kind)+" "+quote(name))
 	if err != nil {
@@ -120,8 +129,7 @@ func (l *link) define(ctx context.Context, kind, name string) (definition, error
 			d.sql = row[column]
 		}
 	}
-	switch kind {
-	case "table":
+	if kind == "table" {
 		// a default from a sequence names the database, which may be another one day
 		d.sql = strings.ReplaceAll(d.sql, "nextval("+quote(l.schema)+".", "nextval(")
 		if m := counterWord.FindStringSubmatch(d.sql); m != nil {
@@ -130,9 +138,20 @@ func (l *link) define(ctx context.Context, kind, name string) (definition, error
 		if !engineLine.MatchString(d.sql) {
 			return d, fmt.Errorf("the definition of table %s is not understood", name)
 		}
-	case "event":
+	}
+	if kind == "event" {
 		d.sql = l.asleep.awake(d)
-	case "view":
+	}
+	return d, nil
+}
+
+// define reads one object, and refuses what could not be made again.
+func (l *link) define(ctx context.Context, kind, name string) (definition, error) {
+	d, err := l.show(ctx, kind, name)
+	if err != nil {
+		return d, err
+	}
+	if kind == "view" {
 		// one that leads nowhere could not be made again
 		if err := l.run(ctx, "SELECT 1 FROM "+quote(name)+" LIMIT 0"); err != nil {
 			return d, fmt.Errorf("the view %s is broken, and could not be restored; repair or drop it: %w", name, err)
@@ -140,7 +159,7 @@ func (l *link) define(ctx context.Context, kind, name string) (definition, error
 	}
 	switch {
 	case d.sql == "":
-		return d, fmt.Errorf("%w: the body of %s %s is hidden from this account, for another account made it: GRANT SELECT ON mysql.* to it, or make its definer this account", database.ErrPermission, kind, name)
+		return d, hiddenBody(kind, name)
 	case !strings.HasPrefix(d.sql, "CREATE "):
 		return d, fmt.Errorf("the definition of %s %s is not understood", kind, name)
 	case strings.Contains(d.sql, delimiter):

@@ -89,7 +89,7 @@ func TestScratchClosed(t *testing.T) {
 	s.Psql(t, name, databasetest.Fill+"; CREATE SCHEMA app")
 	s.Psql(t, "postgres", fmt.Sprintf("ALTER DATABASE %q SET default_transaction_read_only = on; ALTER DATABASE %[1]q SET search_path = app, public", name))
 	if err := prove(t, s.open(name), func(d database.Database) error {
-		if err := d.Apply(t.Context(), database.Script{Name: "m.sql", SQL: "CREATE TABLE here (x int); INSERT INTO here SELECT id FROM users"}); err != nil {
+		if err := databasetest.Apply(t.Context(), d, database.Script{Name: "m.sql", SQL: "CREATE TABLE here (x int); INSERT INTO here SELECT id FROM users"}); err != nil {
 			return err
 		}
 		if got, err := d.Query(t.Context(), "SELECT count(*) FROM app.here"); got != "3" {
