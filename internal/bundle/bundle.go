@@ -30,6 +30,7 @@ const (
 	ComponentsDir = "components"  // in the source of a bundle only: one directory for each payload
 	SumsDir       = "sums"        // <component>.sums: what a payload holds, file by file
 	FromDir       = "from"        // <version>/product.yaml and <version>/<component>.sums of releases it can be reached from
+	StandardDir   = "standard"    // <component>/postgres-15.json and so on: a database's objects in a fresh install; also below from/<version>
 	HooksDir      = "hooks"
 	MigrationsDir = "migrations"
 )

@@ -201,11 +201,11 @@ data included.`,
 	}
 	group(root)
 	root.PersistentFlags().StringVar(&a.installation, "installation", a.Getenv("UPKEEP_INSTALLATION"), "`NAME` or document of the installation")
-	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json; of check also html or junit")
+	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json; of check also html or junit, of drift html")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(a.status(), a.check(), a.features(), a.plan(), a.rehearse(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.holds(), a.migrations(), a.install(), a.adopt(), a.remove(),
+	root.AddCommand(a.status(), a.check(), a.drift(), a.features(), a.plan(), a.rehearse(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.holds(), a.migrations(), a.install(), a.adopt(), a.remove(),
 		a.done(), a.tasks(), a.doctor(), a.support(),
 		a.vendor(), a.schema(), a.version(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
 	return root

@@ -35,7 +35,7 @@ func (a *App) vendor() *cobra.Command {
 		}
 		return nil
 	}
-	cmd.AddCommand(lint, build)
+	cmd.AddCommand(lint, build, a.standard())
 	return cmd
 }
 

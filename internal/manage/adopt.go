@@ -278,6 +278,13 @@ func (in *Installation) lookInstances(ctx context.Context, p *manifest.Product, 
 			}
 			baseline[id] = text
 		}
+		if slices.Contains(read, c.Kind) {
+			d, err := r.Database(id)
+			if err != nil {
+				return nil, err
+			}
+			a.databases = append(a.databases, *d)
+		}
 		a.Instances = append(a.Instances, i)
 	}
 	return baseline, nil

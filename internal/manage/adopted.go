@@ -29,6 +29,8 @@ type Adopted struct {
 	Services  map[string]AdoptedService `json:"services,omitempty"`
 	Modes     []string                  `json:"modes,omitempty"` // access modes found on
 	Assumed   []string                  `json:"assumed,omitempty"`
+
+	databases []plan.Database
 }
 
 // AdoptedService is a service as it was found.

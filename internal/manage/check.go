@@ -127,6 +127,9 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 	for _, text := range p.Outside {
 		add(Finding{ID: "changed-outside", Level: "warning", Evidence: text})
 	}
+	for _, f := range customised(p.Input.Facts.Customised) {
+		add(f)
+	}
 	people := []plan.Asked(nil)
 	switch {
 	case refusal != nil:

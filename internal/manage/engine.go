@@ -186,6 +186,11 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 	}
 	log.line("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version)
 	in.startAbandoned(ctx, log.Note)
+	if c := v.State.Closed; c.Result == run.ResultNew || c.Result == run.ResultMilestone {
+		for _, note := range in.recordStandards(ctx, id, c.Version, databasesOf(r.Plan)) {
+			log.line("%s", note)
+		}
+	}
 	return false, absent(in.FS.Remove(in.reservePath()))
 }
 

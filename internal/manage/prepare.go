@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/database"
 	"upkeep/internal/document"
+	"upkeep/internal/drift"
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
@@ -278,6 +280,14 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 		}
 	}
 	s.Units = sel.Units
+	against := in.standards(p.Installed, cmp.Or(kept, p.was), first)
+	s.Drift = func(ctx context.Context, unit string, c manifest.Component, db database.Database) *drift.Comparison {
+		if !against.wanted(unit, c) {
+			return nil
+		}
+		found := against.compare(ctx, unit, c, db)
+		return &found
+	}
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed, kept)); err != nil {
 		return input, err
 	}

@@ -33,6 +33,7 @@ func (in *Installation) takeOver(ctx context.Context, a *Adoption, before *Adopt
 	if err := in.keepAdopted(&a.Adopted, document, baseline); err != nil {
 		return err
 	}
+	a.Assumed = append(a.Assumed, in.recordStandards(ctx, "", a.Version, a.databases)...)
 	return in.claim(text)
 }
 

@@ -10,6 +10,7 @@ import (
 	"upkeep/internal/bundle"
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
+	"upkeep/internal/drift"
 	"upkeep/internal/manifest"
 	"upkeep/internal/schema"
 	"upkeep/internal/site"
@@ -101,7 +102,58 @@ func BuildBundle(ctx context.Context, src, dest string) (digest string, err erro
 	if err != nil {
 		return "", err
 	}
+	if err := standardsOf(from); err != nil {
+		return "", err
+	}
 	return bundle.Build(ctx, realFiles(), from, to, bundle.BuildOptions{Exclude: []string{".git"}})
+}
+
+// WriteStandard writes a database of this installation, which is a fresh install
+// of a release, into the source folder of the release's bundle as its standard
+// for this server's version. It gives the file.
+func (in *Installation) WriteStandard(ctx context.Context, component, from, source string) (string, drift.Schema, error) {
+	s, err := in.VendorStandard(ctx, component, from)
+	if err != nil {
+		return "", s, err
+	}
+	text, err := s.Encode()
+	if err != nil {
+		return "", s, err
+	}
+	if _, err := os.Stat(filepath.Join(source, bundle.ManifestName)); err != nil {
+		return "", s, fmt.Errorf("%s is no source of a bundle: it has no %s", source, bundle.ManifestName)
+	}
+	dir := filepath.Join(source, bundle.StandardDir, component)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", s, err
+	}
+	path := filepath.Join(dir, s.File())
+	return path, s, os.WriteFile(path, text, 0o644)
+}
+
+// standardsOf refuses standards that could not be read or would never be looked
+// at.
+func standardsOf(source string) error {
+	for _, pattern := range []string{"standard/*/*", "from/*/standard/*/*"} {
+		list, err := filepath.Glob(filepath.Join(source, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range list {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			s, err := drift.Parse(text)
+			if err == nil && filepath.Base(path) != s.File() {
+				err = fmt.Errorf("it is of %s %s: call it %s", s.Kind, s.Server, s.File())
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w (upkeep vendor standard writes it)", path, err)
+			}
+		}
+	}
+	return nil
 }
 
 // Schema gives the JSON Schema of a kind of document.

@@ -115,6 +115,10 @@ func (d decoder) component(id string, n *document.Node) Component {
 	if v := m.Map("config"); v != nil {
 		c.Config = d.config(v)
 	}
+	if v := m.Map("standard"); v != nil {
+		c.Standard = &Standard{Pos: v.Pos(), Except: v.Strings("except")}
+		v.Done()
+	}
 	if m.Has("transfer") {
 		m.Bytes("transfer", document.Decimal)
 		c.Transfer = m.Scalar("transfer")

@@ -41,6 +41,7 @@ func (c Component) over(base Component) Component {
 	fillPtr(&c.Version, base.Version)
 	fillPtr(&c.Config, base.Config)
 	fillPtr(&c.Review, base.Review)
+	fillPtr(&c.Standard, base.Standard)
 	for _, f := range []struct {
 		to   *[]string
 		from []string

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"upkeep/internal/document"
+	"upkeep/internal/drift"
 	"upkeep/internal/version"
 )
 
@@ -83,6 +84,16 @@ func (l *linter) component(id string, c Component, components []string) {
 	for _, v := range configOf(c).Validate {
 		if !slices.ContainsFunc(v.Run, func(a string) bool { return strings.Contains(a, "${file}") }) {
 			l.errorf(v.Pos, "validator-without-file", `name it: run: [PROGRAM, "${file}"]`, "a validator of component %s does not look at the file", id)
+		}
+	}
+	if c.Standard != nil && !c.Database() {
+		l.errorf(c.Standard.Pos, "contradiction", "leave it out", "component %s has a standard of its objects, and is no database", id)
+	}
+	if c.Standard != nil {
+		for _, p := range c.Standard.Except {
+			if err := drift.CheckPattern(p); err != nil {
+				l.errorf(c.Standard.Pos, "bad-pattern", `write a name such as "public.log_*"`, "component %s: %v", id, err)
+			}
 		}
 	}
 	for _, keep := range c.Keep {

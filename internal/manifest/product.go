@@ -122,6 +122,7 @@ type Component struct {
 	AllTogether bool         `json:"all-together,omitempty"`
 	Migrates    string       `json:"migrates,omitempty"` // "at-start"
 	Review      *When        `json:"review,omitempty"`
+	Standard    *Standard    `json:"standard,omitempty"` // of a database: how it is compared with the vendor's
 	Transfer    string       `json:"transfer,omitempty"` // bytes to one endpoint
 }
 
@@ -138,6 +139,13 @@ func (c Component) Database() bool {
 // Data says that the component's content is data, which a restore point holds as
 // a dump of Upkeep's own or of the vendor's tool.
 func (c Component) Data() bool { return c.Database() || c.Kind == "command" }
+
+// Standard says what of a database's objects is none of the vendor's standard,
+// although the product has it: what it makes by itself while it runs.
+type Standard struct {
+	Pos    document.Pos `json:"-"`
+	Except []string     `json:"except,omitempty"` // patterns of names, see drift.Schema.Without
+}
 
 // At is where a component's instances are: a place, or a probe that reads
 // the places from a registration file.

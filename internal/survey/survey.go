@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"upkeep/internal/database"
+	"upkeep/internal/drift"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
 	"upkeep/internal/manifest"
@@ -59,6 +60,9 @@ type Surveyor struct {
 	// Optional says which components may not be installed: where nothing is at
 	// the place of such a tree, it is absent. Nil: all others must be there.
 	Optional func(component string) bool
+	// Drift compares a database with its standard; nothing where there is no need
+	// to. Nil: never.
+	Drift func(ctx context.Context, unit string, c manifest.Component, db database.Database) *drift.Comparison
 }
 
 // opID names what the survey itself asks of databases and children.
@@ -144,7 +148,7 @@ func (s *Surveyor) blank() plan.Facts {
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
 		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
-		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Lacking: map[string]string{}, Scratch: map[string]plan.ScratchFact{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
+		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Customised: map[string]drift.Comparison{}, Lacking: map[string]string{}, Scratch: map[string]plan.ScratchFact{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
 	if s.Boot != nil {
 		f.Boot = s.Boot()
 	}
@@ -385,6 +389,11 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 			return err
 		}
 		info, err := open.Inspect(ctx)
+		if err == nil && s.Drift != nil {
+			if found := s.Drift(ctx, id, c, open); found != nil {
+				f.Customised[id] = *found
+			}
+		}
 		open.Close()
 		if err != nil {
 			return fmt.Errorf("the database %s: %w", id, err)

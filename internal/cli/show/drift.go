@@ -1,0 +1,121 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"upkeep/internal/drift"
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+)
+
+// Drift renders what differs from the vendor's standard.
+func Drift(d manage.Drift, width int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s %s\n", bold.Render("Drift"), Clean(d.Installation), faint.Render(Clean("release "+d.Version)))
+	section := func(title string) { b.WriteString("\n" + bold.Render(title) + "\n") }
+	section("Versions")
+	for _, v := range d.Versions {
+		b.WriteString(wrap(Clean(v), "  "+yellow.Render("!")+" ", "    ", width))
+	}
+	if len(d.Versions) == 0 {
+		b.WriteString("  " + Good("as Upkeep left them") + "\n")
+	}
+	if len(d.Trees) > 0 {
+		section("Files")
+	}
+	for _, t := range d.Trees {
+		b.WriteString(tree(t, width))
+	}
+	if len(d.Databases) > 0 {
+		section("Database objects")
+	}
+	for _, db := range d.Databases {
+		b.WriteString(database(db, width))
+	}
+	return b.String()
+}
+
+func tree(t manage.TreeDrift, width int) string {
+	head := Clean(t.Unit+", "+t.At) + ": "
+	switch {
+	case t.Unknown != "":
+		return wrap(head+"not known: "+Clean(t.Unknown), "  "+yellow.Render("?")+" ", "    ", width)
+	case len(t.Files) == 0:
+		return wrap(head+"as the release shipped it", "  "+green.Render("✓")+" ", "    ", width)
+	}
+	var b strings.Builder
+	b.WriteString(wrap(head+count(len(t.Files), "file differs", "files differ")+" from what the release shipped", "  "+yellow.Render("!")+" ", "    ", width))
+	var list rows
+	for _, f := range t.Files {
+		list = append(list, []string{EditWord(f), one(f.Path)})
+	}
+	b.WriteString(table("    ", list, 1, width))
+	return b.String()
+}
+
+// EditWord says in a word what was done to a file.
+func EditWord(e plan.Edit) string {
+	switch e.What {
+	case "content":
+		return "edited"
+	case "removed":
+		return "missing"
+	case "mode":
+		return "made (not) executable"
+	case "type", "target":
+		return "replaced"
+	}
+	return e.What
+}
+
+func database(db manage.DatabaseDrift, width int) string {
+	var b strings.Builder
+	head := Clean(db.Unit) + ": "
+	against := "compared with " + Clean(db.Standard)
+	switch {
+	case db.Unknown != "":
+		b.WriteString(wrap(head+"not known: "+Clean(db.Unknown), "  "+yellow.Render("?")+" ", "    ", width))
+	case len(db.Differences) == 0:
+		b.WriteString(wrap(head+"no difference, "+against, "  "+green.Render("✓")+" ", "    ", width))
+	default:
+		b.WriteString(wrap(head+count(len(db.Differences), "object differs", "objects differ")+", "+against, "  "+yellow.Render("!")+" ", "    ", width))
+	}
+	if db.Recorded && db.Unknown == "" {
+		b.WriteString(wrap("the vendor ships no standard for this server, so only what was changed since is seen", "    ", "    ", width))
+	}
+	for _, n := range db.Notes {
+		b.WriteString(wrap(Clean(n), "    ", "    ", width))
+	}
+	for _, d := range db.Differences {
+		b.WriteString("\n    " + bold.Render(one(d.Object().ID())) + "  " + yellow.Render(string(d.How)) + "\n")
+		for i, h := range d.Hunks() {
+			if i > 0 {
+				b.WriteString("      " + faint.Render("…") + "\n")
+			}
+			for _, l := range h.Lines {
+				b.WriteString("      " + diffLine(l) + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// diffLine is never broken: what is there must be there to be read and copied.
+func diffLine(l drift.Line) string {
+	text := strings.TrimRight(fmt.Sprintf("%c %s", l.Op, Clean(strings.ReplaceAll(l.Text, "\t", "    "))), " ")
+	switch l.Op {
+	case '-':
+		return red.Render(text)
+	case '+':
+		return green.Render(text)
+	}
+	return faint.Render(text)
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
