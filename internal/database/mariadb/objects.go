@@ -92,8 +92,11 @@ func (l *link) seesAll(ctx context.Context) error {
 	return nil
 }
 
+const anyName = "(?:`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\"|\\w+)"
+
 var (
-	madeBy = regexp.MustCompile("^(CREATE (?:OR REPLACE )?(?:ALGORITHM=\\w+ )?)DEFINER=(?:`(?:[^`]|``)*`(?:@`(?:[^`]|``)*`)?|\\w+) ")
+	// a routine's quotes are those of the mode in which it was made
+	madeBy = regexp.MustCompile("^(CREATE (?:OR REPLACE )?(?:ALGORITHM=\\w+ )?)DEFINER=(?:" + anyName + "(?:@" + anyName + ")?) ")
 	starts = regexp.MustCompile(`^((?s:CREATE EVENT .*? ON SCHEDULE EVERY .*?) STARTS )'[^']*'`)
 	bare   = regexp.MustCompile(`^[A-Za-z0-9_$]*[A-Za-z_$][A-Za-z0-9_$]*$`)
 )
