@@ -156,3 +156,22 @@ func span(first, count int) string {
 	}
 	return fmt.Sprintf("%d,%d", first, count)
 }
+
+// ParseDiff reads what Diff wrote.
+func ParseDiff(diff string) []Hunk {
+	var out []Hunk
+	for i, line := range strings.Split(strings.TrimSuffix(diff, "\n"), "\n") {
+		var h Hunk
+		var n int
+		switch {
+		case i < 2 || line == "":
+		case strings.HasPrefix(line, "@@"):
+			_, _ = fmt.Sscanf(line, "@@ -%d,%d +%d", &h.From, &n, &h.To) // what is no place has none
+			out = append(out, h)
+		case len(out) > 0:
+			last := &out[len(out)-1]
+			last.Lines = append(last.Lines, Line{line[0], line[1:]})
+		}
+	}
+	return out
+}

@@ -67,6 +67,9 @@ func TestDiff(t *testing.T) {
 `, got); diff != "" {
 		t.Error(diff)
 	}
+	if diff := cmp.Diff(d.Hunks(), ParseDiff(got)); diff != "" {
+		t.Errorf("read back: %s", diff)
+	}
 	added := Difference{Kind: "view", Name: "v", How: Added, Have: "x\ny"}
 	if diff := cmp.Diff("--- view v (standard)\n+++ view v (here)\n@@ -0,0 +1,2 @@\n+x\n+y\n", added.Diff()); diff != "" {
 		t.Error(diff)
@@ -129,8 +132,11 @@ func TestRedact(t *testing.T) {
 		}
 	}
 	d := Difference{Kind: "function", Name: "f", How: Changed, Want: "secret := 'old-value'", Have: "secret := 'new-value'"}
-	if got := d.Diff(); strings.Contains(got, "value") || !strings.Contains(got, "-secret := •••\n+secret := •••") {
+	if got := d.Diff(); strings.Contains(got, "value") || !strings.Contains(got, "-secret := •••\n+secret := ••• (changed)\n") {
 		t.Errorf("a secret is shown, or that it changed is not:\n%s", got)
+	}
+	if r := d.Redacted(); r.Want == r.Have || r.Diff() != d.Diff() || strings.Contains(r.Want+r.Have, "value") {
+		t.Errorf("redacted it is %+v", r)
 	}
 }
 
@@ -139,6 +145,54 @@ func FuzzRedact(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line string) {
 		if got := Redact("password='" + strings.NewReplacer("'", "", `\`, "", "\n", "").Replace(line) + "xyz'"); strings.Contains(got, "xyz") {
 			t.Errorf("shown: %s", got)
+		}
+	})
+}
+
+func TestStandard(t *testing.T) {
+	s := schema(Object{Kind: "view", Name: "public.v", Definition: "SELECT 1 < 2"}, Object{Kind: "table", Name: "public.log_1", Definition: "TABLE"},
+		Object{Kind: "trigger", Name: "t", On: "public.log_1", Definition: "TRIGGER"})
+	text, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Parse(text)
+	if err != nil || got.Digest() != s.Digest() || s.File() != "postgres-15.json" || !strings.Contains(string(text), "1 < 2") {
+		t.Errorf("%v, read back as %+v from %s", err, got, text)
+	}
+	for _, c := range []struct {
+		patterns []string
+		left     int
+	}{{nil, 3}, {[]string{"public.log_*"}, 1}, {[]string{"table public.log_?"}, 2}, {[]string{"trigger t on *"}, 2}, {[]string{"*"}, 0}, {[]string{"["}, 3}} {
+		if n := len(s.Without(c.patterns).Objects); n != c.left {
+			t.Errorf("without %q there are %d objects, want %d", c.patterns, n, c.left)
+		}
+	}
+	if CheckPattern("[") == nil || CheckPattern(" ") == nil || CheckPattern("public.log_*") != nil {
+		t.Error("patterns are not judged")
+	}
+	for _, bad := range []string{"", "{}", `{"kind": "oracle", "server": "1", "objects": []}`, `{"kind": "sqlite", "server": "", "objects": []}`, string(text) + "{}",
+		`{"kind": "sqlite", "server": "3", "more": 1}`, `{"kind": "sqlite", "server": "3", "objects": [{"kind": "table", "name": "a"}]}`,
+		`{"kind": "sqlite", "server": "3", "objects": [{"kind": "a", "name": "a", "definition": "x"}, {"kind": "a", "name": "a", "definition": "y"}]}`} {
+		if got, err := Parse([]byte(bad)); err == nil {
+			t.Errorf("%q is read as %+v", bad, got)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"kind": "sqlite", "server": "3", "objects": [{"kind": "table", "name": "a", "definition": "x"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Parse(text)
+		if err != nil {
+			return
+		}
+		out, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Parse(out); err != nil || again.Digest() != s.Digest() {
+			t.Errorf("%s: %v", out, err)
 		}
 	})
 }

@@ -1,6 +1,9 @@
 package drift
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // hidden stands for a value that is not shown.
 const hidden = "•••"
@@ -38,11 +41,21 @@ func Redact(line string) string {
 	return line
 }
 
-// redacted hides secrets in a comparison.
+// redacted hides secrets in a comparison. A line in which nothing else was changed
+// says so: it must not look as if it were the same.
 func redacted(lines []Line) []Line {
 	out := make([]Line, len(lines))
+	before := map[string]bool{}
 	for i, l := range lines {
 		out[i] = Line{l.Op, Redact(l.Text)}
+		if l.Op == '-' && out[i].Text != l.Text {
+			before[out[i].Text] = true
+		}
+	}
+	for i, l := range out {
+		if l.Op == '+' && before[l.Text] {
+			out[i].Text = strings.Replace(l.Text, hidden, hidden+" (changed)", 1)
+		}
 	}
 	return out
 }

@@ -56,14 +56,16 @@ func CheckPattern(p string) error {
 // Redacted is the difference without the values of what looks like secrets (see
 // Redact): to be shown or handed on.
 func (d Difference) Redacted() Difference {
-	hide := func(text string) string {
-		lines := strings.Split(text, "\n")
-		for i := range lines {
-			lines[i] = Redact(lines[i])
+	var want, have []string
+	for _, l := range redacted(Lines(d.Want, d.Have)) {
+		if l.Op != '+' {
+			want = append(want, l.Text)
 		}
-		return strings.Join(lines, "\n")
+		if l.Op != '-' {
+			have = append(have, l.Text)
+		}
 	}
-	d.Want, d.Have = hide(d.Want), hide(d.Have)
+	d.Want, d.Have = strings.Join(want, "\n"), strings.Join(have, "\n")
 	return d
 }
 

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"upkeep/internal/drift"
 	"upkeep/internal/files"
@@ -37,7 +39,14 @@ type TreeDrift struct {
 	Unit    string      `json:"unit"`
 	At      string      `json:"at"`
 	Unknown string      `json:"unknown,omitempty"` // why it is not known
-	Files   []plan.Edit `json:"files"`
+	Files   []FileDrift `json:"files"`
+}
+
+// FileDrift is a file that is not as its release shipped it.
+type FileDrift struct {
+	Path string `json:"path"`
+	What string `json:"what"`           // content, added, removed, type, mode, target
+	Diff string `json:"diff,omitempty"` // of a text that was edited, where the release's own is at hand; without secrets
 }
 
 // DatabaseDrift is how a database differs from a standard.
@@ -93,7 +102,7 @@ func (in *Installation) Drift(ctx context.Context, from string) (*Drift, error) 
 }
 
 func (in *Installation) treeDrift(ctx context.Context, r *plan.Resolver, id string, known *standing) (TreeDrift, error) {
-	t := TreeDrift{Unit: id, Files: []plan.Edit{}}
+	t := TreeDrift{Unit: id, Files: []FileDrift{}}
 	c := r.Product.Components[id]
 	var err error
 	if t.At, err = r.Unit(id).Scope.Expand(c.At.Path); err != nil {
@@ -115,11 +124,43 @@ func (in *Installation) treeDrift(ctx context.Context, r *plan.Resolver, id stri
 	if err != nil {
 		return t, fmt.Errorf("cannot compare %s with what its release shipped: %w", id, err)
 	}
+	var edited []string
 	for _, d := range edits {
-		t.Files = append(t.Files, plan.Edit{Path: d.Path, What: string(d.What)})
+		t.Files = append(t.Files, FileDrift{Path: d.Path, What: string(d.What)})
+		if d.What == files.Content {
+			edited = append(edited, d.Path)
+		}
+	}
+	shipped, err := known.pristine(ctx, plan.ComponentOf(id), edited)
+	if err != nil {
+		return t, err
+	}
+	for i, f := range t.Files {
+		if was, ok := shipped[f.Path]; ok {
+			t.Files[i].Diff = in.textDiff(filepath.Join(root, filepath.FromSlash(f.Path)), f.Path, was)
+		}
 	}
 	return t, nil
 }
+
+// largestText bounds which edited files are shown line by line.
+const largestText = 256 << 10
+
+// textDiff compares a text with what the release shipped; nothing where one of
+// them is none.
+func (in *Installation) textDiff(path, name string, was []byte) string {
+	info, err := in.FS.Lstat(path)
+	if err != nil || !info.IsRegular() || info.Size > largestText {
+		return ""
+	}
+	now, err := in.FS.ReadFile(path)
+	if err != nil || !isText(was) || !isText(now) {
+		return ""
+	}
+	return drift.Difference{Kind: "file", Name: name, How: drift.Changed, Want: string(was), Have: string(now)}.Diff()
+}
+
+func isText(b []byte) bool { return utf8.Valid(b) && !bytes.ContainsRune(b, 0) }
 
 func (in *Installation) databaseDrift(ctx context.Context, r *plan.Resolver, id string, s standards) (drift.Comparison, error) {
 	d, err := r.Database(id)
@@ -142,7 +183,17 @@ type standing struct {
 	resolver  *plan.Resolver
 	shipped   func(unit string) *files.Tree
 	standards standards
+	release   *Release // the installed one; nil when it is not at hand
 	close     func()
+}
+
+// pristine reads some of a component's files as the release has them; none where
+// it is not at hand.
+func (k *standing) pristine(ctx context.Context, component string, paths []string) (map[string][]byte, error) {
+	if k.release == nil || k.release.Release.Payloads[component] == "" {
+		return nil, nil
+	}
+	return k.release.Bundle.Pristine(ctx, k.release.Release.Payloads[component], paths, largestText)
 }
 
 // standing finds out what is installed, by the document of the release that
@@ -184,6 +235,7 @@ func (in *Installation) standing(ctx context.Context, from string) (_ *standing,
 			kept = &r
 		}
 	}
+	out.release = kept
 	out.standards = in.standards(out.version, kept, releases...)
 	sources := []func(string) *files.Tree{}
 	for _, r := range releases {

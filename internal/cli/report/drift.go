@@ -18,7 +18,7 @@ var driftPage string
 
 // DriftHTML writes what differs from the vendor's standard as one page.
 func DriftHTML(w io.Writer, d manage.Drift) error {
-	t, err := template.New("drift").Funcs(template.FuncMap{"clean": show.Clean, "word": show.EditWord, "code": code,
+	t, err := template.New("drift").Funcs(template.FuncMap{"clean": show.Clean, "word": show.EditWord, "hunks": drift.ParseDiff, "code": code,
 		"class": func(op byte) string { return map[byte]string{'-': "gone", '+': "new"}[op] }, "sign": func(op byte) string { return string(rune(op)) },
 		"id": func(d drift.Difference) string { return show.Clean(d.Object().ID()) }}).Parse(driftPage)
 	if err != nil {

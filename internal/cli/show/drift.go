@@ -6,7 +6,6 @@ import (
 
 	"upkeep/internal/drift"
 	"upkeep/internal/manage"
-	"upkeep/internal/plan"
 )
 
 // Drift renders what differs from the vendor's standard.
@@ -48,15 +47,40 @@ func tree(t manage.TreeDrift, width int) string {
 	b.WriteString(wrap(head+count(len(t.Files), "file differs", "files differ")+" from what the release shipped", "  "+yellow.Render("!")+" ", "    ", width))
 	var list rows
 	for _, f := range t.Files {
-		list = append(list, []string{EditWord(f), one(f.Path)})
+		list = append(list, []string{EditWord(f.What), one(f.Path)})
 	}
 	b.WriteString(table("    ", list, 1, width))
+	for _, f := range t.Files {
+		if f.Diff != "" {
+			b.WriteString("\n    " + bold.Render(one(f.Path)) + "\n" + unified(f.Diff))
+		}
+	}
+	return b.String()
+}
+
+// unified colours a diff. The lines that say what is compared are left out.
+func unified(diff string) string {
+	var b strings.Builder
+	for i, h := range drift.ParseDiff(diff) {
+		b.WriteString(hunk(h, i == 0))
+	}
+	return b.String()
+}
+
+func hunk(h drift.Hunk, first bool) string {
+	var b strings.Builder
+	if !first {
+		b.WriteString("      " + faint.Render("…") + "\n")
+	}
+	for _, l := range h.Lines {
+		b.WriteString("      " + diffLine(l) + "\n")
+	}
 	return b.String()
 }
 
 // EditWord says in a word what was done to a file.
-func EditWord(e plan.Edit) string {
-	switch e.What {
+func EditWord(what string) string {
+	switch what {
 	case "content":
 		return "edited"
 	case "removed":
@@ -66,7 +90,7 @@ func EditWord(e plan.Edit) string {
 	case "type", "target":
 		return "replaced"
 	}
-	return e.What
+	return what
 }
 
 func database(db manage.DatabaseDrift, width int) string {
@@ -90,12 +114,7 @@ func database(db manage.DatabaseDrift, width int) string {
 	for _, d := range db.Differences {
 		b.WriteString("\n    " + bold.Render(one(d.Object().ID())) + "  " + yellow.Render(string(d.How)) + "\n")
 		for i, h := range d.Hunks() {
-			if i > 0 {
-				b.WriteString("      " + faint.Render("…") + "\n")
-			}
-			for _, l := range h.Lines {
-				b.WriteString("      " + diffLine(l) + "\n")
-			}
+			b.WriteString(hunk(h, i == 0))
 		}
 	}
 	return b.String()
