@@ -129,6 +129,7 @@ CREATE TRIGGER touch BEFORE UPDATE ON entries FOR EACH ROW EXECUTE FUNCTION touc
 	for _, from := range [][]string{nil, {"--from", again}, {"--from", second}} {
 		out := a.upkeep(4, append([]string{"drift"}, from...)...)
 		wants(t, out, `(?m)^  ! app, .*: 3 files differ from what the release shipped\n    missing  lib\.php\n    added    ours\.html\n    edited   page\.html\n`)
+		wants(t, out, `\n    page\.html\n +- <h1>page</h1>\n +\+ <h1>ours</h1>\n`)
 		against := "the standard of release"
 		if from == nil {
 			against = "what run"
