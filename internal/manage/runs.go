@@ -72,7 +72,7 @@ func (in *Installation) Tidy(ctx context.Context) error {
 	if open, err := in.OpenRun(ctx); err != nil || open != nil {
 		return err
 	}
-	return errors.Join(in.forgetUnopened(ctx), absent(in.FS.Remove(in.reservePath())))
+	return errors.Join(in.forgetUnopened(ctx), durable.Sweep(in.FS, in.standardsDir()), absent(in.FS.Remove(in.reservePath())))
 }
 
 // unopened lists the folders of runs that were never opened: they hold at most

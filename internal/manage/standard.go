@@ -15,6 +15,7 @@ import (
 	"upkeep/internal/bundle"
 	"upkeep/internal/database"
 	"upkeep/internal/drift"
+	"upkeep/internal/durable"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
@@ -180,6 +181,7 @@ func (in *Installation) recordedStandard(unit string) (*recordedStandard, error)
 // forgotten, so that nothing is ever compared with what is older.
 func (in *Installation) recordStandards(ctx context.Context, run, version string, databases []plan.Database) []string {
 	var notes []string
+	_ = durable.Sweep(in.FS, in.standardsDir()) // what is left there is in nobody's way
 	for _, d := range databases {
 		if err := in.recordOne(ctx, run, version, d); err != nil {
 			notes = append(notes, fmt.Sprintf("the definitions of the database %s are not recorded, so upkeep drift will have nothing of now to compare with: %v", d.Component, err))
