@@ -171,3 +171,16 @@ func TestUnqualified(t *testing.T) {
 		}
 	}
 }
+
+func FuzzPlain(f *testing.F) {
+	f.Add("CREATE TABLE `a` (\n  `b` int,\n  KEY `x` (`b`)\n) ENGINE=InnoDB", "table")
+	f.Add("CREATE DEFINER=`a`@`b` EVENT `e` ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 00:00:00' DO SELECT '`shop`.'", "event")
+	f.Add("CREATE DEFINER=x TRIGGER t BEFORE INSERT ON `shop`.`a` FOR EACH ROW SET @a = 1", "trigger")
+	f.Fuzz(func(t *testing.T, sql, kind string) {
+		l := &link{schema: "shop"}
+		text := l.plain(definition{Kind: kind, sql: sql}, "a")
+		if kind == "view" && !strings.Contains(sql, "'") && !strings.Contains(sql, `"`) && strings.Contains(text, "`shop`.`") && !strings.Contains(sql, "``") && !strings.Contains(sql, "`shop`.`shop`") {
+			t.Errorf("%q is qualified still: %q", sql, text)
+		}
+	})
+}
