@@ -93,9 +93,7 @@ func TestObjectsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := open(s.DSN(from))
-	if err := db.script(t.Context(), "run SQL", string(rich)); err != nil {
-		t.Fatal(err)
-	}
+	s.subject(t, s.DSN(from), from).Exec(t, string(rich))
 	before := databasetest.Objects(t, db)
 	for _, want := range []string{"table kinds", "sequence tickets", "view a_reads_z", "trigger first on queue", "procedure greet", "event never", "table `odd ``name; --`"} {
 		if !slices.ContainsFunc(before.Objects, func(o drift.Object) bool { return o.ID() == want }) {
