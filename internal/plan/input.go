@@ -87,22 +87,23 @@ type Facts struct {
 	Merges    map[string]MergeFact    // by MergeKey: what comes of edited files that are merged, or kept in place
 	Packages  map[string]PackageFact  // by PackageKey
 	Checks    map[string]CheckResult
-	Said      map[string]Word   // what people said before the run, by key
-	Settings  map[string]string // values of settings that people set, by id
-	Proofs    map[string]string // key of a task to why it cannot count as done; empty: it can
-	Occupied  []string          // for a first install: what is in its way
-	Once      []string          // markers of once-only steps that were done
-	Volumes   map[string]Volume // place to its volume
-	Databases map[string]int64  // unit to bytes
-	// Customised holds, by unit, how a database differs from its standard; of those
-	// that have one, or that demand a review.
+	Said      map[string]Word          // what people said before the run, by key
+	Settings  map[string]string        // values of settings that people set, by id
+	Proofs    map[string]string        // key of a task to why it cannot count as done; empty: it can
+	Occupied  []string                 // for a first install: what is in its way
+	Once      []string                 // markers of once-only steps that were done
+	Volumes   map[string]Volume        // place to its volume
+	Databases map[string]int64         // unit to bytes
+	Lacking   map[string]string        // unit to what its account lacks to dump and to restore its database
+	Scratch   map[string]ScratchFact   // unit to what a scratch database beside it needs
+	Scripts   map[string]ScriptFact    // by ScriptKey
+	Unfit     []string                 // why restore points cannot be kept where they belong, or not be read again
+	History   map[string]time.Duration // step of past runs to how long it took
+	Bundles   BundleFacts
+
+	// Customised holds, by unit, how a database differs from its standard: of those
+	// that have one, or that demand a review. Its texts may hold secrets.
 	Customised map[string]drift.Comparison
-	Lacking    map[string]string        // unit to what its account lacks to dump and to restore its database
-	Scratch    map[string]ScratchFact   // unit to what a scratch database beside it needs
-	Scripts    map[string]ScriptFact    // by ScriptKey
-	History    map[string]time.Duration // step of past runs to how long it took
-	Bundles    BundleFacts
-	Unfit      []string // why restore points cannot be kept where they belong, or not be read again
 }
 
 // BundleFacts are the copies of bundles that earlier runs have kept.
