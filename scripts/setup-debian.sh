@@ -32,6 +32,12 @@ need_program sqlite3 sqlite3 # likewise
 need_program procps ps
 need_program nodejs node # runs Unleash, one of the products under test
 need_program npm npm     # gets it
+# What serves WordPress, another one. The tests start their own.
+need_program php-cli php
+need php-fpm '/usr/sbin/php-fpm[0-9]*'
+need php-mysql '/usr/lib/php/*/mysqli.so'
+need php-xml '/usr/lib/php/*/xml.so'
+need nginx /usr/sbin/nginx
 
 # Whole machines for tests that are root's (internal/lab/host).
 if [ "$(id -u)" = 0 ]; then
@@ -70,7 +76,30 @@ case $missing in
 	;;
 esac
 
+# nginx and php-fpm would start, now and at every boot, and nginx would take port
+# 80. Nothing is started while they are installed, and afterwards they are
+# disabled, unless this machine has one of them already.
+policy=/usr/sbin/policy-rc.d
+new=
+case $missing in
+*php-fpm* | *nginx*)
+	case $missing in *nginx*) new=nginx ;; esac
+	case $missing in *php-fpm*) new="$new php-fpm" ;; esac
+	if [ ! -e "$policy" ]; then
+		printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+		$sudo chmod 755 "$policy"
+		trap '$sudo rm -f "$policy"' EXIT
+		trap 'exit 1' HUP INT TERM
+	fi
+	;;
+esac
+
 $sudo apt-get update -q
 # shellcheck disable=SC2086 # the list is meant to be split
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+for name in $new; do
+	[ "$name" = php-fpm ] && name=$(basename /usr/sbin/php-fpm[0-9]* | sed 's/^php-fpm\(.*\)/php\1-fpm/')
+	say "not started by itself: $name"
+	if command -v systemctl >/dev/null 2>&1; then $sudo systemctl disable --quiet "$name" || say "cannot disable $name"; fi
+done
 say "done"

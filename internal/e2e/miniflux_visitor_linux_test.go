@@ -45,6 +45,11 @@ func (s *miniSite) visitor() *visitor {
 }
 
 func newVisitor(t testing.TB, url string, well func(body string) bool) *visitor {
+	return newPatientVisitor(t, url, visitEvery, well)
+}
+
+// newPatientVisitor asks less often, where an answer costs the product much.
+func newPatientVisitor(t testing.TB, url string, every time.Duration, well func(body string) bool) *visitor {
 	ctx, stop := context.WithCancel(context.Background())
 	v := &visitor{url: url, stop: stop}
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true},
@@ -58,7 +63,7 @@ func newVisitor(t testing.TB, url string, well func(body string) bool) *visitor 
 			v.mu.Unlock()
 			select {
 			case <-ctx.Done():
-			case <-time.After(visitEvery):
+			case <-time.After(every):
 			}
 		}
 	})

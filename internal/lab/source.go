@@ -124,7 +124,7 @@ func replaceAll(text string, values map[string]string) (string, error) {
 	pairs := make([]string, 0, 2*len(values))
 	for old, value := range values {
 		if !strings.Contains(text, old) {
-			return "", fmt.Errorf("cannot use the example of Miniflux: it no longer says %s", old)
+			return "", fmt.Errorf("cannot use the example: it no longer says %s", old)
 		}
 		pairs = append(pairs, old, value)
 	}

@@ -55,7 +55,7 @@ func FetchUnleash(ctx context.Context, version string) (*UnleashRelease, error) 
 	if err != nil {
 		return nil, fmt.Errorf("cannot read what Unleash %s is made of: %w", version, err)
 	}
-	dir, unlock, err := unleashCache()
+	dir, unlock, err := productCache("unleash")
 	if err != nil {
 		return nil, err
 	}
@@ -87,92 +87,39 @@ func FetchUnleash(ctx context.Context, version string) (*UnleashRelease, error) 
 	return r, nil
 }
 
-// unleashCache gives the folder of what is kept, locked.
-func unleashCache() (dir string, unlock func(), err error) {
-	cache, err := CacheDir()
-	if err != nil {
-		return "", nil, err
-	}
-	dir = filepath.Join(cache, "unleash")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", nil, fmt.Errorf("cannot make a place for Unleash: %w", err)
-	}
-	unlock, err = lock(filepath.Join(dir, "lock"))
-	return dir, unlock, err
-}
-
 // Bundle gives the release's bundle, built by the program upkeep from the
-// documents of the example, as the release that follows on the other one. Built
-// bundles are kept in the cache, named by all that they were made of.
+// documents of the example, as the release that follows on the other one.
 func (r *UnleashRelease) Bundle(ctx context.Context, upkeep string, from *UnleashRelease) (string, error) {
-	example, err := exampleDir("unleash")
+	to, err := r.documents()
 	if err != nil {
 		return "", err
 	}
-	docs := []string{filepath.Join(example, "product.yaml"), filepath.Join(example, "releases", r.Version, "release.yaml")}
-	key, err := digestOf(docs...)
+	was, err := from.documents()
 	if err != nil {
-		return "", fmt.Errorf("cannot read the documents of Unleash: %w", err)
+		return "", err
 	}
-	all := sha256.Sum256([]byte(key + r.key + from.key))
-	dir, unlock, err := unleashCache()
+	dir, unlock, err := productCache("unleash")
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	dest := filepath.Join(dir, "bundle-"+r.Version+"-"+hex.EncodeToString(all[:6])+".tar.zst")
-	if _, err := os.Stat(dest); err == nil {
-		return dest, nil
-	}
-	src, err := os.MkdirTemp(dir, "source-")
-	if err != nil {
-		return "", fmt.Errorf("cannot make the source of the bundle: %w", err)
-	}
-	defer os.RemoveAll(src)
-	if err := r.source(ctx, src, docs, from); err != nil {
-		return "", err
-	}
-	part := src + ".tar.zst"
-	defer os.Remove(part)
-	if out, err := exec.CommandContext(ctx, upkeep, "vendor", "build", src, "-o", part).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cannot build the bundle of Unleash %s: %w\n%s", r.Version, err, out)
-	}
-	if err := os.Rename(part, dest); err != nil {
-		return "", fmt.Errorf("cannot keep the bundle of Unleash %s: %w", r.Version, err)
-	}
-	return dest, nil
+	return to.bundle(ctx, upkeep, dir, was)
 }
 
-// source lays out the source of a bundle. Its files are further names of those
-// in the cache: building only reads them.
-func (r *UnleashRelease) source(ctx context.Context, src string, docs []string, from *UnleashRelease) error {
-	var text [2][]byte
-	for i, name := range docs {
-		var err error
-		if text[i], err = os.ReadFile(name); err != nil {
-			return fmt.Errorf("cannot read the documents of Unleash: %w", err)
-		}
-	}
-	sums, err := treeSums(from.Dir)
+func (r *UnleashRelease) documents() (labRelease, error) {
+	out := labRelease{name: "Unleash", version: r.Version, tree: r.Dir, key: r.key}
+	example, err := exampleDir("unleash")
 	if err != nil {
-		return err
+		return out, err
 	}
-	old := filepath.Join(src, "from", from.Version)
-	for _, sub := range []string{old, filepath.Join(src, "components")} {
-		if err := os.MkdirAll(sub, 0o755); err != nil {
-			return fmt.Errorf("cannot make the bundle's source: %w", err)
+	for path, to := range map[string]*string{"product.yaml": &out.product, filepath.Join("releases", r.Version, "release.yaml"): &out.release} {
+		text, err := os.ReadFile(filepath.Join(example, path))
+		if err != nil {
+			return out, fmt.Errorf("cannot read the documents of Unleash: %w", err)
 		}
+		*to = string(text)
 	}
-	for path, text := range map[string]string{filepath.Join(src, "upkeep.yaml"): string(text[0]) + "---\n" + string(text[1]),
-		filepath.Join(old, "product.yaml"): string(text[0]), filepath.Join(old, "app.sums"): sums} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			return fmt.Errorf("cannot make the bundle's source: %w", err)
-		}
-	}
-	if out, err := exec.CommandContext(ctx, "cp", "-al", r.Dir, filepath.Join(src, "components", "app")).CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot make the bundle's source: %w\n%s", err, out)
-	}
-	return nil
+	return out, nil
 }
 
 // digestOf is the digest of the contents of files.

@@ -193,7 +193,7 @@ func (d decoder) accessModes(m *document.MapDecoder) map[string]Access {
 
 func (d decoder) access(mode string, n *document.Node) Access {
 	m := d.Map(n, "access mode "+mode)
-	a := Access{Pos: n.Pos, Marker: d.text(m, "marker"), Parked: d.text(m, "parked"), Of: m.Strings("of"), Aliases: m.Strings("aliases"),
+	a := Access{Pos: n.Pos, Marker: d.text(m, "marker"), Parked: d.text(m, "parked"), Content: d.text(m, "content"), Of: m.Strings("of"), Aliases: m.Strings("aliases"),
 		Users: m.OneOf("users", "read", "none"), Refused: d.probeIn(m, "refused"), Reason: m.String("reason")}
 	if c := m.Map("command"); c != nil {
 		c.Required("enter", "leave", "state")

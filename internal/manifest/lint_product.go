@@ -42,6 +42,8 @@ func (l *linter) product() {
 		l.of(l.p.Access[mode].Pos, l.p.Access[mode].Of)
 		if a := l.p.Access[mode]; a.Parked != "" && a.Marker == "" {
 			l.errorf(a.Pos, "contradiction", "", "access mode %s parks a marker that it does not have", mode)
+		} else if a.Content != "" && (a.Marker == "" || a.Parked != "") {
+			l.errorf(a.Pos, "contradiction", "", "access mode %s says what a marker holds that it does not write", mode)
 		}
 	}
 	groups := map[string]bool{}

@@ -110,7 +110,7 @@ func (w walker) service(s Service) {
 }
 
 func (w walker) access(a Access) {
-	w.texts(a.Pos, plainText, a.Marker, a.Parked, a.Reason)
+	w.texts(a.Pos, plainText, a.Marker, a.Parked, a.Content, a.Reason)
 	w.texts(a.Pos, plainText, a.Aliases...)
 	w.probePtr(a.Refused)
 	if c := a.Command; c != nil {

@@ -94,6 +94,9 @@ func (r *Resolver) access(mode string, a manifest.Access, files bool) (*AccessPa
 	if files {
 		return p, nil
 	}
+	if p.Content, err = r.Scope.Expand(a.Content); err != nil {
+		return fail(err)
+	}
 	as, err := r.account("")
 	if err != nil {
 		return fail(err)

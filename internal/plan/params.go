@@ -158,6 +158,7 @@ type AccessParams struct {
 	Unit    string   `json:"unit,omitempty"` // whose mode it is, where each unit has its own
 	Marker  string   `json:"marker,omitempty"`
 	Parked  string   `json:"parked,omitempty"`
+	Content string   `json:"content,omitempty"` // of a new marker; empty: the reason
 	Aliases []string `json:"aliases,omitempty"`
 	Enter   []string `json:"enter,omitempty"`
 	Leave   []string `json:"leave,omitempty"`

@@ -107,6 +107,9 @@ func (k *markers) parked() (bool, error) {
 
 // content is what a new marker says: some products show it to their users.
 func (k *markers) content() []byte {
+	if k.p.Content != "" {
+		return []byte(strings.TrimRight(k.p.Content, "\n") + "\n")
+	}
 	reason := k.p.Reason
 	if reason == "" {
 		reason = "Maintenance is in progress."
