@@ -24,6 +24,7 @@ import (
 	"upkeep/internal/document"
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
+	"upkeep/internal/route"
 )
 
 // The exit codes.
@@ -82,6 +83,7 @@ func (a *App) report(err error) int {
 	var refusal *plan.Refusal
 	var wrong usage
 	var refused *manage.RefusedError
+	var older *route.OlderError
 	var docs document.Errors
 	w := a.writer(a.Err)
 	switch {
@@ -97,6 +99,9 @@ func (a *App) report(err error) int {
 		return ExitBlocked
 	case errors.As(err, &refused):
 		fmt.Fprint(w, show.Refused(refused, a.width()))
+		return ExitBlocked
+	case errors.As(err, &older):
+		fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
 		return ExitBlocked
 	case errors.As(err, &docs):
 		fmt.Fprintln(w, document.Pretty(err))

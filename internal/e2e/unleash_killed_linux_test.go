@@ -58,7 +58,7 @@ func TestUnleashKilled(t *testing.T) {
 		t.Run(at.String(), func(t *testing.T) {
 			s := u.quick(t)
 			before, v := s.print(), s.visitor()
-			r, hit := s.killed(at)
+			r, hit := s.killedAt(at, s.upgrade()...)
 			time.Sleep(50 * time.Millisecond)
 			visits := v.seen()
 			switch r.code {
@@ -87,12 +87,12 @@ func TestUnleashKilled(t *testing.T) {
 	}
 }
 
-// killed starts the upgrade, kills its engine at the moment, and has the run
+// killedAt starts the upgrade, kills its engine at the moment, and has the run
 // recovered by the next command. It tells whether there was an engine to kill.
-func (s *unleashSite) killed(m moment) (result, bool) {
+func (s *upkeep) killedAt(m moment, upgrade ...string) (result, bool) {
 	s.t.Helper()
 	old := s.runs()
-	cmd := s.command(s.upgrade()...)
+	cmd := s.command(upgrade...)
 	politely(cmd)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

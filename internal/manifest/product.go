@@ -197,7 +197,7 @@ type Access struct {
 	Pos     document.Pos `json:"-"`
 	Of      []string     `json:"of,omitempty"` // components that it is about; empty: the whole product
 	Marker  string       `json:"marker,omitempty"`
-	Parked  string       `json:"parked,omitempty"` // where the marker lies when the mode is off
+	Parked  string       `json:"parked,omitempty"`  // where the marker lies when the mode is off
 	Content string       `json:"content,omitempty"` // of the marker, where the reason would not do
 	Aliases []string     `json:"aliases,omitempty"`
 	Command *Switch      `json:"command,omitempty"`

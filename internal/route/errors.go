@@ -15,6 +15,13 @@ func (e *WithdrawnError) Error() string {
 	return fmt.Sprintf("%s is withdrawn: %s; choose another release with --to", e.Version, e.Reason)
 }
 
+// OlderError says that the wanted release is older than what is installed.
+type OlderError struct{ From, To string }
+
+func (e *OlderError) Error() string {
+	return fmt.Sprintf("%s is older than the installed %s: Upkeep does not downgrade; to go back to a restore point use upkeep back", e.To, e.From)
+}
+
 // NoRouteError says that no supported way exists, what does, and what would
 // help.
 type NoRouteError struct {

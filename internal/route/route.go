@@ -4,8 +4,6 @@
 package route
 
 import (
-	"fmt"
-
 	"upkeep/internal/manifest"
 	"upkeep/internal/version"
 )
@@ -52,7 +50,7 @@ func Find(order version.Order, releases []*manifest.Release, w Wish) (Way, error
 	case c == 0:
 		return Way{}, nil
 	case c > 0:
-		return Way{}, fmt.Errorf("%s is older than the installed %s: Upkeep does not downgrade; to go back to a restore point use upkeep back", w.To, w.From)
+		return Way{}, &OlderError{From: w.From, To: w.To}
 	}
 	g, err := build(order, releases, w)
 	if err != nil {

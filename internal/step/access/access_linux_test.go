@@ -231,6 +231,16 @@ func TestNewPageIsFitToBeShown(t *testing.T) {
 	}
 }
 
+func TestMarkerSaysWhatTheProductReads(t *testing.T) {
+	w := folder(t.TempDir())
+	p := marker(w)
+	p.Content = "<?php $upgrading = time();"
+	enter(t, p)
+	if b, err := os.ReadFile(p.Marker); err != nil || string(b) != "<?php $upgrading = time();\n" {
+		t.Errorf("the marker is %q, %v", b, err)
+	}
+}
+
 func TestWritesThatAreNotRefused(t *testing.T) {
 	w := folder(t.TempDir())
 	p := marker(w)
