@@ -45,7 +45,7 @@ vet:
 test: setup vet ## vet and test
 	$(GO) test ./...
 
-test-slow: setup ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, whole machines
+test-slow: setup ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, WordPress, whole machines
 	UPKEEP_SLOW=1 $(GO) test -timeout 80m $$($(GO) list ./... | grep -v $(foreach s,/lab/crash $(SKIP),-e $(s)))
 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes

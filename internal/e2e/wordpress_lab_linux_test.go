@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -242,6 +243,18 @@ func (s *wordSite) same(before wordPrint) {
 	if diff := cmp.Diff(before, s.print()); diff != "" {
 		s.t.Errorf("not exactly as it was (-before +after):\n%.6000s", diff)
 	}
+}
+
+// morning is same after upkeep back, which keeps the tree of the newer version
+// beside the one in use for as long as its restore point.
+func (s *wordSite) morning(before wordPrint) {
+	s.t.Helper()
+	after := s.print()
+	maps.DeleteFunc(after.Files, func(name, _ string) bool { return strings.HasPrefix(name, ".htdocs.upkeep") })
+	if diff := cmp.Diff(before, after); diff != "" {
+		s.t.Errorf("not exactly as it was (-before +after):\n%.6000s", diff)
+	}
+	s.nothingLeft()
 }
 
 // back fails the test unless all is exactly as it was, and runs.

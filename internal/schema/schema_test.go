@@ -108,7 +108,7 @@ func glob(t testing.TB, pattern string) []string {
 func TestSketchesAndExamples(t *testing.T) {
 	s := manifestSchema(t)
 	for _, pattern := range []string{"../manifest/testdata/sketches/*.yaml", "../../examples/miniflux/upkeep.yaml",
-		"../../examples/notes/product.yaml", "../../examples/notes/releases/*/release.yaml", "../../examples/itms/product.yaml", "../../examples/itms/releases/*/release.yaml"} {
+		"../../examples/notes/product.yaml", "../../examples/notes/releases/*/release.yaml", "../../examples/itms/product.yaml", "../../examples/wordpress/product.yaml", "../../examples/wordpress/releases/*/release.yaml", "../../examples/itms/releases/*/release.yaml"} {
 		for _, file := range glob(t, pattern) {
 			for i, doc := range documents(t, file) {
 				if err := s.Validate(doc); err != nil {
