@@ -59,6 +59,7 @@ func TestWordPressDowngrade_S1_2(t *testing.T) {
 	has(t, flat(s.must(3, "check", "--from", w.NewBundle).out), "pair: "+w.New.Schema, "wanted is <= "+w.Old.Schema, "app was "+w.New.Version+" when Upkeep left it")
 	refused := s.must(3, s.upgrade()...)
 	has(t, flat(refused.out+refused.err), "check pair")
+	has(t, flat(s.must(0, "upgrade", "--yes", "--from", w.OldBundle).out), "database reads "+w.New.Schema+", and "+w.Old.Version+" goes with "+w.Old.Schema)
 	before, runs := s.print(), len(s.runs())
 
 	// their upgrade page sets the number back, says that all is well, and leaves

@@ -3,9 +3,25 @@ package manage
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"upkeep/internal/plan"
 )
+
+// unlike says which data are not those of the installed release: its files are
+// there, and that is why it counts as installed.
+func unlike(r Release, f plan.Facts, installed string) []string {
+	var out []string
+	for _, unit := range slices.Sorted(maps.Keys(f.Instances)) {
+		component := plan.ComponentOf(unit)
+		c, want, now := r.Product.Components[component], r.Release.Versions[component], f.Instances[unit].Version
+		if r.Release.Version == installed && c.Database() && want != "" && now != "" && now != want {
+			out = append(out, fmt.Sprintf("%s reads %s, and %s goes with %s: somebody has exchanged files or data alone; upkeep doctor says more", unit, now, installed, want))
+		}
+	}
+	return out
+}
 
 // outside says which versions are not those that Upkeep left or found last:
 // somebody has changed them by other means.

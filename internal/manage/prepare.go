@@ -170,7 +170,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		}
 	}
 	if len(hops) == 0 {
-		p.UpToDate, p.Notes = true, sel.Notes
+		p.UpToDate, p.Notes = true, append(sel.Notes, unlike(target, facts, p.Installed)...)
 		return nil
 	}
 	input, err := in.input(ctx, s, req, p, target, sel, hops, facts)
