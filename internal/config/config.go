@@ -10,6 +10,7 @@ package config
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -110,7 +111,7 @@ func Merge(base, site, new []byte, f Format, choices map[string]string) (Result,
 	if g := grammarOf(f); g != nil {
 		r, err := mergeKeys(g, f, base, site, new, choices)
 		var cannot *unreadable
-		if err == nil || !as(err, &cannot) {
+		if err == nil || !errors.As(err, &cannot) {
 			return r, err
 		}
 		r, err = mergeLines(base, site, new, choices)
@@ -132,14 +133,6 @@ type unreadable struct {
 func (e *unreadable) Error() string { return fmt.Sprintf("%s: %v", e.which, e.err) }
 
 func (e *unreadable) Unwrap() error { return e.err }
-
-func as(err error, to **unreadable) bool {
-	u, ok := err.(*unreadable)
-	if ok {
-		*to = u
-	}
-	return ok
-}
 
 // mergeKeys merges by keys.
 func mergeKeys(g grammar, f Format, base, site, new []byte, choices map[string]string) (Result, error) {

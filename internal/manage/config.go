@@ -287,15 +287,11 @@ func sumOf(text []byte) string {
 
 // decided merges with what was answered.
 func (m *merger) decided(unit string, hop int, e *editing, fresh []byte, fact *plan.MergeFact) (config.Result, map[string]string, error) {
-	r, err := config.Merge(e.base, e.text, fresh, e.format, nil)
-	if err != nil {
-		return r, nil, err
-	}
-	choices := map[string]string{}
+	choices, asked := map[string]string{}, map[string]bool{}
 	ask := func(q plan.MergeConflict, key string, must bool) {
-		q.ID = m.id(e.path + ":" + key)
-		w, said := m.input.Facts.Said[q.Key]
-		if said {
+		asked[key] = true
+		q.ID, q.Secret = m.id(e.path+":"+key), config.Secret(key)
+		if w, said := m.input.Facts.Said[q.Key]; said {
 			if _, err := config.Merge(e.base, e.text, fresh, e.format, map[string]string{key: w.Value}); err != nil {
 				q.Wrong = err.Error()
 			} else {
@@ -308,24 +304,34 @@ func (m *merger) decided(unit string, hop int, e *editing, fresh []byte, fact *p
 		}
 	}
 	to := m.p.Releases[hop].Release.Version
-	for _, c := range r.Conflicts {
-		q := plan.MergeConflict{Secret: config.Secret(c.Key), Key: fmt.Sprintf("config %s %s %s %s", unit, e.path, c.Key, sumOf([]byte(c.Base + "\x00" + c.Site + "\x00" + c.New))[:16])}
-		q.Text = m.both(e, c, to, q.Secret)
-		ask(q, c.Key, true)
+	for {
+		r, err := config.Merge(e.base, e.text, fresh, e.format, choices)
+		if err != nil {
+			return r, nil, err
+		}
+		known, heard := len(asked), len(choices)
+		for _, c := range r.Conflicts {
+			if !asked[c.Key] {
+				ask(plan.MergeConflict{Text: m.both(e, c, to), Key: fmt.Sprintf("config %s %s %s %s", unit, e.path, c.Key, sumOf([]byte(c.Base + "\x00" + c.Site + "\x00" + c.New))[:16])}, c.Key, true)
+			}
+		}
+		for _, key := range r.Obsolete {
+			if !asked[key] {
+				ask(plan.MergeConflict{Key: fmt.Sprintf("config %s %s %s obsolete in %s", unit, e.path, key, to)}, key, false)
+			}
+		}
+		if len(asked) == known || len(choices) == heard { // with every new choice a text may fall back to its lines, which ask otherwise
+			if len(choices) == 0 {
+				choices = nil
+			}
+			return r, choices, nil
+		}
 	}
-	for _, key := range r.Obsolete {
-		ask(plan.MergeConflict{Secret: config.Secret(key), Key: fmt.Sprintf("config %s %s %s obsolete in %s", unit, e.path, key, to)}, key, false)
-	}
-	if len(choices) == 0 {
-		return r, nil, nil
-	}
-	r, err = config.Merge(e.base, e.text, fresh, e.format, choices)
-	return r, choices, err
 }
 
 // both says what the two sides have made of a key.
-func (m *merger) both(e *editing, c config.Conflict, to string, secret bool) string {
-	if secret {
+func (m *merger) both(e *editing, c config.Conflict, to string) string {
+	if config.Secret(c.Key) {
 		return fmt.Sprintf("%s, %s: a secret that was changed here and in %s too", e.path, c.Key, to)
 	}
 	show := func(text string) string {

@@ -73,7 +73,7 @@ func several(t testing.TB) *world {
 	steptest.Plant(t, w.at(), map[string]string{"bin/app": "live"})
 	f := folder(w.at())
 	steptest.Plant(t, f, map[string]string{"r1-h1/bin/app": "1", "r2-h1/bin/app": "2", "r2-h2/bin/app": "2", "r3-h1/bin/app": "3",
-		"r4-h1/bin/app": "origin", "r4-h2/bin/app": "between", "r4-h1.shipped/0": "sample", "r9-h1.json": "{}", ".upkeep-r2-h3/bin/app": "half",
+		"r4-h1/bin/app": "origin", "r4-h2/bin/app": "between", "r4-h1.shipped/0": "sample", "r4-h1.defaults/0": "default", "r9-h1.json": "{}", ".upkeep-r2-h3/bin/app": "half",
 		"notes-of-the-admin/x": "x", "r4-h1.aside/x": "x", "readme.json": "{}"})
 	for i, name := range []string{"r1-h1", "r2-h1", "r2-h2", "r3-h1", "r4-h1", "r4-h2"} {
 		path := filepath.Join(f, name+".json")
