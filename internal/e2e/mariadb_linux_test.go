@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -273,6 +275,33 @@ func TestMariaDBStatements(t *testing.T) {
 	wants(t, plan, `migrations/3\.0-2\.sql, line 1, drops table papers, on which depends .*constraint site_marks_ibfk_1 on table site_marks.*drop it before the upgrade`)
 	m.SQL("papers", "DROP TABLE site_marks")
 	wants(t, p.upkeep(0, "plan", "--from", third), `drops column died of authors, on which depends view site_dead: the server lets it, and they are broken afterwards`)
+
+	// who holds a lock is said while a script waits for it
+	m.SQL("papers", "DROP VIEW site_dead; GRANT PROCESS ON *.* TO papers@'%'")
+	go func() {
+		_, _ = m.MariaDB.SQL(context.Background(), "papers", "START TRANSACTION; SELECT * FROM authors FOR UPDATE; SELECT sleep(25)")
+	}()
+	cmd = p.command("upgrade", "--yes", "--from", third)
+	said.Reset()
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	held := regexp.MustCompile(`script 1 of 2.*1\.sql waits for a lock that is held by one of session \d+, account \w+, for \d+ s: SELECT sleep`)
+	status, doing := "", ""
+	for end := time.Now().Add(40 * time.Second); !held.MatchString(status) && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		out, _ := p.command("status").CombinedOutput()
+		if status = flat(string(out)); strings.Contains(status, "waits for a lock") {
+			doing = status
+		}
+	}
+	if !held.MatchString(status) {
+		t.Errorf("status says %s", doing)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, said.String())
+	}
+	wants(t, p.upkeep(0, "runs", "log"), `waits for a lock that is held by one of session`)
 	for _, log := range []string{p.upkeep(0, "runs", "log"), p.upkeep(0, "migrations", "list", "--format", "json")} {
 		if strings.Contains(log, "pw-papers") {
 			t.Error("the password is shown")

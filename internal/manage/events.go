@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -241,4 +242,36 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// doing reads from the end of a run's events what the step under way has said
+// last. Nothing depends on it: what cannot be read is not known.
+func doing(dir string) string {
+	f, err := os.Open(filepath.Join(dir, "events.jsonl"))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	const end = 64 << 10
+	if info, err := f.Stat(); err == nil && info.Size() > end {
+		if _, err := f.Seek(-end, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	text := ""
+	lines := bufio.NewScanner(io.LimitReader(f, end))
+	lines.Buffer(nil, end)
+	for lines.Scan() {
+		var e Event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			continue // cut off at the beginning
+		}
+		switch e.Kind {
+		case EventBegan, EventEnded:
+			text = ""
+		case EventProgress:
+			text = e.Progress.Line
+		}
+	}
+	return text
 }

@@ -17,7 +17,8 @@ type Status struct {
 	Installation string
 	Product      string
 	Document     string
-	Open         *Run // the run that is open
+	Open         *Run   // the run that is open
+	Doing        string // what the step under way has said last of how far it is; empty when it has not
 	Last         *journal.Run
 	Record       []journal.Installed
 	Found        map[string]string // unit to the version that its file reads now, where a file tells it
@@ -78,6 +79,9 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		if row.Closed.IsZero() {
 			if s.Open, err = in.load(ctx, j, row); err != nil {
 				return s, err
+			}
+			if s.Open.Engine != 0 {
+				s.Doing = doing(s.Open.Dir)
 			}
 			continue
 		}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"upkeep/internal/backup"
-	"upkeep/internal/database"
 	"upkeep/internal/database/databasetest"
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
@@ -113,7 +112,7 @@ func (s *stage) sql(text string) {
 			s.t.Fatal(err)
 		}
 	}
-	if err := databasetest.Apply(s.t.Context(), s.db(), database.Script{Name: "test", SQL: text}); err != nil {
+	if err := databasetest.Do(s.t.Context(), s.db(), text); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -115,7 +115,11 @@ func openRun(s manage.Status, command string, now time.Time, width int) string {
 		return wrap(one(fmt.Sprintf("run %s waits for a person (by %s): %s resume watches it", r.ID, r.By, command)), blue.Render("▸")+" ", "  ", width) +
 			OpenTask(r.Task(), "", command, now, width)
 	case r.Engine != 0:
-		return wrap(one(fmt.Sprintf("%s: %s resume watches it", underWay(r), command)), blue.Render("▸")+" ", "  ", width)
+		text := wrap(one(fmt.Sprintf("%s: %s resume watches it", underWay(r), command)), blue.Render("▸")+" ", "  ", width)
+		if s.Doing != "" {
+			text += wrap(one(s.Doing), "  ", "  ", width)
+		}
+		return text
 	}
 	what := fmt.Sprintf("nothing is lost: %s resume goes on where it stopped", command)
 	if !r.State.Barrier && r.State.Mode != run.Backing {

@@ -15,6 +15,20 @@ func Apply(ctx context.Context, db database.Database, s database.Script) error {
 	return (&migration.Runner{DB: db}).Apply(ctx, migration.Script{Script: s, SHA256: "0"})
 }
 
+// Do carries out statements one by one, and keeps no journal of them.
+func Do(ctx context.Context, db database.Database, sql string) error {
+	c, err := db.Connect(ctx, database.Limits{})
+	if err != nil {
+		return err
+	}
+	for _, st := range database.Split(sql, database.SQLite) {
+		if _, err := c.Exec(ctx, st); err != nil {
+			return errors.Join(err, c.Close())
+		}
+	}
+	return c.Close()
+}
+
 // Content is a fingerprint without the journal of scripts, which says of a
 // script that it has failed.
 func Content(t *testing.T, db database.Database) database.Fingerprint {

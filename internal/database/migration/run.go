@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -329,18 +330,27 @@ func (w *job) watch(ctx context.Context, id string) {
 		} else if far := ask(ctx, db, w.d.progress, id); far != "" {
 			line = far
 		}
-		if line == "" || line == last || ctx.Err() != nil {
+		key := lasted.ReplaceAllString(line, "")
+		if key == last || ctx.Err() != nil {
 			continue
+		}
+		if last = key; line == "" { // it waits no longer
+			if w.At != nil {
+				w.At(0, len(w.list), w.s.Name)
+			}
+			continue
+		}
+		if w.At != nil { // first: of what comes right after a line of the log, the log's is enough for who watches
+			w.At(0, len(w.list), w.s.Name+" "+line)
 		}
 		if strings.HasPrefix(line, "waits") && w.Say != nil {
 			w.Say(w.s.Name + " " + line)
 		}
-		if w.At != nil {
-			w.At(0, len(w.list), w.s.Name+" "+line)
-		}
-		last = line
 	}
 }
+
+// lasted is what grows while nothing else changes.
+var lasted = regexp.MustCompile(`, for \d+ s`)
 
 // ask gives the first answer to questions of which a server may not know all.
 func ask(ctx context.Context, db database.Database, questions []string, id string) string {

@@ -78,7 +78,7 @@ func (s *shop) apply(t testing.TB, sql string) {
 			t.Fatal(err)
 		}
 	}
-	if err := databasetest.Apply(t.Context(), db, database.Script{Name: "test", SQL: sql}); err != nil {
+	if err := databasetest.Do(t.Context(), db, sql); err != nil {
 		t.Fatal(err)
 	}
 }
