@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"upkeep/internal/database"
 	"upkeep/internal/database/migration"
@@ -81,19 +81,27 @@ func (in *Installation) scriptFact(ctx context.Context, s scriptSet) (f plan.Scr
 }
 
 // backOver refuses a way back that would leave the version before on data from
-// which scripts have taken away what it needs.
+// which scripts have taken away what it needs: their database is not in the
+// restore point. Where it is, all that they took away comes back with it, and
+// the database need not even answer.
 func (in *Installation) backOver(ctx context.Context, params *plan.ReturnParams) error {
-	gone, err := in.contracted(ctx)
+	_, sets, done, err := in.sets(ctx, "")
 	if err != nil {
-		return fmt.Errorf("cannot tell whether scripts have taken away what the version before needs: %w", err)
+		return nil // there are no scripts, or what reads the documents next says what is wrong
 	}
-	for _, unit := range gone {
-		saved := false
-		for _, d := range params.Databases {
-			saved = saved || d.Component == unit
+	defer done()
+	for _, s := range sets {
+		if !s.Contract || slices.ContainsFunc(params.Databases, func(d plan.Database) bool { return d.Component == s.Unit }) {
+			continue
 		}
-		if !saved {
-			return &NoReturnError{Why: fmt.Sprintf("scripts have taken away what the version before needs of %s, and restore point %s does not hold it (%s)", unit, params.Point, strings.Join(gone, ", "))}
+		list, err := in.statuses(ctx, s)
+		if err != nil {
+			return fmt.Errorf("cannot tell whether scripts have taken away what the version before needs: %w", err)
+		}
+		for _, st := range list {
+			if st.Applied != nil && st.State != migration.Baseline && st.State != migration.Other || st.Wrong() {
+				return &NoReturnError{Why: fmt.Sprintf("script %s has taken away what the version before needs of %s, and restore point %s does not hold that database", st.Script, s.Unit, params.Point)}
+			}
 		}
 	}
 	return nil

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
-	"upkeep/internal/database/migration"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
@@ -116,35 +114,4 @@ func (in *Installation) contract(ctx context.Context, by string, s scriptSet) er
 	}
 	in.note(journal, by, "contract", "done: "+log.String())
 	return nil
-}
-
-// contracted names the components of a release whose contracts have run: what
-// the version before needs of them is gone.
-func (in *Installation) contracted(ctx context.Context) ([]string, error) {
-	r, sets, done, err := in.sets(ctx, "")
-	if errors.Is(err, ErrNoScripts) || errors.Is(err, errNoProduct) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	_ = r
-	var out []string
-	for _, s := range sets {
-		if !s.Contract {
-			continue
-		}
-		list, err := in.statuses(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		for _, st := range list {
-			if st.State == migration.Done || st.State == migration.Begun || st.State == migration.Unclear || st.State == migration.Repaired {
-				out = append(out, s.Unit)
-				break
-			}
-		}
-	}
-	return out, nil
 }

@@ -204,6 +204,7 @@ func TestAloneKilledEverywhere(t *testing.T) {
 
 // What was interrupted and cannot be told waits for a person; what can, does not.
 func TestInterruptedStatement(t *testing.T) {
+	lab.Slow(t)
 	for _, c := range []struct {
 		on            func(*testing.T) server
 		before, sql   string
@@ -285,6 +286,7 @@ func TestAloneFails(t *testing.T) {
 // nothing behind; so does one that ends its own connection, and one that meets
 // a deadlock or goes on too long.
 func TestLocksAndLostConnections(t *testing.T) {
+	lab.Slow(t)
 	for _, c := range []struct {
 		on                             func(*testing.T) server
 		lock, kill, slow, heldBy, ends string
