@@ -34,7 +34,7 @@ var (
 	// theirs are the rows of the test's users.
 	theirs = regexp.MustCompile(`(?m)^.*(` + author + `|'Written by users [0-9]+').*\n?`)
 	// applied is when a migration was applied.
-	applied = regexp.MustCompile(`'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z'`)
+	applied = regexp.MustCompile(`'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?Z'`)
 	// database is the line of the sample product's database, whose rows are compared one by one.
 	database = regexp.MustCompile(`(?m)^(data/notes\.db) .*$`)
 	// own is what is new in every run: its name, times of migrations, secrets.
