@@ -127,6 +127,7 @@ func errands(r releases) []Errand {
 		again,
 		of(builds, func(w *World, do func(...string)) {
 			do("plan", "--from", r.good)
+			do("rehearse", "--from", r.good)
 			do("vendor", "build", w.Source("2.0"), "-o", filepath.Join(w.Dir, "as-folder"))
 			do("vendor", "build", w.Source("2.0"), "-o", filepath.Join(w.Dir, "as-file.tar.zst"))
 		}),
@@ -158,7 +159,7 @@ func errands(r releases) []Errand {
 				"--set", "root="+w.Root, "--set", "runtime="+w.Bin, "--set", "account="+w.Service().Name, "--set", "port="+strconv.Itoa(w.Port))
 		}),
 		of(r.target("back", 6, "1.0", r.bad), nil),
-		of(r.target("forward", 0, "3.0", r.good), nil),
+		of(r.target("forward", 0, "3.0", r.good, "--rehearse", "data"), nil),
 		of(r.target("stay", 9, "2.0", r.bad, "--on-failure", "stay"), nil),
 		of(back, nil),
 		of(hooks, nil),
@@ -227,6 +228,7 @@ var explained = map[string]string{
 	"internal/manage/modes.go:EndModes":              "the state folder is there whenever a mode is on",
 	"internal/manage/points.go:CreatePoint":          "the state folder is there whenever services run that are Upkeep's own",
 	"internal/manage/register.go:enrol":              "only where systemd has booted; TestRegister and the tests on hosts",
+	"internal/manage/rehearse.go:Rehearse":           "the state folder is there whenever services run that are Upkeep's own",
 	"internal/manage/remove.go:Remove":               "of the register (only where systemd has booted) and of folders that others have made; what a power cut brings back is removed by giving the command again",
 	"internal/manage/secret.go:WriteSecret":          "a secret that a person types; there is no keyboard here",
 	"internal/manage/support.go:WriteSupport":        "a file for whoever helps, which nothing reads: what a power cut leaves of it is written again",

@@ -37,7 +37,7 @@ func (r releases) target(name string, code int, to, from string, more ...string)
 func TestKilledForward(t *testing.T) {
 	lab.Slow(t)
 	r := built(t)
-	Every(t, r.target("forward", 0, "3.0", r.good), Choice{Of: telling, OneIn: 40, Most: 42, Twice: 5})
+	Every(t, r.target("forward", 0, "3.0", r.good, "--rehearse", "data"), Choice{Of: telling, OneIn: 40, Most: 42, Twice: 5})
 }
 
 // The way back of an upgrade whose second migration fails, over two hops to the
