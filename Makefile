@@ -25,7 +25,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup lab lab-shell crash crash-short crash-all crash-hosts clean
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw lab lab-shell crash crash-short crash-all crash-hosts clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -36,8 +36,24 @@ build: ## build bin/upkeep
 demo: build ## upgrade a sample product, then take a failing upgrade back; needs no root
 	bin/upkeep demo
 
-setup:
+setup: restic
 	sh scripts/setup-debian.sh
+
+# What keeps restore points on other computers, and the S3 server that the tests
+# run it with. Their versions are in internal/lab/restic.go, too; the sums are
+# those of Go's checksum database.
+CACHE := $(or $(UPKEEP_CACHE),$(CURDIR)/.cache)
+RESTIC := 0.18.1
+VERSITYGW := 1.0.19
+
+restic: $(CACHE)/restic-$(RESTIC)/restic ## build restic, the second engine of restore points, into the cache
+versitygw: $(CACHE)/versitygw-$(VERSITYGW)/versitygw
+
+$(CACHE)/restic-$(RESTIC)/restic:
+	cd / && GOBIN=$(@D) GOFLAGS=-trimpath $(GO) install github.com/restic/restic/cmd/restic@v$(RESTIC)
+
+$(CACHE)/versitygw-$(VERSITYGW)/versitygw:
+	cd / && GOBIN=$(@D) GOFLAGS=-trimpath $(GO) install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW)
 
 vet:
 	$(GO) vet ./...

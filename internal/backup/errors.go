@@ -43,3 +43,22 @@ func Size(n int64) string {
 	}
 	return fmt.Sprintf("%.1f %s", f, units[unit])
 }
+
+// PlaceError says that the place of restore points, or the program that keeps
+// them there, cannot be used as it is, and what to do now.
+type PlaceError struct {
+	Msg string
+	Err error // may be nil
+	Now string
+}
+
+func (e *PlaceError) Error() string {
+	text := e.Msg
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text + ": " + e.Now
+}
+
+// Unwrap gives the cause.
+func (e *PlaceError) Unwrap() error { return e.Err }

@@ -100,6 +100,7 @@ const (
 type Stored struct {
 	Name   string `json:"name"`
 	Role   Role   `json:"role"`
+	Path   string `json:"path,omitempty"` // within a snapshot
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"`
 }
@@ -118,6 +119,7 @@ const (
 	Manifest Role = "manifest" // description of the tree
 	Dump     Role = "dump"     // zst of the dump
 	Globals  Role = "globals"  // zst of roles and tablespaces, for people
+	Snapshot Role = "snapshot" // restic: a snapshot with the files
 )
 
 // Part gives a part by name.
@@ -202,4 +204,18 @@ func Decode(text []byte) (Point, error) {
 func Touched(p Point, e files.Entry) bool {
 	const slack = 2 * time.Second // of the clock that stamps inodes
 	return e.Stamp.CTime >= p.Began.Add(-slack).UnixNano()
+}
+
+// Differ says in what something stored is not what its manifest describes
+// (ErrDamaged).
+func Differ(stored string, want, got files.Tree) error {
+	list := files.Compare(want, got, files.Ignore{})
+	if len(list) == 0 {
+		return nil
+	}
+	more := ""
+	if len(list) > 1 {
+		more = fmt.Sprintf(" (and %d more)", len(list)-1)
+	}
+	return fmt.Errorf("%w: %s differs from its manifest: %s%s", ErrDamaged, stored, list[0], more)
 }

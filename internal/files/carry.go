@@ -222,7 +222,7 @@ func (c Carry) Apply(fsys durable.FS) error {
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := dress(fsys, d.Path, d); err != nil {
+		if err := Dress(fsys, d.Path, d); err != nil {
 			return err
 		}
 	}

@@ -61,7 +61,7 @@ func (c *copier) all(ctx context.Context, t Tree) error {
 	// Directories last and deepest first: what is made in them moves their times.
 	for i := len(t.Entries) - 1; i >= 0; i-- {
 		if e := t.Entries[i]; e.Type == Dir {
-			if err := dress(c.fsys, join(c.to, e.Path), e); err != nil {
+			if err := Dress(c.fsys, join(c.to, e.Path), e); err != nil {
 				return err
 			}
 		}
@@ -87,7 +87,7 @@ func (c *copier) one(e Entry) error {
 	if err != nil {
 		return err
 	}
-	return dress(c.fsys, to, e)
+	return Dress(c.fsys, to, e)
 }
 
 func (c *copier) file(e Entry, to string) error {

@@ -299,7 +299,7 @@ func (u *unpacker) sum(e *Entry, w io.Writer, content io.Reader) error {
 func (u *unpacker) finish(e *Entry) error {
 	path := join(u.dest, e.Path)
 	if u.o.Exact {
-		return dress(u.fsys, path, *e)
+		return Dress(u.fsys, path, *e)
 	}
 	if o := u.o.Owner; o != nil {
 		e.UID, e.GID = o.UID, o.GID

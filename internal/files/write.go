@@ -8,9 +8,9 @@ import (
 	"upkeep/internal/durable"
 )
 
-// dress gives a new file what its entry says of it. Order matters: a change of owner clears setuid bits and capabilities, a change of
+// Dress gives a new file what its entry says of it. Order matters: a change of owner clears setuid bits and capabilities, a change of
 // mode rewrites an ACL's mask, and all of them may move the time.
-func dress(fsys durable.FS, path string, e Entry) error {
+func Dress(fsys durable.FS, path string, e Entry) error {
 	have, err := fsys.Lstat(path)
 	if err != nil {
 		return err

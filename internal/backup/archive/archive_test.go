@@ -9,16 +9,16 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	backuptest.Run(t, func(t *testing.T, dir string, fs durable.FS) backup.Engine {
+	backuptest.Run(t, backuptest.Folders(func(t *testing.T, dir string, fs durable.FS) backup.Engine {
 		return New(Config{Dir: dir, FS: fs})
-	})
+	}, dumpFile(aheadOf("database"))))
 }
 
 // TestContractEncrypted is the same for an archive of which a new process knows
 // the identity.
 func TestContractEncrypted(t *testing.T) {
 	to := encryption(t)
-	backuptest.Run(t, func(t *testing.T, dir string, fs durable.FS) backup.Engine {
+	backuptest.Run(t, backuptest.Folders(func(t *testing.T, dir string, fs durable.FS) backup.Engine {
 		return New(Config{Dir: dir, FS: fs, Encrypt: to})
-	})
+	}, dumpFile(aheadOf("database"))+".age"))
 }

@@ -119,15 +119,7 @@ func (a *Archive) blame(ctx context.Context, dir string, part backup.Part, err e
 
 // differ says in what an archive is not what its manifest describes.
 func differ(part string, want, got files.Tree) error {
-	list := files.Compare(want, got, files.Ignore{})
-	if len(list) == 0 {
-		return nil
-	}
-	more := ""
-	if len(list) > 1 {
-		more = fmt.Sprintf(" (and %d more)", len(list)-1)
-	}
-	return fmt.Errorf("%w: the archive of %s differs from its manifest: %s%s", backup.ErrDamaged, part, list[0], more)
+	return backup.Differ("the archive of "+part, want, got)
 }
 
 // readBack compares an archive that was just written with what went into it.

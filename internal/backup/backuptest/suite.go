@@ -21,9 +21,67 @@ import (
 // may fail. Made again with the same dir it is what a new process would see.
 type Maker func(t *testing.T, dir string, fs durable.FS) backup.Engine
 
+// Subject is an engine, and how its restore points lie on the disk.
+type Subject struct {
+	Make Maker
+	// Names lists what lies in the place: the names of points, and whatever was
+	// begun. There may be no place.
+	Names func(t *testing.T, dir string) []string
+	// Pieces names what a point is made of.
+	Pieces func(t *testing.T, dir, id string) []string
+	// Stored lists the files on which the point p, the only one, rests.
+	Stored func(t *testing.T, dir string) []string
+	// Spare, where it is not nil, says that a byte of them is there twice, and need
+	// not be missed.
+	Spare func(path string, content []byte, at int) bool
+	// Place, where it is not nil, says which of them make the place what it is:
+	// without them nothing there can be read, and any error says so.
+	Place func(path string) bool
+	// LoseAhead takes a dump of the first pass of p away.
+	LoseAhead func(t *testing.T, dir string)
+}
+
+// Folders is an engine that makes each point in a folder of its name, and in one
+// that ends in .partial until it is done.
+func Folders(make Maker, ahead string) Subject {
+	return Subject{Make: make,
+		Names: func(_ *testing.T, dir string) (names []string) {
+			list, _ := os.ReadDir(dir) // it need not be there
+			for _, e := range list {
+				names = append(names, e.Name())
+			}
+			return names
+		},
+		Pieces: func(t *testing.T, dir, id string) (names []string) {
+			for _, path := range regular(t, filepath.Join(dir, id)) {
+				names = append(names, filepath.Base(path))
+			}
+			return names
+		},
+		Stored: func(t *testing.T, dir string) []string { return regular(t, filepath.Join(dir, "p")) },
+		LoseAhead: func(_ *testing.T, dir string) {
+			_ = os.Remove(filepath.Join(dir, "p.partial", ahead)) // there may be none
+		},
+	}
+}
+
+// regular lists files below a folder.
+func regular(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	if err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			list = append(list, path)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
 // Run runs the whole contract.
-func Run(t *testing.T, make Maker) {
-	for name, test := range map[string]func(*testing.T, Maker){
+func Run(t *testing.T, on Subject) {
+	for name, test := range map[string]func(*testing.T, Subject){
 		"Exact":         testExact,
 		"TwoPasses":     testTwoPasses,
 		"Ahead":         testAhead,
@@ -52,23 +110,25 @@ func Run(t *testing.T, make Maker) {
 		"Removing":      testRemoving,
 		"Requests":      testRequests,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, make) })
+		t.Run(name, func(t *testing.T) { test(t, on) })
 	}
 }
 
 // stage is a product to back up.
 type stage struct {
 	t    *testing.T
-	make Maker
+	on   Subject
 	dir  string // of restore points
 	app  string // tree
 	data string // database file
 	disk *watch.Disk
+
+	pieces []string // of the first point that was dumped
 }
 
-func newStage(t *testing.T, make Maker) *stage {
+func newStage(t *testing.T, on Subject) *stage {
 	top := t.TempDir()
-	s := &stage{t: t, make: make, dir: filepath.Join(top, "points"), app: filepath.Join(top, "srv", "app"), data: filepath.Join(top, "srv", "data.db"),
+	s := &stage{t: t, on: on, dir: filepath.Join(top, "points"), app: filepath.Join(top, "srv", "app"), data: filepath.Join(top, "srv", "data.db"),
 		disk: watch.New("restore-point.json")}
 	if err := os.MkdirAll(s.app, 0o755); err != nil {
 		t.Fatal(err)
@@ -118,12 +178,12 @@ func (s *stage) sql(text string) {
 }
 
 // engine is what a new process has.
-func (s *stage) engine() backup.Engine { return s.on(durable.OS()) }
+func (s *stage) engine() backup.Engine { return s.over(durable.OS()) }
 
-// on makes an engine on a file system that may fail. When it says that something
+// over makes an engine on a file system that may fail. When it says that something
 // is done, that must be durable.
-func (s *stage) on(fsys durable.FS) backup.Engine {
-	return lasting{s.make(s.t, s.dir, s.disk.Over(fsys)), s}
+func (s *stage) over(fsys durable.FS) backup.Engine {
+	return lasting{s.on.Make(s.t, s.dir, s.disk.Over(fsys)), s}
 }
 
 func (s *stage) request(id string) backup.Request {

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"upkeep/internal/backup"
@@ -67,17 +65,30 @@ func (s *stage) dumped(e backup.Engine, id string) {
 	if ds := database.Compare(part.Dump.Fingerprint, now); len(ds) > 0 {
 		s.t.Fatalf("the dump is not what is there: %s", database.Summary(ds))
 	}
-	if left, _ := filepath.Glob(filepath.Join(s.dir, id, "*.dump.zst*")); len(left) != 1 || strings.TrimSuffix(filepath.Base(left[0]), ".age") != "database.dump.zst" {
-		s.t.Fatalf("dumps in the restore point: %v", left)
+	if got := s.on.Pieces(s.t, s.dir, id); s.pieces == nil {
+		s.pieces = got
+	} else if len(got) != len(s.pieces) {
+		s.t.Fatalf("the restore point is made of %q, and one that was made at once of %q", got, s.pieces)
 	}
 	if err := errors.Join(e.Verify(s.t.Context(), id), e.RestoreDatabase(s.t.Context(), id, "database", s.db())); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
+// atOnce notes what a point is made of that has no first pass, and so nothing
+// that could be left of one.
+func (s *stage) atOnce() {
+	s.t.Helper()
+	dir := s.dir
+	s.dir = filepath.Join(s.t.TempDir(), "points")
+	s.point(s.engine(), s.request("p"), false)
+	s.pieces = s.on.Pieces(s.t, s.dir, "p")
+	s.dir = dir
+}
+
 // testAhead: a database that nobody writes to is dumped in the first pass, and
 // never with less in it than it has at the end.
-func testAhead(t *testing.T, make Maker) {
+func testAhead(t *testing.T, on Subject) {
 	for _, c := range []struct {
 		name          string
 		database      func(m marked) database.Database
@@ -88,8 +99,7 @@ func testAhead(t *testing.T, make Maker) {
 		{"written since", nil, func(s *stage, m marked) { *m.mark++; s.sql("INSERT INTO t VALUES (3, 'late')") }, 1, 2},
 		{"no mark since", nil, func(s *stage, m marked) { *m.mark = -1; s.sql("INSERT INTO t VALUES (3, 'late')") }, 1, 2},
 		{"the dump is gone", nil, func(s *stage, m marked) {
-			_ = os.Remove(filepath.Join(s.dir, "p.partial", "database@ahead.dump.zst"))
-			_ = os.Remove(filepath.Join(s.dir, "p.partial", "database@ahead.dump.zst.age"))
+			s.on.LoseAhead(s.t, s.dir)
 		}, 1, 2},
 		{"somebody writes all the time", func(m marked) database.Database { return busy{m} }, nil, 0, 1},
 		{"there is no mark", func(m marked) database.Database { *m.mark = -1; return m }, nil, 0, 1},
@@ -100,8 +110,9 @@ func testAhead(t *testing.T, make Maker) {
 	} {
 		for _, fresh := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%v", c.name, fresh), func(t *testing.T) {
-				s := newStage(t, make)
+				s := newStage(t, on)
 				s.small()
+				s.atOnce()
 				mark, dumps := 1, 0
 				m := marked{Database: s.db(), mark: &mark, dumps: &dumps}
 				r := s.request("p")
@@ -132,7 +143,7 @@ func testAhead(t *testing.T, make Maker) {
 		}
 	}
 	t.Run("a dump that cannot be made is known before anything is closed", func(t *testing.T) {
-		s := newStage(t, make)
+		s := newStage(t, on)
 		s.small()
 		mark, dumps := 1, 0
 		r := s.request("p")
@@ -140,7 +151,7 @@ func testAhead(t *testing.T, make Maker) {
 		if err := s.engine().Prepare(t.Context(), r); !errors.Is(err, database.ErrPermission) {
 			t.Errorf("Prepare gives %v", err)
 		}
-		if left, _ := os.ReadDir(s.dir); len(left) > 0 {
+		if left := s.on.Names(t, s.dir); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
 	})
@@ -148,10 +159,11 @@ func testAhead(t *testing.T, make Maker) {
 
 // testAheadKilled: killed at any moment, the same point is made in the end, and
 // holds what was written between the passes.
-func testAheadKilled(t *testing.T, make Maker) {
+func testAheadKilled(t *testing.T, on Subject) {
 	for _, written := range []bool{false, true} {
-		s := newStage(t, make)
+		s := newStage(t, on)
 		s.small()
+		s.atOnce()
 		mark, dumps := 0, 0
 		request := func() backup.Request {
 			r := s.request("p")
@@ -161,7 +173,7 @@ func testAheadKilled(t *testing.T, make Maker) {
 		for point := 0; ; point++ {
 			s.dir = filepath.Join(t.TempDir(), "points")
 			mortal := DieAfter(durable.OS(), point)
-			e := s.on(mortal)
+			e := s.over(mortal)
 			err := e.Prepare(t.Context(), request())
 			if written {
 				mark++

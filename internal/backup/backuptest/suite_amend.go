@@ -61,15 +61,11 @@ func (s *stage) holds(e backup.Engine, tree files.Tree, content database.Fingerp
 
 // testAmended makes parts of a point anew, again and again: it always holds
 // what was there at that moment, and nothing is left over.
-func testAmended(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testAmended(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	e := s.engine()
 	p := s.second(e)
-	count := func() int {
-		list, err := os.ReadDir(filepath.Join(s.dir, "p"))
-		s.must(err)
-		return len(list)
-	}
+	count := func() int { return len(on.Pieces(t, s.dir, "p")) }
 	if q, err := e.Amend(t.Context(), s.request("p")); err != nil || q.Seal != p.Seal {
 		t.Errorf("nothing to amend, and it is another point: %v", err)
 	}
@@ -104,8 +100,8 @@ func testAmended(t *testing.T, make Maker) {
 
 // testAmendKilled dies before every writing call: the point holds what it held
 // or what is to be, and amended again it is whole.
-func testAmendKilled(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testAmendKilled(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	e := s.engine()
 	s.second(e)
 	tree, content := s.scan(s.app), databasetest.Fingerprint(t, s.db())
@@ -117,7 +113,7 @@ func testAmendKilled(t *testing.T, make Maker) {
 	for calls := 0; ; calls++ {
 		s.must(errors.Join(os.RemoveAll(s.dir), os.CopyFS(s.dir, os.DirFS(whole))))
 		dying := DieAfter(durable.OS(), calls)
-		_, err := s.on(dying).Amend(t.Context(), s.request("p"), "app", "database")
+		_, err := s.over(dying).Amend(t.Context(), s.request("p"), "app", "database")
 		if err == nil && !dying.Dead() {
 			break
 		}

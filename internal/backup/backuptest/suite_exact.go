@@ -48,9 +48,9 @@ func (s *stage) attributes(from, to string) error {
 
 // testExact keeps everything on the exactness list, through both ways of
 // restoring.
-func testExact(t *testing.T, make Maker) {
+func testExact(t *testing.T, on Subject) {
 	for _, prepare := range []bool{false, true} {
-		s := newStage(t, make)
+		s := newStage(t, on)
 		Exact(t, s.app)
 		s.sql("CREATE TABLE t (x); INSERT INTO t VALUES (1)")
 		want := s.scan(s.app)
@@ -115,9 +115,9 @@ func clean(t *testing.T, dir string) {
 }
 
 // testTwoPasses changes everything that can change between the passes.
-func testTwoPasses(t *testing.T, make Maker) {
+func testTwoPasses(t *testing.T, on Subject) {
 	for _, fresh := range []bool{false, true} { // the second pass in the same process, or in another
-		s := newStage(t, make)
+		s := newStage(t, on)
 		Exact(t, s.app)
 		s.small()
 		for i := range 20 {
@@ -192,8 +192,8 @@ func (s *stage) ruin2() {
 }
 
 // testExcluded leaves out what was asked for, and leaves it alone.
-func testExcluded(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testExcluded(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	s.write("cache/entry", "cached")
 	s.write("data/app.pid", "7")
@@ -224,8 +224,8 @@ func testExcluded(t *testing.T, make Maker) {
 	}
 }
 
-func testSingleFile(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testSingleFile(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	r := s.request("file")
 	r.Files = append(r.Files, backup.FilePart{Name: "conf", Path: filepath.Join(s.app, "conf")})
@@ -253,8 +253,8 @@ func testSingleFile(t *testing.T, make Maker) {
 
 // testIncluded keeps some of a tree, first pass and second, and touches
 // nothing else when it restores that.
-func testIncluded(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testIncluded(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	s.write("etc/a", "a1")
 	s.write("etc/deep/b", "b1")

@@ -20,8 +20,8 @@ import (
 
 // testDamage flips, cuts and takes away: each is found by Verify, and nothing
 // is restored from it.
-func testDamage(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testDamage(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	e := s.engine()
 	if err := e.Prepare(t.Context(), s.request("p")); err != nil {
@@ -31,18 +31,14 @@ func testDamage(t *testing.T, make Maker) {
 	if err := os.Remove(filepath.Join(s.app, "bin/app")); err != nil {
 		t.Fatal(err)
 	}
+	backedUp, dumped := s.scan(s.app), databasetest.Fingerprint(t, s.db())
 	s.point(e, s.request("p"), false)
 	s.write("conf", "the state that must survive")
 	s.sql("INSERT INTO t VALUES (9, 'survives')")
 	now, content := s.scan(s.app), databasetest.Fingerprint(t, s.db())
-	var list []string
-	if err := filepath.WalkDir(filepath.Join(s.dir, "p"), func(path string, d os.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			list = append(list, path)
-		}
-		return err
-	}); err != nil || len(list) < 5 {
-		t.Fatalf("stored %v, %v", list, err)
+	list := on.Stored(t, s.dir)
+	if len(list) < 5 {
+		t.Fatalf("stored %v", list)
 	}
 	for _, path := range list {
 		whole, err := os.ReadFile(path)
@@ -56,6 +52,9 @@ func testDamage(t *testing.T, make Maker) {
 			"grown": func() error { return os.WriteFile(path, append(append([]byte{}, whole...), 0), 0o600) },
 		}
 		for _, at := range []int{0, len(whole) / 3, len(whole) / 2, len(whole) - 1} {
+			if on.Spare != nil && on.Spare(path, whole, at) {
+				continue
+			}
 			damages["flipped at "+time.Duration(at).String()] = func() error {
 				bad := append([]byte{}, whole...)
 				bad[at] ^= 0x20
@@ -68,7 +67,7 @@ func testDamage(t *testing.T, make Maker) {
 			}
 			what := filepath.Base(path) + " " + name
 			err := e.Verify(t.Context(), "p")
-			if !errors.Is(err, backup.ErrDamaged) && !(errors.Is(err, backup.ErrNotFound) && name == "gone") {
+			if !errors.Is(err, backup.ErrDamaged) && !(errors.Is(err, backup.ErrNotFound) && name == "gone") && !(err != nil && on.Place != nil && on.Place(path)) {
 				t.Errorf("%s: Verify: %v", what, err)
 			}
 			if err != nil && strings.Contains(err.Error(), "unpack into") {
@@ -76,8 +75,15 @@ func testDamage(t *testing.T, make Maker) {
 			}
 			_, filesErr := e.RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
 			dbErr := e.RestoreDatabase(t.Context(), "p", "database", s.db())
+			// What is restored all the same is what was backed up.
+			if filesErr == nil {
+				same(t, what, backedUp, s.scan(s.app))
+			}
+			if dbErr == nil {
+				databasetest.Same(t, what, dumped, databasetest.Fingerprint(t, s.db()))
+			}
 			sumsOnly := filepath.Base(path) == "SHA256SUMS" // for people; nothing is restored by it
-			if filesErr == nil && dbErr == nil && !sumsOnly {
+			if filesErr == nil && dbErr == nil && !sumsOnly && on.Place == nil {
 				t.Errorf("%s: all was restored", what)
 			}
 			if filesErr != nil {
@@ -86,7 +92,7 @@ func testDamage(t *testing.T, make Maker) {
 			if dbErr != nil {
 				databasetest.Same(t, what, content, databasetest.Fingerprint(t, s.db()))
 			}
-			if err := os.WriteFile(path, whole, 0o600); err != nil {
+			if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, whole, 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			s.write("conf", "the state that must survive")
@@ -104,13 +110,13 @@ func testDamage(t *testing.T, make Maker) {
 
 // testKilled dies before every single writing call: there is no restore point
 // or a good one, and the next process gets a good one.
-func testKilled(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testKilled(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	for point := 0; ; point++ {
 		s.dir = filepath.Join(t.TempDir(), "points")
 		mortal := DieAfter(durable.OS(), point)
-		e := s.on(mortal)
+		e := s.over(mortal)
 		s.write("conf", "before")
 		err := e.Prepare(t.Context(), s.request("p"))
 		s.write("conf", "between")
@@ -138,7 +144,7 @@ func testKilled(t *testing.T, make Maker) {
 			if _, err := next.Sweep(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if left, _ := os.ReadDir(s.dir); len(left) != len(list) {
+			if left := on.Names(t, s.dir); len(left) != len(list) {
 				t.Fatalf("died at %d: left after the sweep: %v", point, left)
 			}
 		}
@@ -168,9 +174,9 @@ func testKilled(t *testing.T, make Maker) {
 
 // testRestoreKilled dies before every writing call of a restore: an exchanged
 // tree is the old or the restored one, and the next run completes it.
-func testRestoreKilled(t *testing.T, make Maker) {
+func testRestoreKilled(t *testing.T, on Subject) {
 	for _, inPlace := range []bool{false, true} {
-		s := newStage(t, make)
+		s := newStage(t, on)
 		s.small()
 		want := s.scan(s.app)
 		s.point(s.engine(), s.request("p"), false)
@@ -184,7 +190,7 @@ func testRestoreKilled(t *testing.T, make Maker) {
 			keep := filepath.Join(t.TempDir(), "old")
 			to := backup.Target{Path: s.app, OpID: "run/step/undo", InPlace: inPlace, KeepOld: keep}
 			mortal := DieAfter(durable.OS(), point)
-			_, err := s.on(mortal).RestoreFiles(t.Context(), "p", "app", to)
+			_, err := s.over(mortal).RestoreFiles(t.Context(), "p", "app", to)
 			if err == nil {
 				same(t, "restored", want, s.scan(s.app))
 				clean(t, filepath.Dir(s.app))
@@ -229,13 +235,13 @@ func (rigid) Exchange(string, string) error { return durable.ErrExchangeUnsuppor
 
 func (r rigid) Unsynced() durable.FS { return rigid{r.FS.Unsynced()} }
 
-func testNoExchange(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testNoExchange(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	Exact(t, s.app)
 	want := s.scan(s.app)
 	s.point(s.engine(), s.request("p"), false)
 	s.ruin()
-	done, err := s.on(rigid{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
+	done, err := s.over(rigid{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x"})
 	if err != nil || !done.InPlace {
 		t.Fatalf("restored %v, in place %v", err, done.InPlace)
 	}
@@ -244,13 +250,13 @@ func testNoExchange(t *testing.T, make Maker) {
 }
 
 // testFullDisk runs out of room at every call that takes some.
-func testFullDisk(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testFullDisk(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	for point := 0; ; point += 2 {
 		s.dir = filepath.Join(t.TempDir(), "points")
 		full := FullAfter(durable.OS(), point)
-		e := s.on(full)
+		e := s.over(full)
 		err := e.Prepare(t.Context(), s.request("p"))
 		if err == nil {
 			_, err = e.Finish(t.Context(), s.request("p"))
@@ -280,10 +286,10 @@ func (v smallVolume) Free(path string) (durable.VolumeInfo, error) {
 	return info, err
 }
 
-func testNoRoom(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testNoRoom(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
-	e := s.on(smallVolume{durable.OS(), 4000})
+	e := s.over(smallVolume{durable.OS(), 4000})
 	_, finishErr := e.Finish(t.Context(), s.request("p"))
 	for _, err := range []error{e.Prepare(t.Context(), s.request("p")), finishErr} {
 		var short *backup.SpaceError
@@ -320,8 +326,8 @@ func testNoRoom(t *testing.T, make Maker) {
 }
 
 // testCancelled stops at moments spread over the work.
-func testCancelled(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testCancelled(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	for i := range 10 {
 		s.write(strings.Repeat("f", i+1), strings.Repeat("content", 20000))
@@ -360,8 +366,8 @@ func testCancelled(t *testing.T, make Maker) {
 
 // testLive backs up under a product that writes, and then at rest: what is
 // restored is what was there in the end.
-func testLive(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testLive(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	stop := context.WithCancel
 	ctx, cancel := stop(t.Context())

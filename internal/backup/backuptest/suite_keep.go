@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,8 +14,8 @@ import (
 )
 
 // testRepeated: a good restore point is never made anew.
-func testRepeated(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testRepeated(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	e := s.engine()
 	first := s.point(e, s.request("p"), true)
@@ -54,8 +53,8 @@ func testRepeated(t *testing.T, make Maker) {
 
 // testFailingDump: an error at any byte, or only at the end, and there is no
 // restore point.
-func testFailingDump(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testFailingDump(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	want := errors.New("the dump program failed")
 	for _, at := range []int{0, 100, 1 << 30} {
@@ -81,8 +80,8 @@ func testFailingDump(t *testing.T, make Maker) {
 }
 
 // testLying: a database whose words and deeds differ is found out.
-func testLying(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testLying(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	e := s.engine()
 	r := s.request("p")
@@ -160,8 +159,8 @@ func (b *breaking) Write(p []byte) (int, error) {
 	return b.w.Write(p)
 }
 
-func testRemoving(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testRemoving(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	e := s.engine()
 	if err := e.Remove(t.Context(), "none"); !errors.Is(err, backup.ErrNotFound) {
@@ -190,12 +189,12 @@ func testRemoving(t *testing.T, make Maker) {
 	if got := ids(); len(got) != 2 || slices.Contains(got, "a") {
 		t.Errorf("listed %v after a was removed", got)
 	}
-	if left, err := os.ReadDir(s.dir); err != nil || len(left) != 2 {
-		t.Errorf("after a was removed there are %v, %v", left, err)
+	if left := on.Names(t, s.dir); len(left) != 2 {
+		t.Errorf("after a was removed there are %v", left)
 	}
 	for calls := 0; ; calls++ { // killed before each of its calls, a removal is done or undone
 		s.point(e, s.request("a"), false)
-		err := s.on(DieAfter(durable.OS(), calls)).Remove(t.Context(), "a")
+		err := s.over(DieAfter(durable.OS(), calls)).Remove(t.Context(), "a")
 		switch got := ids(); {
 		case err == nil && slices.Contains(got, "a"):
 			t.Fatal("removed, and still there")
@@ -233,8 +232,8 @@ func testRemoving(t *testing.T, make Maker) {
 	}
 }
 
-func testRequests(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testRequests(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	e := s.engine()
 	for name, edit := range map[string]func(*backup.Request){

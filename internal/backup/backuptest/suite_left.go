@@ -18,8 +18,8 @@ import (
 // testChangedAgain: a restore dies when it has exchanged the trees, and somebody
 // works on with what it has put there. The next one keeps the tree that was
 // replaced: nobody else has it.
-func testChangedAgain(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testChangedAgain(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	s.small()
 	want := s.scan(s.app)
 	s.point(s.engine(), s.request("p"), false)
@@ -29,7 +29,7 @@ func testChangedAgain(t *testing.T, make Maker) {
 	to := backup.Target{Path: s.app, OpID: "x"}
 	for calls := 0; len(files.Compare(want, s.scan(s.app), files.Ignore{})) > 0; calls++ {
 		mortal := DieAfter(durable.OS(), calls)
-		if _, err := s.on(mortal).RestoreFiles(t.Context(), "p", "app", to); err == nil || !mortal.Dead() {
+		if _, err := s.over(mortal).RestoreFiles(t.Context(), "p", "app", to); err == nil || !mortal.Dead() {
 			t.Fatalf("never died between the exchange and the end: %v", err)
 		}
 	}
@@ -61,15 +61,15 @@ func (c closed) RemoveAll(path string) error {
 }
 
 // testClosed removes replaced trees all the same.
-func testClosed(t *testing.T, make Maker) {
-	s := newStage(t, make)
+func testClosed(t *testing.T, on Subject) {
+	s := newStage(t, on)
 	Exact(t, s.app)
 	s.must(os.Chmod(filepath.Join(s.app, "closed/inner"), 0o555))
 	want := s.scan(s.app)
 	s.point(s.engine(), s.request("p"), false)
 	for _, inPlace := range []bool{false, true} {
 		s.ruin()
-		_, err := s.on(closed{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x", InPlace: inPlace})
+		_, err := s.over(closed{durable.OS()}).RestoreFiles(t.Context(), "p", "app", backup.Target{Path: s.app, OpID: "x", InPlace: inPlace})
 		s.must(err)
 		same(t, "restored", want, s.scan(s.app))
 		clean(t, filepath.Dir(s.app))
@@ -88,9 +88,9 @@ func (private) Globals(_ context.Context, w io.Writer) error {
 }
 
 // testGlobals: what could not be dumped is said, and no half of it is kept.
-func testGlobals(t *testing.T, make Maker) {
+func testGlobals(t *testing.T, on Subject) {
 	for _, prepare := range []bool{false, true} {
-		s := newStage(t, make)
+		s := newStage(t, on)
 		s.small()
 		e, r := s.engine(), s.request("p")
 		r.Databases[0].DB = private{r.Databases[0].DB}
@@ -106,11 +106,9 @@ func testGlobals(t *testing.T, make Maker) {
 				known = append(known, stored.Name)
 			}
 		}
-		list, err := os.ReadDir(filepath.Join(s.dir, "p"))
-		s.must(err)
-		for _, f := range list {
-			if !slices.Contains(known, f.Name()) {
-				t.Errorf("%s is in the restore point, and not in its record", f.Name())
+		for _, name := range on.Pieces(t, s.dir, "p") {
+			if !slices.Contains(known, name) {
+				t.Errorf("%s is in the restore point, and not in its record", name)
 			}
 		}
 	}

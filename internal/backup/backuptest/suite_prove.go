@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"testing"
 
@@ -52,7 +51,7 @@ func (p provable) Dump(ctx context.Context, w io.Writer) (database.Report, error
 // testProven: a dump is restored into a scratch database before it counts; what
 // was proven while users work is not proven in the outage, and the record says
 // by what each part is known.
-func testProven(t *testing.T, make Maker) {
+func testProven(t *testing.T, on Subject) {
 	for _, c := range []struct {
 		name          string
 		ahead         bool
@@ -74,7 +73,7 @@ func testProven(t *testing.T, make Maker) {
 		{"only in the outage", false, nil, nil, 1, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStage(t, make)
+			s := newStage(t, on)
 			s.small()
 			mark, dumps, proofs := 1, 0, 0
 			p := provable{marked: marked{Database: s.db(), mark: &mark, dumps: &dumps}, proofs: &proofs}
@@ -109,7 +108,7 @@ func testProven(t *testing.T, make Maker) {
 		})
 	}
 	t.Run("not asked for", func(t *testing.T) {
-		s := newStage(t, make)
+		s := newStage(t, on)
 		s.small()
 		point := s.point(s.engine(), s.request("p"), false)
 		if part, err := point.Part("database"); err != nil || part.Proof == nil || part.Proof.By != backup.ByReading {
@@ -120,7 +119,7 @@ func testProven(t *testing.T, make Maker) {
 
 // testNotProven: what cannot be proven is no restore point, and the reason is
 // said: which table, and what was expected.
-func testNotProven(t *testing.T, make Maker) {
+func testNotProven(t *testing.T, on Subject) {
 	for _, c := range []struct {
 		name   string
 		change func(p *provable)
@@ -136,7 +135,7 @@ func testNotProven(t *testing.T, make Maker) {
 		}, database.ErrScratch, "the account may not make one"},
 	} {
 		for _, ahead := range []bool{true, false} {
-			s := newStage(t, make)
+			s := newStage(t, on)
 			s.small()
 			mark, dumps, proofs := 1, 0, 0
 			p := provable{marked: marked{Database: s.db(), mark: &mark, dumps: &dumps}, proofs: &proofs}
@@ -158,7 +157,7 @@ func testNotProven(t *testing.T, make Maker) {
 				t.Errorf("%s: it counts as a restore point: %v, %v", c.name, list, err)
 			}
 			if ahead {
-				if left, _ := os.ReadDir(s.dir); len(left) > 0 {
+				if left := on.Names(t, s.dir); len(left) > 0 {
 					t.Errorf("%s: left: %v", c.name, left)
 				}
 			}

@@ -16,9 +16,9 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	backuptest.Run(t, func(t *testing.T, dir string, fs durable.FS) backup.Engine {
+	backuptest.Run(t, backuptest.Folders(func(t *testing.T, dir string, fs durable.FS) backup.Engine {
 		return New(archive.New(archive.Config{Dir: dir, FS: fs}))
-	})
+	}, "database@ahead.dump.zst"))
 }
 
 // spy says which priority a call has, for this process and for a child.

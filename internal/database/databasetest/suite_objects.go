@@ -49,6 +49,7 @@ func testObjects(t *testing.T, s Subject) {
 		{"INSERT INTO users VALUES (9, 'eve', 'row', 1); DELETE FROM posts WHERE id = 3", 0},
 		{"CREATE TABLE upkeep_migrations (name VARCHAR(40) PRIMARY KEY)", 0},
 		{"CREATE TABLE upkeep_statements (name VARCHAR(40) PRIMARY KEY)", 0},
+		{"CREATE TABLE upkeep_migration_notes (name VARCHAR(40) PRIMARY KEY)", 0},
 		{"ALTER TABLE users ADD COLUMN further INTEGER", 1},
 		{"CREATE INDEX further_one ON users (further)", 1},
 		{"DROP VIEW names; CREATE VIEW names AS SELECT name FROM users WHERE name IN ('ada', 'eve')", 1},

@@ -40,7 +40,7 @@ func (l *link) objects(ctx context.Context) (drift.Schema, error) {
 	}
 	var all []definition
 	for _, r := range relations {
-		if !ours(r.name) && !strings.HasPrefix(r.name, "upkeep_migrations") && !strings.HasPrefix(r.name, "upkeep_statements") {
+		if !ours(r.name) && !strings.HasPrefix(r.name, "upkeep_migration") && !strings.HasPrefix(r.name, "upkeep_statements") {
 			all = append(all, definition{Kind: r.kind, Name: r.name})
 		}
 	}

@@ -26,7 +26,7 @@ func (q asks) text(major int) string {
 var detailed = []string{"table", "foreign table", "materialized view", "domain", "type"}
 
 // keeps leaves out what Upkeep keeps in the product's database.
-func keeps(alias string) string { return alias + `.relname !~ '^upkeep_(migrations|statements)'` }
+func keeps(alias string) string { return alias + `.relname !~ '^upkeep_(migration|statements)'` }
 
 // relations joins what belongs to one.
 func relations(class, oid string) string {

@@ -15,7 +15,7 @@ func (db *DB) Objects(ctx context.Context) (drift.Schema, error) {
 	s := drift.Schema{Kind: "sqlite", Server: "3"}
 	err := db.look(ctx, func(v view) error {
 		rows, err := v.QueryContext(ctx, `SELECT s.type, s.name, s.tbl_name, coalesce(s.sql, '') FROM sqlite_schema AS s
-			WHERE s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.tbl_name NOT LIKE 'upkeep\_migrations%' ESCAPE '\'
+			WHERE s.name NOT LIKE 'sqlite\_%' ESCAPE '\' AND s.tbl_name NOT LIKE 'upkeep\_migration%' ESCAPE '\' AND s.tbl_name NOT LIKE 'upkeep\_statements%' ESCAPE '\'
 			AND s.tbl_name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')
 			ORDER BY s.type = 'index', s.name`) // tables before their indexes
 		if err != nil {

@@ -1,4 +1,4 @@
-package archive
+package putback
 
 import (
 	"bytes"
@@ -251,4 +251,11 @@ func (w *restoring) differences(now files.Tree) []files.Difference {
 		out = append(out, d)
 	}
 	return out
+}
+
+func firstName(e files.Entry) string {
+	if e.HardLink != "" {
+		return e.HardLink
+	}
+	return e.Path
 }

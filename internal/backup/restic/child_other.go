@@ -1,0 +1,24 @@
+//go:build !linux
+
+package restic
+
+import (
+	"io"
+	"os/exec"
+)
+
+// together runs the program.
+func together(cmd *exec.Cmd, read func()) error {
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	read()
+	return cmd.Wait()
+}
+
+// secret hands the password over in the environment: there are no descriptors to
+// inherit.
+func secret(cmd *exec.Cmd, password string) (io.Closer, error) {
+	cmd.Env = append(cmd.Env, "RESTIC_PASSWORD="+password)
+	return io.NopCloser(nil), nil
+}
