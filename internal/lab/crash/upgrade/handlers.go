@@ -25,7 +25,8 @@ var elsewhere = map[string]string{
 	"guard":     "internal/step/packages",
 	"packages":  "internal/step/packages",
 	"reboot":    "internal/step/reboot",
-	"restore":   "internal/step/backup", // where a product is read-only while it is backed up
+	"rehearse":  "internal/step/rehearse", // of databases, of which the ledger has none; and in the harness of the real binary
+	"restore":   "internal/step/backup",   // where a product is read-only while it is backed up
 	"tell":      "internal/step/tell",
 	"milestone": "internal/run", // the engine's own: an entry, and nothing else
 	"barrier":   "internal/run",
