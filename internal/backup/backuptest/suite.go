@@ -29,6 +29,8 @@ type Subject struct {
 	Names func(t *testing.T, dir string) []string
 	// Pieces names what a point is made of.
 	Pieces func(t *testing.T, dir, id string) []string
+	// Dumps names the dumps that a point is made of, or that lie with it.
+	Dumps func(t *testing.T, dir, id string) []string
 	// Stored lists the files on which the point p, the only one, rests.
 	Stored func(t *testing.T, dir string) []string
 	// Spare, where it is not nil, says that a byte of them is there twice, and need
@@ -44,7 +46,13 @@ type Subject struct {
 // Folders is an engine that makes each point in a folder of its name, and in one
 // that ends in .partial until it is done.
 func Folders(make Maker, ahead string) Subject {
-	return Subject{Make: make,
+	pieces := func(t *testing.T, dir, id string) (names []string) {
+		for _, path := range regular(t, filepath.Join(dir, id)) {
+			names = append(names, filepath.Base(path))
+		}
+		return names
+	}
+	return Subject{Make: make, Pieces: pieces,
 		Names: func(_ *testing.T, dir string) (names []string) {
 			list, _ := os.ReadDir(dir) // it need not be there
 			for _, e := range list {
@@ -52,9 +60,11 @@ func Folders(make Maker, ahead string) Subject {
 			}
 			return names
 		},
-		Pieces: func(t *testing.T, dir, id string) (names []string) {
-			for _, path := range regular(t, filepath.Join(dir, id)) {
-				names = append(names, filepath.Base(path))
+		Dumps: func(t *testing.T, dir, id string) (names []string) {
+			for _, name := range pieces(t, dir, id) {
+				if strings.Contains(name, ".dump.") {
+					names = append(names, name)
+				}
 			}
 			return names
 		},
@@ -122,8 +132,6 @@ type stage struct {
 	app  string // tree
 	data string // database file
 	disk *watch.Disk
-
-	pieces []string // of the first point that was dumped
 }
 
 func newStage(t *testing.T, on Subject) *stage {

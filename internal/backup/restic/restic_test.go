@@ -108,6 +108,22 @@ var subject = backuptest.Subject{
 		}
 		return out
 	},
+	Dumps: func(t *testing.T, dir, id string) (out []string) {
+		e := cheap(t, dir, durable.OS())
+		if _, err := e.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		list, err := e.snapshots(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range list {
+			if s.point == id && s.kind == kindDump {
+				out = append(out, s.ID)
+			}
+		}
+		return out
+	},
 	Stored: func(t *testing.T, dir string) (list []string) {
 		if err := filepath.WalkDir(filepath.Join(dir, "repository"), func(path string, d os.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
@@ -147,4 +163,3 @@ func TestContract(t *testing.T) {
 	lab.Slow(t)
 	backuptest.Run(t, subject)
 }
-
