@@ -48,6 +48,14 @@ func (a *App) interview(w *wish, people []plan.Asked) (bool, error) {
 // prepare makes the plan; what only people can answer is asked first, once.
 func (a *App) prepare(ctx context.Context, in *manage.Installation, w *wish) (*manage.Prepared, error) {
 	p, err := a.prepareOnce(ctx, in, w)
+	var open *plan.Refusal
+	if errors.As(err, &open) && len(plan.Unreviewed(open.Reviews)) > 0 {
+		if err = a.toReview(ctx, in, w, open); err != nil {
+			return p, err
+		}
+		p.Close()
+		p, err = a.prepareOnce(ctx, in, w)
+	}
 	if !a.asks() {
 		return p, err
 	}

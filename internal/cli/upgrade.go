@@ -27,6 +27,7 @@ type wish struct {
 	plan   string
 	yes    bool
 	dryRun bool
+	leads  bool // into a review, where one is wanted
 }
 
 // which are the flags that say which release is meant.
@@ -196,7 +197,8 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 	if err := a.settle(ctx, in); err != nil {
 		return err
 	}
-	if !w.yes && !w.dryRun && w.plan == "" && a.format == "text" {
+	w.leads = !w.yes && !w.dryRun && w.plan == ""
+	if w.leads && a.format == "text" {
 		w.req.Params.Ask = a.asker()
 	}
 	p, err := a.prepare(ctx, in, w)

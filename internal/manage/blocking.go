@@ -40,6 +40,10 @@ func (in *Installation) scriptFact(ctx context.Context, s scriptSet) (f plan.Scr
 		}
 		return f, err
 	}
+	scripts, byHand, err := in.asDecided(s, scripts)
+	if err != nil {
+		return f, err
+	}
 	db, err := in.databases.Open(ctx, *s.DB, "look")
 	if err != nil {
 		return f, err
@@ -65,7 +69,7 @@ func (in *Installation) scriptFact(ctx context.Context, s scriptSet) (f plan.Scr
 			f.Refused = append(f.Refused, fmt.Sprintf("script %s was applied before with another content (%s): ask the vendor, for a script that was published must not change; where the vendor says that what was applied is as good: upkeep migrations repair %[1]s --from BUNDLE --why TEXT", st.Script, st.Why))
 		case st.State == migration.Unclear:
 			f.Refused = append(f.Refused, fmt.Sprintf("%s: look what of it is there and finish the script by hand, then: upkeep migrations repair %s --from BUNDLE --why TEXT", st.Why, st.Script))
-		case st.Applied == nil:
+		case st.Applied == nil && !byHand[st.Script]:
 			pending = append(pending, scripts[i])
 		}
 	}

@@ -82,6 +82,9 @@ func (in *Installation) CarryOutContracts(ctx context.Context, by string, say fu
 
 // contract carries a set out by the handler of the verb migrate. The lock is held.
 func (in *Installation) contract(ctx context.Context, by string, s scriptSet) error {
+	if err := in.contractReviewed(ctx, &s); err != nil {
+		return err
+	}
 	raw, err := json.Marshal(plan.MigrateParams{Component: s.Unit, DB: s.DB, Bundle: s.release.Bundle.Digest(), Scripts: s.Scripts, Native: s.Step.Client == "native"})
 	if err != nil {
 		return err

@@ -214,6 +214,7 @@ func (in *Installation) standing(ctx context.Context, from string) (_ *standing,
 		if releases, err = in.OpenReleases(ctx, from, temp.Path); err != nil {
 			return nil, err
 		}
+		in.atHand = releases
 	}
 	if out.product, err = in.product(ctx, ""); errors.Is(err, errNoProduct) && len(releases) > 0 {
 		out.product, err = in.present(releases[len(releases)-1].Product), nil

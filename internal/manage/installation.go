@@ -47,6 +47,7 @@ type Installation struct {
 	probes    *probe.Evaluator
 	states    *probe.Evaluator // probes, for whether an access mode is on
 	gate      *gate.Gate
+	atHand    []Release // that a command has named, whose standards count too
 }
 
 // NoInstallationError says that no installation could be found, and where it
@@ -270,7 +271,7 @@ func (in *Installation) wire() error {
 	deps.Services, deps.Timers, deps.LastRun = in.services, in.services, in.lastRun
 	deps.Failure = in.lastFailure
 	in.states = probe.New(deps) // a mode's own state probe asks for no modes
-	deps.LeftOver = in.leftOver
+	deps.LeftOver, deps.Drift = in.leftOver, in.customisation
 	in.probes = probe.New(deps)
 	in.databases.Tools = local.Tools{Commands: in.runner, Probes: in.probes, Give: in.give}
 	return nil
@@ -319,5 +320,5 @@ func (b broken) Inhibited(context.Context, service.Spec) (string, bool, error) {
 // surveyor reads facts for a plan.
 func (in *Installation) surveyor() *survey.Surveyor {
 	return &survey.Surveyor{FS: in.FS, Probes: in.probes, Services: in.services, Databases: in.databases, Gate: in.gate.Supported, Boot: in.BootUnits,
-		Node: in.Node, Account: in.Account, Root: in.Root, State: in.State, Backup: in.Backup, Unfit: in.unfit}
+		Node: in.Node, Account: in.Account, Root: in.Root, State: in.State, Backup: in.Backup, Unfit: in.unfit, Installed: installedVersion}
 }

@@ -49,7 +49,7 @@ func bareProbe(p *manifest.Product, m manifest.Probe) (bare plan.Probe, whole bo
 		texts = append(texts, text)
 	}
 	switch m.Source {
-	case "sql":
+	case "sql", "drift":
 		bare.DB = &plan.Database{}
 	case "service":
 		bare.Service = &plan.Service{}

@@ -35,6 +35,8 @@ const (
 	ScriptFailed  = migration.Failed
 	ScriptChanged = migration.Changed
 	ScriptOther   = migration.Other
+	ScriptEdited  = migration.Edited
+	ScriptByHand  = migration.ByHand
 )
 
 // Took is how many statements are recorded, and how long they took together.

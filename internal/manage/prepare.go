@@ -106,6 +106,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err != nil {
 		return err
 	}
+	in.atHand = releases
 	target, passed, err := choose(releases, req.To)
 	if err != nil {
 		return err
@@ -265,6 +266,7 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	}
 	places := facts.Places
 	s.Optional = optional(input.Installed)
+	s.Installed = func(*manifest.Product, plan.Facts) (string, error) { return p.Installed, nil }
 	if facts, err = s.Basics(ctx, input.Installed, in.Doc); err != nil {
 		return input, err
 	}
@@ -282,11 +284,17 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	s.Units = sel.Units
 	against := in.standards(p.Installed, cmp.Or(kept, p.was), first)
 	s.Drift = func(ctx context.Context, unit string, c manifest.Component, db database.Database) *drift.Comparison {
-		if !against.wanted(unit, c) {
+		if !against.wanted(unit, c) && !demanded(input.Hops, unit) {
 			return nil
 		}
 		found := against.compare(ctx, unit, c, db)
 		return &found
+	}
+	s.Applied = func(ctx context.Context, unit string, _ manifest.Component, db database.Database) (map[string]string, error) {
+		if !demanded(input.Hops, unit) {
+			return nil, nil
+		}
+		return applied(ctx, db)
 	}
 	if err := s.Details(ctx, &facts, input.Installed, in.Doc, surveyed, in.shipped(first.Bundle, p.Installed, kept)); err != nil {
 		return input, err
@@ -308,6 +316,9 @@ func (in *Installation) input(ctx context.Context, s *survey.Surveyor, req Reque
 	in.scriptFacts(ctx, hops, &facts)
 	input.Facts, input.Prove = facts, req.Prove
 	input.Rehearse = cmp.Or(req.Rehearse, in.Doc.Rehearse) == "data"
+	if input.Reviews, err = in.reviewFacts(input.Hops, p.Releases, facts); err != nil {
+		return input, err
+	}
 	return input, in.merges(ctx, &input, p, cmp.Or(kept, p.was), req)
 }
 

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
+	"upkeep/internal/durable"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
 	"upkeep/internal/step/rehearse"
@@ -67,23 +69,31 @@ func (in *Installation) Rehearse(ctx context.Context, req Request, progress func
 	if _, err := (&reaper{in: in, plan: p.Plan}).End(ctx, env.OpID); err != nil {
 		return nil, err
 	}
-	if out.Result, err = in.computer().Rehearsal(scriptsOf(p.Releases)).Rehearse(ctx, env, *s); err != nil {
+	if out.Result, err = in.computer().Rehearsal(scriptsOf{in.FS, p.Releases}).Rehearse(ctx, env, *s); err != nil {
 		return nil, err
 	}
 	return out, rehearse.Keep(in.FS, in.State, out.Result)
 }
 
 // scriptsOf reads scripts of bundles that are open.
-type scriptsOf []Release
+type scriptsOf struct {
+	fs       durable.FS
+	releases []Release
+}
 
 // Open implements rehearse.Scripts.
 func (s scriptsOf) Open(_ context.Context, digest, name string) ([]byte, error) {
-	for _, r := range s {
+	for _, r := range s.releases {
 		if r.Bundle.Digest() == digest {
 			return fs.ReadFile(r.Bundle.FS(), name)
 		}
 	}
 	return nil, fmt.Errorf("there is no bundle %.12s", digest)
+}
+
+// Site implements rehearse.Scripts.
+func (s scriptsOf) Site(_ context.Context, state, sha256 string) ([]byte, error) {
+	return s.fs.ReadFile(filepath.Join(state, plan.ReviewDir, sha256+".sql"))
 }
 
 // rehearsed takes the times of the last rehearsal of these bundles as those of

@@ -256,6 +256,18 @@ func (l *linter) probe(p Probe) {
 	switch p.Source {
 	case "sql":
 		l.database(p)
+	case "drift":
+		var all []string
+		for _, id := range l.p.Order {
+			if c := l.p.Components[id]; c.Database() || c.Kind == "mssql" {
+				all = append(all, id)
+			}
+		}
+		for _, id := range p.Args {
+			if !strings.Contains(id, "${") {
+				l.known(p.Pos, "unknown-component", "database", id, all)
+			}
+		}
 	case "service":
 		for _, id := range p.Args {
 			if !strings.Contains(id, "${") {

@@ -39,6 +39,7 @@ func Compile(in Input) (*Plan, error) {
 	b.backSteps()
 	b.retryFrom()
 	b.refuseUnsafe()
+	b.refuseUnreviewed()
 	b.proveDumps()
 	b.rehearse()
 	p, err := b.seal()
@@ -47,7 +48,7 @@ func Compile(in Input) (*Plan, error) {
 	}
 	b.refuseShort()
 	if len(b.reasons) > 0 {
-		return nil, &Refusal{Reasons: dedupe(b.reasons), Checks: b.failed, People: b.plan.People}
+		return nil, &Refusal{Reasons: dedupe(b.reasons), Checks: b.failed, People: b.plan.People, Reviews: b.plan.Reviews, Customised: b.customised()}
 	}
 	if err := Validate(p); err != nil {
 		return nil, err

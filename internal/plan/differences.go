@@ -47,6 +47,7 @@ func Differences(old, new *Plan) []string {
 	out = append(out, mapDifferences("the parameter ", old.Params, new.Params)...)
 	out = append(out, mapDifferences("the waiver of ", old.Waivers, new.Waivers)...)
 	out = append(out, mapDifferences("the hook ", hookSums(old), hookSums(new))...)
+	out = append(out, mapDifferences("what was decided of the script ", decidedOf(old), decidedOf(new))...)
 	for _, n := range new.Notes {
 		if !slices.Contains(old.Notes, n) {
 			say("new: %s", n)
@@ -74,6 +75,16 @@ func hookSums(p *Plan) map[string]string {
 	out := map[string]string{}
 	for _, h := range p.Hooks {
 		out[h.Path] = h.SHA256
+	}
+	return out
+}
+
+func decidedOf(p *Plan) map[string]string {
+	out := map[string]string{}
+	for _, r := range p.Reviews {
+		if d := r.Decision; d != nil {
+			out[r.Script] = strings.TrimSpace(fmt.Sprintf("%s by %s on %s %.12s", d.Verdict, d.By, d.At, d.SHA256))
+		}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"upkeep/internal/document"
+	"upkeep/internal/drift"
 )
 
 // NotYetError says that the grammar knows it, but this Upkeep cannot carry it
@@ -27,7 +28,14 @@ type Refusal struct {
 	Reasons []string
 	Checks  []string // of these, those that are failing checks
 	People  []Asked  // what people would have to see to all the same
+	Reviews []Reviewed
+	// Customised holds, by unit, what is customised where a review is not complete.
+	Customised map[string]drift.Comparison
+	Next       string // the command that leads on, where there is one
 }
+
+// Beside says that something else than a review stands in the way.
+func (e *Refusal) Beside() bool { return len(e.Reasons) > len(unitsOf(Unreviewed(e.Reviews))) }
 
 func (e *Refusal) Error() string {
 	if len(e.Reasons) == 1 {

@@ -24,10 +24,11 @@ type Input struct {
 	Units     []string // that are upgraded; nil: all
 	Notes     []string // of the selection
 	Trigger   string
-	OnFailure string            // origin, stay
-	Rehearse  bool              // migrations are tried on a copy of the data before anything is closed
-	Prove     bool              // the way back compares all data in full, touched or not
-	Waivers   map[string]string // check to "by: why", beyond the site's own
+	OnFailure string                // origin, stay
+	Rehearse  bool                  // migrations are tried on a copy of the data before anything is closed
+	Prove     bool                  // the way back compares all data in full, touched or not
+	Waivers   map[string]string     // check to "by: why", beyond the site's own
+	Reviews   map[string]ReviewFact // by ReviewKey
 }
 
 // HopInput is one hop with its release's bundle.
@@ -77,7 +78,9 @@ type Facts struct {
 	Remarks   []string                // what is odd, and must be known
 	Places    map[string][]string     // component to the places that its registration names
 	Instances map[string]InstanceFact // by unit
+	Installed string                  // the installed version; empty: not known
 	Values    map[string]string       // named facts: value, or "" when absent
+	Unread    map[string]string       // named facts of the source drift that cannot be told, to why
 	Defaults  map[string]string       // parameters whose default a probe read
 	Services  map[string]bool         // whether the service runs
 	Systemd   map[string]SystemdUnit  // what systemd knows of the services that it runs
@@ -104,6 +107,9 @@ type Facts struct {
 	// Customised holds, by unit, how a database differs from its standard: of those
 	// that have one, or that demand a review. Its texts may hold secrets.
 	Customised map[string]drift.Comparison
+	// Applied holds, by unit, the scripts that its database has had, to their sums:
+	// of those that may demand a review.
+	Applied map[string]map[string]string
 }
 
 // BundleFacts are the copies of bundles that earlier runs have kept.

@@ -47,10 +47,9 @@ func (b *builder) componentLater(id string, c manifest.Component, h HopInput) {
 	switch {
 	case chosen != nil && !b.in.First && c.Kind != "" && c.Kind != "tree" && slices.Contains(chosen.Fresh, ComponentOf(id)) && b.in.Facts.Instances[id].Version == "":
 		b.check(&NotYetError{What: fmt.Sprintf("adding component %s of kind %s, which a feature brings, to an installed product (trees, and components without a kind, can be added)", id, c.Kind), Where: c.Pos})
-	case c.Review != nil && b.applies(c.Review, h):
-		b.check(&NotYetError{What: fmt.Sprintf("the review that component %s demands here", id), Where: c.Pos})
 	case c.Migrates != "":
 		if h.Return == nil {
+			b.unreviewable(id, c, h, "a start of the product")
 			b.refuseAtStart(id, c, h)
 		}
 	}

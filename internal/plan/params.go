@@ -59,7 +59,8 @@ type Probe struct {
 	Params   map[string]string `json:"params,omitempty"`
 	Password *SecretRef        `json:"password,omitempty"`
 	Service  *Service          `json:"service,omitempty"`
-	From     *Probe            `json:"from,omitempty"` // inventory: what reads its list
+	From     *Probe            `json:"from,omitempty"`     // inventory: what reads its list
+	Standard string            `json:"standard,omitempty"` // drift: the release whose standard DB is compared with
 }
 
 // Service is a service's definition with all its references resolved.
@@ -291,7 +292,12 @@ type MigrateParams struct {
 type Script struct {
 	Name   string `json:"name"` // path in the bundle
 	SHA256 string `json:"sha256"`
+	// Review is what the site has decided of it; nil: there was nothing to review.
+	Review *Decision `json:"review,omitempty"`
 }
+
+// Edited says that the site's own text runs in place of the vendor's.
+func (s Script) Edited() bool { return s.Review != nil && s.Review.Verdict == Edited }
 
 // RunParams: a command, without a shell.
 type RunParams struct {

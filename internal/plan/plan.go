@@ -32,7 +32,8 @@ type Plan struct {
 	Already      []string          `json:"already,omitempty"` // once-only steps that a first install takes for done
 	Waivers      map[string]string `json:"waivers,omitempty"` // check to "by: why"
 	Hooks        []HookFile        `json:"hooks,omitempty"`
-	People       []Asked           `json:"people,omitempty"` // what people do, answer and look at before the run opens
+	People       []Asked           `json:"people,omitempty"`  // what people do, answer and look at before the run opens
+	Reviews      []Reviewed        `json:"reviews,omitempty"` // scripts that the site has reviewed, since its database is customised
 	Steps        []Step            `json:"steps"`
 	Milestones   []Milestone       `json:"milestones"`
 	Barrier      string            `json:"barrier"`           // id of the step of verb barrier

@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 			in.Facts.Lacking = map[string]string{"data": "account shop may not create tables"}
 		}, "the database data could not be put back as it was: account shop may not create tables"},
 		{"not yet: a database of another kind", with(shop, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: mssql, at: x}}`), v2, nil, "component data of kind mssql: not yet"},
-		{"not yet: a review", with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2, fact("custom", "/x"), "the review that component data demands here: not yet"},
+		{"not yet: a review of a command", with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2, fact("custom", "/x"), "the review that component data demands here, of a migration by a command"},
 		{"not yet: several nodes", shop, v2, func(in *plan.Input) { in.Site.Nodes = map[string]site.Node{"a": {}, "b": {}} }, "an installation on several nodes: not yet"},
 		{"not yet: windows", shop, v2, func(in *plan.Input) { in.Site.Windows = []site.Window{{Days: "sat"}} }, "windows (allowed times of runs) in the installation document: not yet"},
 		{"not yet: self-upgrade", with(shop, `self-upgrade: {run: [apt-get, install]}`), v2, nil, "self-upgrade: not yet"},

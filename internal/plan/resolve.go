@@ -24,6 +24,8 @@ type Resolver struct {
 	this    string            // the unit that is spoken of; empty: none
 	own     map[string]string // service to the unit whose own it is
 	said    map[string]Word
+	// installed is the version that is there before the run; empty: not known.
+	installed string
 }
 
 // Environment gives the declared environment of a product's children: fixed
@@ -139,6 +141,11 @@ func (r *Resolver) Probe(p manifest.Probe) (*Probe, error) {
 		if out.DB, err = r.databaseOf(p.In); err != nil {
 			return fail(err)
 		}
+	case "drift":
+		if out.DB, err = r.databaseOf(out.Args[0]); err != nil {
+			return fail(err)
+		}
+		out.Standard = r.installed
 	case "service":
 		if len(out.Args) != 1 {
 			return fail(fmt.Errorf("name one service"))

@@ -158,7 +158,7 @@ func plainLetter(r rune) string {
 // the declared environment cannot be resolved.
 func NewResolver(p *manifest.Product, s *site.Installation, f Facts) (*Resolver, error) {
 	sc := NewScope(p, s, f.Defaults, f.Values)
-	r := &Resolver{Raw: p, Scope: sc, Account: f.Account, Root: f.Root, said: f.Said}
+	r := &Resolver{Raw: p, Scope: sc, Account: f.Account, Root: f.Root, said: f.Said, installed: f.Installed}
 	r.Product, r.Units = expand(p, s, sc, f.Places)
 	r.Product.Services, r.own = r.services(p)
 	env, err := Environment(p, sc)

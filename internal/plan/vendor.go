@@ -338,6 +338,7 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 			return
 		}
 		p.Run, st.As, st.Redo = r, r.As, s.Repeatable
+		b.unreviewable(id, c, h, "a command")
 	case s.Scripts != "" && !c.Database():
 		b.refuse("migrate %s at %s: scripts need a database of a kind that Upkeep knows (sqlite, postgres, mariadb): migrate it with run: […]", id, s.Pos)
 		return
@@ -347,7 +348,8 @@ func (b *builder) migrateStep(ph manifest.Phase, id string, s manifest.Step, h H
 			b.refuse("migrate %s at %s: the bundle has no scripts in %s", id, s.Pos, s.Scripts)
 			return
 		}
-		st.Title += fmt.Sprintf(": %d scripts", len(p.Scripts))
+		p.Scripts = b.reviewed(id, c, h, p.Scripts)
+		st.Title += fmt.Sprintf(": %d scripts%s", len(p.Scripts), decidedWords(p.Scripts))
 		b.scriptFacts(id, s, h)
 		if s.Soak > 0 {
 			b.note("%s scripts take away what %s no longer needs of %s. They are not part of this run: upkeep migrations contract carries them out from %s after it on, and what they take away comes back only by a restore point",

@@ -38,7 +38,11 @@ func (b *builder) when(w *manifest.When, h HopInput) (bool, error) {
 		return truth(v, w.Is), err
 	case w.Fact != "":
 		if _, known := b.in.Facts.Values[w.Fact]; !known {
-			return false, fmt.Errorf("the condition at %s needs the fact %q, which could not be read", w.Pos, w.Fact)
+			why := ""
+			if b.in.Facts.Unread[w.Fact] != "" {
+				why = ": " + b.in.Facts.Unread[w.Fact]
+			}
+			return false, fmt.Errorf("the condition at %s needs the fact %q, which could not be read%s", w.Pos, w.Fact, why)
 		}
 		return truth(b.in.Facts.Values[w.Fact], w.Is), nil
 	case w.Mode != "":

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"upkeep/internal/database"
+	"upkeep/internal/drift"
 	"upkeep/internal/durable"
 	"upkeep/internal/plan"
 	"upkeep/internal/scope"
@@ -66,6 +67,10 @@ type LastRun func(ctx context.Context) (time.Time, bool, error)
 // has ended, with a line of evidence; empty when none did, or there was no run.
 type LastFailure func(ctx context.Context) (step, evidence string, err error)
 
+// Drift compares a database of the product with the standard of a release, the
+// installed one; empty: it is not known which that is.
+type Drift func(ctx context.Context, db plan.Database, release string) (drift.Comparison, error)
+
 // Dial opens a connection; net.Dialer's DialContext does. The gate's passes it.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
@@ -86,6 +91,7 @@ type Deps struct {
 	Failure   LastFailure       // for last-run
 	Timers    Timers            // for timer
 	Registry  Registry          // for registry. Default: that of Windows, where this is Windows
+	Drift     Drift             // for drift
 	Secrets   Secrets           // for passwords
 	Now       func() time.Time  // for age. Default: time.Now
 	Timeout   time.Duration     // of a probe that says none. Default: DefaultTimeout

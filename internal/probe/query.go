@@ -195,7 +195,7 @@ func subject(p plan.Probe) string {
 	switch {
 	case p.Source == "service" && p.Service != nil:
 		return p.Service.ID
-	case p.Source == "sql" && p.DB != nil:
+	case (p.Source == "sql" || p.Source == "drift") && p.DB != nil:
 		return p.DB.Component
 	case len(p.Args) == 0 || p.Source == "sql":
 		return ""

@@ -49,6 +49,7 @@ func table() map[string]source {
 		"package":         {read: readPackage, min: 1, max: 1, selects: true, check: checkPackage},
 		"port":            {read: readPort, min: 1, max: 1},
 		"tcp":             {read: readPort, min: 1, max: 1},
+		"drift":           {read: readDrift, min: 1, max: 1, expect: "none", check: checkDrift},
 		"sql":             {read: readSQL, min: 1, max: 1, selects: true, check: checkSQL},
 		"open-files":      {read: readOpenFiles, min: 1, max: 1},
 		"tls":             {read: readTLS, min: 1, max: 1, params: []string{"ca", "name"}},
@@ -83,7 +84,7 @@ func table() map[string]source {
 // Later lists the sources of the grammar that later versions will read: probes
 // with them are refused with ErrNotYet.
 func Later() []string {
-	return []string{"drift", "feed"}
+	return []string{"feed"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -92,6 +92,7 @@ type Progress struct {
 	Done  int64  `json:"done,omitempty"`  // in Unit
 	Total int64  `json:"total,omitempty"` // 0: not known
 	Unit  string `json:"unit,omitempty"`  // bytes, files, scripts
+	Item  string `json:"item,omitempty"`  // the one at hand, such as the name of a script
 	Line  string `json:"line,omitempty"`  // the last line worth showing
 }
 

@@ -55,6 +55,10 @@ func (s *Surveyor) releaseFacts(ctx context.Context, r *plan.Resolver, rel *mani
 		if _, known := f.Values[id]; known {
 			continue
 		}
+		if pr.Source == "drift" {
+			s.driftFact(ctx, r, id, pr, f)
+			continue
+		}
 		v, err := s.read(ctx, r, pr)
 		if err != nil {
 			return fmt.Errorf("cannot read the fact %s: %w", id, err)
@@ -62,4 +66,36 @@ func (s *Surveyor) releaseFacts(ctx context.Context, r *plan.Resolver, rel *mani
 		f.Values[id] = v
 	}
 	return nil
+}
+
+// driftFacts reads what a product wants to know of customised databases, once
+// the installed version is known, with whose standard they are compared. What
+// cannot be told is no fault of the survey: whatever rests on it says so.
+func (s *Surveyor) driftFacts(ctx context.Context, p *manifest.Product, in *site.Installation, f *plan.Facts) error {
+	if s.Installed != nil && f.Installed == "" {
+		f.Installed, _ = s.Installed(p, *f) // without it the probe says that it cannot tell
+	}
+	var r *plan.Resolver
+	for id, pr := range p.Facts {
+		if _, known := f.Values[id]; known || f.Unread[id] != "" || pr.Source != "drift" {
+			continue
+		}
+		if r == nil {
+			var err error
+			if r, err = s.Resolver(p, in, *f); err != nil {
+				return err
+			}
+		}
+		s.driftFact(ctx, r, id, pr, f)
+	}
+	return nil
+}
+
+func (s *Surveyor) driftFact(ctx context.Context, r *plan.Resolver, id string, pr manifest.Probe, f *plan.Facts) {
+	v, err := s.read(ctx, r, pr)
+	if err != nil {
+		f.Unread[id] = err.Error()
+		return
+	}
+	f.Values[id] = v
 }

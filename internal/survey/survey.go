@@ -63,6 +63,11 @@ type Surveyor struct {
 	// Drift compares a database with its standard; nothing where there is no need
 	// to. Nil: never.
 	Drift func(ctx context.Context, unit string, c manifest.Component, db database.Database) *drift.Comparison
+	// Installed tells the installed version, of the versions of all instances.
+	Installed func(p *manifest.Product, f plan.Facts) (string, error)
+	// Applied gives the scripts that a database has had, to their sums; nothing
+	// where there is no need to know. Nil: never.
+	Applied func(ctx context.Context, unit string, c manifest.Component, db database.Database) (map[string]string, error)
 }
 
 // opID names what the survey itself asks of databases and children.
@@ -88,6 +93,9 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for id, pr := range p.Facts {
+		if pr.Source == "drift" {
+			continue // it needs the installed version
+		}
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -139,6 +147,9 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 		})
 	}
 	wg.Wait()
+	if err := s.driftFacts(ctx, p, in, &f); err != nil {
+		errs = append(errs, err)
+	}
 	f.Remarks = append(f.Remarks, registrations(r, in, f)...)
 	return f, errors.Join(errs...)
 }
@@ -146,7 +157,7 @@ func (s *Surveyor) Basics(ctx context.Context, p *manifest.Product, in *site.Ins
 // blank are the facts before anything of the product was read.
 func (s *Surveyor) blank() plan.Facts {
 	f := plan.Facts{Node: s.Node, Today: time.Now().Format(time.DateOnly), Root: s.Root, Account: s.Account, State: s.State, Backup: s.Backup,
-		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
+		Instances: map[string]plan.InstanceFact{}, Values: map[string]string{}, Unread: map[string]string{}, Applied: map[string]map[string]string{}, Defaults: map[string]string{}, Services: map[string]bool{}, Systemd: map[string]plan.SystemdUnit{},
 		Modes: map[string]bool{}, HookDirs: map[string][]plan.HookEntry{}, Edited: map[string][]plan.Edit{}, Checks: map[string]plan.CheckResult{},
 		Volumes: map[string]plan.Volume{}, Databases: map[string]int64{}, Customised: map[string]drift.Comparison{}, Lacking: map[string]string{}, Scratch: map[string]plan.ScratchFact{}, Said: s.Said, Proofs: map[string]string{}, Settings: map[string]string{}, Places: map[string][]string{}}
 	if s.Boot != nil {
@@ -304,6 +315,9 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		if err := s.releaseFacts(ctx, hr, h.Release, f); err != nil {
 			return err
 		}
+		if err := s.driftFacts(ctx, h.Product, in, f); err != nil {
+			return err
+		}
 		s.checks(ctx, hr, h.Release, f, plan.Early(hr, way, i))
 		s.proofs(ctx, hr, h.Release, f)
 		s.settings(ctx, hr, f)
@@ -392,6 +406,11 @@ func (s *Surveyor) databases(ctx context.Context, r *plan.Resolver, f *plan.Fact
 		if err == nil && s.Drift != nil {
 			if found := s.Drift(ctx, id, c, open); found != nil {
 				f.Customised[id] = *found
+			}
+		}
+		if err == nil && s.Applied != nil {
+			if f.Applied[id], err = s.Applied(ctx, id, c, open); err != nil {
+				err = fmt.Errorf("cannot tell which scripts were applied: %w", err)
 			}
 		}
 		open.Close()

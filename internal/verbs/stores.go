@@ -11,6 +11,7 @@ import (
 	"upkeep/internal/bundle"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
+	"upkeep/internal/plan"
 	"upkeep/internal/site"
 	stepbackup "upkeep/internal/step/backup"
 )
@@ -59,6 +60,11 @@ func (b bundles) Open(ctx context.Context, digest, name string) ([]byte, error) 
 		return nil, err
 	}
 	return fs.ReadFile(opened.FS(), name)
+}
+
+// Site implements migrate.Scripts.
+func (b bundles) Site(_ context.Context, state, sha256 string) ([]byte, error) {
+	return b.fs.ReadFile(filepath.Join(state, plan.ReviewDir, sha256+".sql"))
 }
 
 // points shows restore points to the verb that cleans up.

@@ -55,6 +55,7 @@ type OutcomeDoc struct {
 	Waiting  string            `json:"waiting,omitempty"` // step
 	Choices  []run.Choice      `json:"choices,omitempty"`
 	Waivers  map[string]string `json:"waivers,omitempty"` // what was accepted, by whom and why
+	Reviews  []plan.Reviewed   `json:"reviews,omitempty"` // scripts for a customised database, with what was decided
 	Work     []string          `json:"work,omitempty"`
 	Points   []string          `json:"restorePoints,omitempty"`
 	Merged   []MergedDoc       `json:"merged,omitempty"` // edited files that the run has installed
@@ -66,7 +67,7 @@ func OutcomeJSON(o Outcome) OutcomeDoc {
 	s := o.State
 	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
 		By: s.Opened.By, Trigger: s.Opened.Trigger, Origin: s.Opened.Origin,
-		Reason: s.Why, Waivers: o.Plan.Waivers, Work: s.Work(), Points: o.Points, Merged: installedFiles(o.Plan, s), Steps: []StepDoc{}}
+		Reason: s.Why, Waivers: o.Plan.Waivers, Reviews: o.Plan.Reviews, Work: s.Work(), Points: o.Points, Merged: installedFiles(o.Plan, s), Steps: []StepDoc{}}
 	if s.Closed != nil {
 		d.Result, d.Version = s.Closed.Result, s.Closed.Version
 	}

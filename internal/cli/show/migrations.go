@@ -44,6 +44,14 @@ func migrationLine(s manage.Migration, width int) string {
 		}
 	case manage.ScriptOther:
 		text = "applied, of another release"
+	case manage.ScriptEdited:
+		text = "edited by the site"
+		if s.Note != nil {
+			text += fmt.Sprintf(" (sha256 %.12s in the place of the vendor's %.12s)", s.Note.Was, s.SHA256)
+		}
+		text += ", applied"
+	case manage.ScriptByHand:
+		text = "done by hand, recorded as applied"
 	case manage.ScriptBegun, manage.ScriptFailed:
 		sign = yellow.Render("!")
 	case manage.ScriptChanged, manage.ScriptUnclear:

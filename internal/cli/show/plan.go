@@ -20,6 +20,7 @@ func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	b.WriteString(planRoute(p, width))
 	b.WriteString(planPeople(p, width))
 	b.WriteString(edited(mergedFiles(p), width))
+	b.WriteString(planReviews(p, width))
 	b.WriteString(planSteps(p, f, width))
 	b.WriteString(planRights(p, width))
 	b.WriteString(planFailure(p, f.Alone, width))

@@ -36,6 +36,7 @@ func Refusal(r *plan.Refusal, width int) string {
 	for _, reason := range r.Reasons {
 		b.WriteString(excerpted(reason, "  - ", "    ", width))
 	}
+	b.WriteString(unreviewed(r, width))
 	return b.String()
 }
 
@@ -200,6 +201,9 @@ func Run(r *manage.Run, width int) string {
 		}
 	}
 	b.WriteString(stepTable(list, width))
+	if len(r.Plan.Reviews) > 0 {
+		b.WriteString("\n" + strings.TrimSuffix(planReviews(r.Plan, width), "\n"))
+	}
 	if list := edited(installedFiles(r.Plan, r.State), width); list != "" {
 		b.WriteString("\n" + strings.TrimSuffix(list, "\n"))
 	}

@@ -46,10 +46,10 @@ func (r Record) done() bool { return r.Ended != "" && r.Error == "" }
 type Note struct {
 	At     string `json:"at"`
 	Script string `json:"script"`
-	What   string `json:"what"` // baseline, repair
+	What   string `json:"what"` // baseline, repair, edited, by-hand
 	By     string `json:"by"`
 	Why    string `json:"why"`
-	Was    string `json:"was,omitempty"` // the sum that was recorded before
+	Was    string `json:"was,omitempty"` // the sum that was recorded before; edited: of what was applied
 }
 
 // Journal is what a database knows of its scripts.

@@ -97,8 +97,8 @@ func said(n *Note) string {
 	switch {
 	case n == nil:
 		return Done
-	case n.What == Baseline:
-		return Baseline
+	case n.What == Baseline || n.What == Edited || n.What == ByHand:
+		return n.What
 	}
 	return Repaired
 }

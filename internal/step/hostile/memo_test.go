@@ -71,6 +71,7 @@ func (bundles) Payload(context.Context, string, string, string) (io.ReadCloser, 
 	return nil, files.Tree{}, errNothing
 }
 func (bundles) Open(context.Context, string, string) ([]byte, error) { return nil, errNothing }
+func (bundles) Site(context.Context, string, string) ([]byte, error) { return nil, errNothing }
 
 func (kept) List(context.Context, string) ([]site.Kept, error) { return nil, nil }
 func (k kept) Remove(context.Context, string, string) error    { return k.change() }

@@ -22,6 +22,9 @@ import (
 type Scripts interface {
 	// Open gives the content of a file of the bundle with that digest.
 	Open(ctx context.Context, digest, name string) ([]byte, error)
+	// Site gives the site's own content with that SHA-256, which it has put in the
+	// place of a script of the vendor, out of a state folder.
+	Site(ctx context.Context, state, sha256 string) ([]byte, error)
 }
 
 // Opener opens a product's database. OpID names the session, so that recovery

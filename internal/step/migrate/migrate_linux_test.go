@@ -28,6 +28,10 @@ import (
 // bundle holds scripts by name.
 type bundle map[string]string
 
+func (b bundle) Site(_ context.Context, _, sum string) ([]byte, error) {
+	return b.Open(context.Background(), "", sum)
+}
+
 func (b bundle) Open(_ context.Context, _, name string) ([]byte, error) {
 	text, ok := b[name]
 	if !ok {
@@ -179,6 +183,83 @@ func TestScriptsContract(t *testing.T) {
 					}})
 			})
 		}
+	}
+}
+
+// What the site has edited runs in the place of the vendor's, what it has done by
+// hand does not run: also when it is killed anywhere.
+func TestReviewedContract(t *testing.T) {
+	lab.Slow(t)
+	b := reviewed()
+	steptest.Run(t, steptest.Subject[*shop]{Kept: forget,
+		New: func(t *testing.T, k *steptest.Killer) (step.Handler, plan.Step, *shop) {
+			s := newShop(t)
+			open := func(ctx context.Context, db plan.Database, op string) (database.Database, error) {
+				d, err := s.open(ctx, db, op)
+				return deadly{d, k}, err
+			}
+			return migrate.New(childtest.Runner(t, k), s.probes(t), b, open), s.step(t, plan.MigrateParams{Scripts: decided(b)}), s
+		}})
+}
+
+// reviewed has the site's own content of the first script, under its sum.
+func reviewed() bundle {
+	b := scripts()
+	const own = "ALTER TABLE users ADD COLUMN mail TEXT; ALTER TABLE users ADD COLUMN ours TEXT;"
+	sum := sha256.Sum256([]byte(own))
+	b[hex.EncodeToString(sum[:])] = own
+	return b
+}
+
+// decided are the scripts with the first one edited, the second done by hand and
+// the third approved.
+func decided(b bundle) []plan.Script {
+	list := b.list(all...)
+	for name := range b {
+		if !strings.HasPrefix(name, "migrations/") {
+			list[0].Review = &plan.Decision{Verdict: plan.Edited, By: "ada", At: "2026-03-04T10:00:00Z", SHA256: name}
+		}
+	}
+	list[1].Review = &plan.Decision{Verdict: plan.DoneBy, By: "ada", At: "2026-03-04T10:01:00Z", Note: "by hand"}
+	list[2].Review = &plan.Decision{Verdict: plan.Approved, By: "ada", At: "2026-03-04T10:02:00Z"}
+	return list
+}
+
+// The database holds the vendor's sums, and beside them what the site decided; an
+// edited script that is not the one of the plan is refused.
+func TestReviewed(t *testing.T) {
+	s, b := newShop(t), reviewed()
+	list := decided(b)
+	st := s.step(t, plan.MigrateParams{Scripts: list})
+	env, log := childtest.Env(t, st, step.Forward)
+	h := s.handler(t, b)
+	m, err := h.Prepare(t.Context(), env, st)
+	if err == nil {
+		err = h.Do(t.Context(), env, st, m)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = log
+	db, _ := s.open(t.Context(), plan.Database{}, "")
+	defer db.Close()
+	for query, want := range map[string]string{
+		"SELECT group_concat(name) FROM (SELECT name FROM pragma_table_info('users') ORDER BY cid)":                      "name,mail,ours",
+		"SELECT count(*) FROM users WHERE name = 'root'":                                                                 "0",
+		"SELECT count(*) FROM orders":                                                                                    "0",
+		"SELECT count(*) FROM upkeep_migrations WHERE sha256 IN ('" + list[0].SHA256 + "', '" + list[1].SHA256 + "')":    "2",
+		"SELECT was FROM upkeep_migration_notes WHERE script = 'migrations/001.sql' AND what = 'edited'":                 list[0].Review.SHA256,
+		"SELECT who || ': ' || why FROM upkeep_migration_notes WHERE script = 'migrations/002.sql' AND what = 'by-hand'": "ada: by hand",
+	} {
+		if got, err := db.Query(t.Context(), query); err != nil || got != want {
+			t.Errorf("%s: %q (%v), want %q", query, got, err, want)
+		}
+	}
+	b[list[0].Review.SHA256] += " DROP TABLE users;"
+	other := newShop(t)
+	st = other.step(t, plan.MigrateParams{Scripts: list})
+	if _, err := other.handler(t, b).Prepare(t.Context(), env, st); err == nil || !strings.Contains(err.Error(), "is not the one of the plan") {
+		t.Errorf("an edited script that was changed: %v", err)
 	}
 }
 

@@ -83,7 +83,7 @@ func (h *Handler) prepareScripts(ctx context.Context, env step.Env, s plan.Step,
 		return nil, err
 	}
 	for _, sc := range p.Scripts {
-		script, err := h.script(ctx, p, sc)
+		script, err := h.script(ctx, env, p, sc)
 		if err == nil {
 			err = script.Check(w.db.Kind())
 		}
@@ -95,15 +95,19 @@ func (h *Handler) prepareScripts(ctx context.Context, env step.Env, s plan.Step,
 }
 
 // script reads a script and compares it with the sum of the plan.
-func (h *Handler) script(ctx context.Context, p *plan.MigrateParams, sc plan.Script) (migration.Script, error) {
+func (h *Handler) script(ctx context.Context, env step.Env, p *plan.MigrateParams, sc plan.Script) (migration.Script, error) {
 	out := migration.Script{SHA256: sc.SHA256}
+	want, now := sc.SHA256, "fetch the release again and make a new plan"
 	b, err := h.scripts.Open(ctx, p.Bundle, sc.Name)
+	if sc.Edited() {
+		want, now = sc.Review.SHA256, "edit it again with upkeep review, and make a new plan"
+		b, err = h.scripts.Site(ctx, env.State, want)
+	}
 	if err != nil {
 		return out, fmt.Errorf("cannot read the script %s: %w", sc.Name, err)
 	}
-	if sum := sha256.Sum256(b); !strings.EqualFold(hex.EncodeToString(sum[:]), sc.SHA256) {
-		return out, &step.UserError{Msg: fmt.Sprintf("script %s is not the one of the plan (sha256 is %.12s, planned was %.12s)", sc.Name, hex.EncodeToString(sum[:]), sc.SHA256),
-			Now: "fetch the release again and make a new plan"}
+	if sum := sha256.Sum256(b); !strings.EqualFold(hex.EncodeToString(sum[:]), want) {
+		return out, &step.UserError{Msg: fmt.Sprintf("script %s is not the one of the plan (sha256 is %.12s, planned was %.12s)", sc.Name, hex.EncodeToString(sum[:]), want), Now: now}
 	}
 	b = bytes.TrimPrefix(b, []byte("\uFEFF"))
 	if !utf8.Valid(b) {
@@ -143,9 +147,15 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 			child.Log(env, "%s is applied already", sc.Name)
 			continue
 		}
-		script, err := h.script(ctx, p, sc)
+		script, err := h.script(ctx, env, p, sc)
 		if err != nil {
 			return err
+		}
+		if done, err := site(ctx, env, w.db, sc, script); err != nil || done {
+			if err != nil {
+				return fmt.Errorf("cannot record what the site has decided of %s: %w", sc.Name, err)
+			}
+			continue
 		}
 		r := migration.Runner{DB: w.db, Limits: limits(ctx), Say: func(line string) { child.Log(env, "%s", line) },
 			Watch: func(ctx context.Context) (database.Database, error) { return h.open(ctx, *p.DB, env.OpID) },
@@ -153,7 +163,7 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 				_, err := h.effect.Run(ctx, env, s, child.Call{RunParams: plan.RunParams{Args: c.Args, Env: c.Env}, Stdin: script})
 				return err
 			},
-			At: shown(env, i, len(p.Scripts))}
+			At: shown(env, sc.Name, i, len(p.Scripts))}
 		began := time.Now()
 		if err := r.Apply(ctx, script); err != nil {
 			return h.unapplied(ctx, s, script, i, len(p.Scripts), err)
@@ -165,7 +175,7 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 
 // shown tells who watches which statement of which script is under way. A line
 // without a number is about the same one.
-func shown(env step.Env, i, all int) func(n, of int, line string) {
+func shown(env step.Env, name string, i, all int) func(n, of int, line string) {
 	last := 0
 	return func(n, of int, line string) {
 		if n == 0 {
@@ -176,7 +186,7 @@ func shown(env step.Env, i, all int) func(n, of int, line string) {
 		if of > 1 {
 			where += fmt.Sprintf(", statement %d of %d", n, of)
 		}
-		child.Progress(env, step.Progress{Done: int64(i), Total: int64(all), Unit: "scripts", Line: where + ": " + line})
+		child.Progress(env, step.Progress{Done: int64(i), Total: int64(all), Unit: "scripts", Item: name, Line: where + ": " + line})
 	}
 }
 
@@ -234,7 +244,7 @@ func (h *Handler) observeScripts(ctx context.Context, env step.Env, s plan.Step,
 		}
 		return o, nil
 	}
-	begun, err := h.begun(ctx, w, p, &o)
+	begun, err := h.begun(ctx, env, w, p, &o)
 	if err == nil && !begun && o.State == step.Mixed && slices.Equal(done, m.Before) {
 		o.State = step.Old
 	}
@@ -242,12 +252,12 @@ func (h *Handler) observeScripts(ctx context.Context, env step.Env, s plan.Step,
 }
 
 // begun looks at the script that comes next: it may be there in part.
-func (h *Handler) begun(ctx context.Context, w *work, p *plan.MigrateParams, o *step.Observation) (bool, error) {
+func (h *Handler) begun(ctx context.Context, env step.Env, w *work, p *plan.MigrateParams, o *step.Observation) (bool, error) {
 	for _, sc := range p.Scripts {
 		if _, ok := w.journal.Find(sc.Name); ok {
 			continue
 		}
-		script, err := h.script(ctx, p, sc)
+		script, err := h.script(ctx, env, p, sc)
 		if err != nil {
 			return false, err
 		}

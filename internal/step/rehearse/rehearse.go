@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"upkeep/internal/database"
+	"upkeep/internal/database/migration"
 	"upkeep/internal/durable"
 	"upkeep/internal/plan"
 	"upkeep/internal/step"
@@ -26,9 +27,13 @@ import (
 // Open opens a product's database in the name of an operation.
 type Open = func(ctx context.Context, db plan.Database, opID string) (database.Database, error)
 
-// Scripts gives the content of a file of the bundle with that digest.
+// Scripts gives the content of scripts.
 type Scripts interface {
+	// Open gives a file of the bundle with that digest.
 	Open(ctx context.Context, digest, name string) ([]byte, error)
+	// Site gives the site's own text that runs in place of a vendor's script, by its
+	// sum, from the installation's state folder.
+	Site(ctx context.Context, state, sha256 string) ([]byte, error)
 }
 
 // Migrate makes the handler of the verb `migrate` that opens databases in that
@@ -143,10 +148,10 @@ func (h *Handler) steps(ctx context.Context, env step.Env, d plan.Rehearsed, cop
 	if err != nil {
 		return err
 	}
-	handler := h.migrate(func(context.Context, plan.Database, string) (database.Database, error) { return lent{copied}, nil })
+	handler := h.migrate(func(context.Context, plan.Database, string) (database.Database, error) { return lend(copied), nil })
 	for _, s := range d.Steps {
 		if why == "" {
-			if why, err = h.leads(ctx, copied.Kind(), s, others); err != nil {
+			if why, err = h.leads(ctx, env, copied.Kind(), s, others); err != nil {
 				return err
 			}
 		}
@@ -171,7 +176,7 @@ func (h *Handler) steps(ctx context.Context, env step.Env, d plan.Rehearsed, cop
 }
 
 // leads says why scripts of a step might leave the copy.
-func (h *Handler) leads(ctx context.Context, kind string, s plan.Step, others []string) (string, error) {
+func (h *Handler) leads(ctx context.Context, env step.Env, kind string, s plan.Step, others []string) (string, error) {
 	p, err := step.Params[plan.MigrateParams](s)
 	if err != nil {
 		return "", err
@@ -179,10 +184,19 @@ func (h *Handler) leads(ctx context.Context, kind string, s plan.Step, others []
 	if p.Run != nil || len(p.Scripts) == 0 {
 		return "it is a command", nil
 	}
+	if p.Native {
+		return "it is for the server's own client", nil
+	}
 	for _, sc := range p.Scripts {
 		text, err := h.scripts.Open(ctx, p.Bundle, sc.Name)
+		if sc.Edited() { // what runs is the site's
+			text, err = h.scripts.Site(ctx, env.State, sc.Review.SHA256)
+		}
 		if err != nil {
 			return "", fmt.Errorf("cannot read the script %s: %w", sc.Name, err)
+		}
+		if marks, err := migration.ReadMarks(database.Script{Name: sc.Name, SQL: string(text)}); err != nil || marks.Native {
+			return sc.Name + " is for the server's own client", err
 		}
 		if found := reaches(kind, string(text), others); found != "" {
 			return sc.Name + ": " + found, nil
@@ -204,18 +218,18 @@ func (one *Step) carryOut(ctx context.Context, env step.Env, h step.Handler, s p
 	began := time.Now()
 	at := began
 	name := ""
-	next := func(line string) {
+	next := func(script string) {
 		now := time.Now()
 		if name != "" {
 			one.Scripts = append(one.Scripts, Script{Name: name, Took: now.Sub(at)})
 		}
-		at, name = now, line
+		at, name = now, script
 	}
 	show := env.Progress
 	env.Log = io.Discard // it would read as if the data had been migrated
 	env.Progress = func(p step.Progress) {
-		if p.Unit == "scripts" && p.Line != name {
-			next(p.Line)
+		if p.Unit == "scripts" && p.Item != name {
+			next(p.Item)
 		}
 		if show != nil {
 			p.Line = "on a copy: " + p.Line
@@ -235,6 +249,22 @@ func (one *Step) carryOut(ctx context.Context, env step.Env, h step.Handler, s p
 type lent struct{ database.Database }
 
 func (lent) Close() error { return nil }
+
+// guarded is one on a server that cannot take statements back.
+type guarded struct {
+	lent
+	by database.Guard
+}
+
+// Guard implements database.Guard.
+func (g guarded) Guard(ctx context.Context, f func() error) error { return g.by.Guard(ctx, f) }
+
+func lend(db database.Database) database.Database {
+	if g, ok := db.(database.Guard); ok {
+		return guarded{lent{db}, g}
+	}
+	return lent{db}
+}
 
 func tell(env step.Env, line string) {
 	if env.Progress != nil {

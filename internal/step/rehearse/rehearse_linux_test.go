@@ -39,6 +39,15 @@ func (b bundle) Open(_ context.Context, _, name string) ([]byte, error) {
 	return []byte(text), nil
 }
 
+// Site gives the site's own text, by its sum.
+func (b bundle) Site(_ context.Context, _, sum string) ([]byte, error) {
+	text, ok := b[sum]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return []byte(text), nil
+}
+
 // world is a product with one database.
 type world struct {
 	kind    string
@@ -98,7 +107,7 @@ func fill(t testing.TB, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := databasetest.Apply(context.Background(), db, database.Script{Name: "test", SQL: "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada'), (2, 'grace')"}); err != nil {
+	if err := databasetest.Do(context.Background(), db, "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(40)); INSERT INTO users VALUES (1, 'ada'), (2, 'grace')"); err != nil {
 		t.Fatal(err)
 	}
 	w.before = func() string {
@@ -194,6 +203,7 @@ func testContained(t *testing.T, all map[string]*world) {
 		{"postgres", "COPY users TO PROGRAM 'cat'", "reaches beyond the database"},
 		{"postgres", "GRANT lab TO eve", "reaches beyond the database"},
 		{"postgres", "GRANT SELECT ON users TO PUBLIC; UPDATE users SET name = 'from then to now'", ""},
+		{"mariadb", "-- upkeep: client native\nUSE shop;\nUPDATE users SET name = 'harm';", "for the server's own client"},
 		{"sqlite", "ATTACH 'other.db' AS other", "reaches beyond the database"},
 	} {
 		w := all[c.kind]
@@ -214,6 +224,28 @@ func testContained(t *testing.T, all map[string]*world) {
 			t.Fatalf("%s has changed the product's data", c.sql)
 		}
 	}
+	// what the site has written in a script's place is what counts
+	w := all["mariadb"]
+	w.scripts["x.sql"], w.scripts["ours"] = "UPDATE users SET name = 'fine'", "UPDATE shop.users SET name = 'harm'"
+	before := w.Fingerprint()
+	edited := w.step("x.sql")
+	var p plan.RehearseParams
+	if err := json.Unmarshal(edited.Params, &p); err != nil {
+		t.Fatal(err)
+	}
+	var m plan.MigrateParams
+	if err := json.Unmarshal(p.Databases[0].Steps[0].Params, &m); err != nil {
+		t.Fatal(err)
+	}
+	m.Scripts[0].Review = &plan.Decision{Verdict: plan.Edited, SHA256: "ours"}
+	p.Databases[0].Steps[0].Params, _ = json.Marshal(m)
+	edited.Params, _ = json.Marshal(p)
+	if r, err := w.handler(t, durable.OS()).Rehearse(t.Context(), env(t, &bytes.Buffer{}), edited); err != nil || len(r.Databases[0].Left) != 1 {
+		t.Errorf("an edited script that leads out: %+v, %v", r, err)
+	}
+	if w.Fingerprint() != before {
+		t.Fatal("an edited script has changed the product's data")
+	}
 	// what leads out of the copy is in it already
 	for kind, sql := range map[string]string{
 		"mariadb":  "CREATE TRIGGER leak AFTER UPDATE ON users FOR EACH ROW INSERT INTO archive.old VALUES (NEW.id)",
@@ -221,7 +253,7 @@ func testContained(t *testing.T, all map[string]*world) {
 	} {
 		w := all[kind]
 		db, _ := w.open(t.Context(), plan.Database{}, "test")
-		if err := databasetest.Apply(t.Context(), db, database.Script{Name: "leak", SQL: sql}); err != nil {
+		if err := databasetest.Do(t.Context(), db, sql); err != nil {
 			t.Fatal(err)
 		}
 		before := w.Fingerprint()

@@ -230,6 +230,8 @@ var explained = map[string]string{
 	"internal/manage/register.go:enrol":              "only where systemd has booted; TestRegister and the tests on hosts",
 	"internal/manage/rehearse.go:Rehearse":           "the state folder is there whenever services run that are Upkeep's own",
 	"internal/manage/remove.go:Remove":               "of the register (only where systemd has booted) and of folders that others have made; what a power cut brings back is removed by giving the command again",
+	"internal/manage/review.go:undecided":            "the state folder is there whenever services run that are Upkeep's own",
+	"internal/manage/review_store.go":                "what a person decides before a run: what a power cut takes is asked again, and an edited script is read back against its sum",
 	"internal/manage/secret.go:WriteSecret":          "a secret that a person types; there is no keyboard here",
 	"internal/manage/support.go:WriteSupport":        "a file for whoever helps, which nothing reads: what a power cut leaves of it is written again",
 	"internal/manage/takeover.go:takeOver":           "the state folder is there whenever services run that are Upkeep's own",
