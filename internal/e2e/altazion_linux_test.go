@@ -78,7 +78,7 @@ func TestAltazion_S3(t *testing.T) {
 		wants(t, s.Read("trace/notify.log"), `^notify users \(5m0s\): altazion will be upgraded from 20\.4 to 20\.5; expect an outage of about 5m`)
 		wants(t, s.Log(), `ended do notify .*begin do hooks\.start-of-run`)
 	})
-	t.Run("S3_15_no_further_step", func(t *testing.T) {
+	t.Run("S3_1_S3_15_no_further_step", func(t *testing.T) {
 		wants(t, upgrade, `✓ altazion is on 20\.5, verified`)
 		for _, c := range []string{"gestioncommerciale", "ecommerce", "phygitalapi", "integration"} {
 			wants(t, status, c+` +20\.5`)

@@ -54,7 +54,13 @@ func (a *archivesSite) write(name, text string, mode os.FileMode) string {
 // bundle builds a release under a name, with what lies in its source already.
 func (a *archivesSite) bundle(version, name string) string {
 	a.t.Helper()
-	a.write(version+"/upkeep.yaml", strings.NewReplacer("NUMBER", version, "KIND", a.kind).Replace(archives), 0o644)
+	return a.built(version, name, func(text string) string { return text })
+}
+
+// built is bundle with a change to the documents.
+func (a *archivesSite) built(version, name string, change func(string) string) string {
+	a.t.Helper()
+	a.write(version+"/upkeep.yaml", change(strings.NewReplacer("NUMBER", version, "KIND", a.kind).Replace(archives)), 0o644)
 	a.write(version+"/components/app/VERSION", version+"\n", 0o644)
 	a.write(version+"/components/app/page.html", "<h1>page</h1>\n", 0o644)
 	a.write(version+"/components/app/lib.php", "<?php\n", 0o644)

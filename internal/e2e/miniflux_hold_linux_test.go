@@ -94,45 +94,50 @@ type terminal struct {
 // inTerminal starts a command in a terminal.
 func (s *miniSite) inTerminal(args ...string) *terminal {
 	s.t.Helper()
+	return inTerminal(s.t, s.command(args...))
+}
+
+func inTerminal(t testing.TB, cmd *exec.Cmd) *terminal {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_CLOEXEC|syscall.O_NOCTTY, 0)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	fd := int(master.Fd())
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: 100}); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer slave.Close()
-	term := &terminal{master: master, cmd: s.command(args...), text: make(chan string, 1)}
+	term := &terminal{master: master, cmd: cmd, text: make(chan string, 1)}
 	// As a login has it, also where the tests run under nohup.
 	env, err := exec.LookPath("env")
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	term.cmd.Path, term.cmd.Args = env, append([]string{"env", "--default-signal=HUP"}, term.cmd.Args...)
 	term.cmd.Env = append(term.cmd.Env, "TERM=xterm-256color")
 	term.cmd.Stdin, term.cmd.Stdout, term.cmd.Stderr = slave, slave, slave
 	term.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := term.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	go func() {
 		var b bytes.Buffer
 		_, _ = io.Copy(&b, master) // ends with an error when the last program has gone
 		term.text <- b.String()
 	}()
-	s.t.Cleanup(func() { master.Close() })
+	t.Cleanup(func() { master.Close() })
 	return term
 }
 

@@ -93,7 +93,7 @@ func (s *Site) release(from, version, dir string) {
 	s.must(err)
 	for _, e := range list {
 		to := filepath.Join(dir, "components", e.Name())
-		if e.Name() == "migrations" || e.Name() == "hooks" {
+		if beside(e.Name()) {
 			to = filepath.Join(dir, e.Name())
 		}
 		if e.IsDir() {
@@ -102,12 +102,18 @@ func (s *Site) release(from, version, dir string) {
 	}
 }
 
+// beside says that a folder of a release is no tree of the product.
+func beside(name string) bool { return name == "migrations" || name == "hooks" || name == "standard" }
+
 // sums writes what the trees of an older release held, as sha256sum does.
 func (s *Site) sums(from, version, to string) {
 	list, err := os.ReadDir(filepath.Join(from, "releases", version))
 	s.must(err)
 	for _, e := range list {
-		if !e.IsDir() || e.Name() == "migrations" || e.Name() == "hooks" {
+		if e.Name() == "standard" {
+			s.must(s.copy(from, filepath.Join("releases", version, "standard"), filepath.Join(to, "standard")))
+		}
+		if !e.IsDir() || beside(e.Name()) {
 			continue
 		}
 		tree := filepath.Join(s.Dir, "sources", "was-"+version, e.Name())

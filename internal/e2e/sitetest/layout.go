@@ -66,7 +66,7 @@ func (s *Site) trees(from string) error {
 		return err
 	}
 	for _, e := range list {
-		if e.IsDir() && e.Name() != "migrations" {
+		if e.IsDir() && !beside(e.Name()) {
 			if err := s.copy(from, filepath.Join(release, e.Name()), filepath.Join(s.Root, e.Name())); err != nil {
 				return err
 			}

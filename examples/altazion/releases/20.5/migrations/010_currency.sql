@@ -1,0 +1,2 @@
+-- prices get a currency
+ALTER TABLE articles ADD COLUMN currency TEXT NOT NULL DEFAULT 'EUR';

@@ -1,0 +1,1 @@
+UPDATE release SET version = '20.5';
