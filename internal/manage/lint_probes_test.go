@@ -39,7 +39,7 @@ func TestUnfitProbes(t *testing.T) {
 		`{a: {log: []}}`: `"log" needs the path of a log`,
 		`{a: {log: [/var/log/a, "/var/log/b*"], since: last-run, level: error}}`: "",
 		`{a: {udp: 53}, b: {redis: "h:1", select: role}, c: {timer: x}}`:         "",
-		`{a: {drift: x}}`: "",
+		`{a: {drift: x}}`: `there is no database "x"`,
 	} {
 		if got := lint(probes); !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", probes, got, want)
