@@ -142,6 +142,21 @@ func (p Part) File(role Role) (Stored, bool) {
 	return Stored{}, false
 }
 
+// Restored says that every dump of the point was restored into a scratch database
+// and compared when it was made. It has one at least.
+func (p Point) Restored() bool {
+	dumps := 0
+	for _, part := range p.Parts {
+		if part.Dump == nil {
+			continue
+		}
+		if dumps++; part.Proof == nil || part.Proof.By != ByRestoring {
+			return false
+		}
+	}
+	return dumps > 0
+}
+
 // Size is the room that the point takes.
 func (p Point) Size() int64 {
 	var n int64

@@ -28,6 +28,9 @@ func Points(now time.Time, width int, list ...manage.Listed) string {
 			about = append(about, p.About.Note)
 		}
 		proof := "read back"
+		if p.Restored() {
+			proof = "data restored"
+		}
 		if p.Proof != nil {
 			proof = string(p.Proof.By) + " " + p.Proof.At.Local().Format("2006-01-02")
 		}
