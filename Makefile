@@ -44,7 +44,7 @@ setup: restic
 # those of Go's checksum database.
 CACHE := $(or $(UPKEEP_CACHE),$(CURDIR)/.cache)
 RESTIC := 0.18.1
-VERSITYGW := 1.0.19
+VERSITYGW := 1.8.0
 
 restic: $(CACHE)/restic-$(RESTIC)/restic ## build restic, the second engine of restore points, into the cache
 versitygw: $(CACHE)/versitygw-$(VERSITYGW)/versitygw

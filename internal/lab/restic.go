@@ -13,7 +13,7 @@ import (
 const ResticVersion = "0.18.1"
 
 // S3ServerVersion is that of the server that the tests of S3 run with.
-const S3ServerVersion = "1.0.19"
+const S3ServerVersion = "1.8.0"
 
 var buildTools sync.Mutex
 

@@ -15,12 +15,20 @@ import (
 )
 
 // archive is the engine of this installation's restore points.
-func (in *Installation) archive() backup.Engine { return in.engineAt(in.Backup) }
+func (in *Installation) archive() backup.Engine {
+	return in.engineAt(in.Backup, plan.RepositoryOf(in.Doc))
+}
 
-// engineAt is the engine for a place, as the installation document has it.
-func (in *Installation) engineAt(dir string) backup.Engine {
+// engineAt is the engine for a place: that of a plan, or of the installation
+// document, which says how it works.
+func (in *Installation) engineAt(dir string, at *plan.Repository) backup.Engine {
 	b := in.Doc.Backup
-	var e backup.Engine = archive.New(archive.Config{Dir: dir, FS: in.FS, Encrypt: in.encryption(), Bandwidth: b.Bandwidth})
+	var e backup.Engine
+	if at != nil {
+		e = in.restic(dir, *at)
+	} else {
+		e = archive.New(archive.Config{Dir: dir, FS: in.FS, Encrypt: in.encryption(), Bandwidth: b.Bandwidth})
+	}
 	if b.Priority == "low" {
 		e = gentle.New(e)
 	}
@@ -47,6 +55,12 @@ func (in *Installation) unfit(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if at := plan.RepositoryOf(in.Doc); at != nil {
+		if err := in.restic(in.Backup, *at).Reach(ctx); err != nil {
+			why = append(why, fmt.Sprintf("no restore point could be made: %v", err))
+		}
+		return why, nil
+	}
 	if err := in.encryption().Check(); err != nil {
 		why = append(why, fmt.Sprintf("restore points are encrypted, and the way back could not read them: %v; say backup: {encrypt: {identity: {file: PATH}}} in %s, with the file that age-keygen wrote", err, in.Path))
 	}
@@ -58,7 +72,13 @@ func (in *Installation) tooNear(ctx context.Context) ([]string, error) {
 	if !in.Doc.Backup.Elsewhere {
 		return nil, nil
 	}
-	v, err := in.probes.Read(ctx, plan.Probe{Source: "mount", Args: []string{in.Backup}, Select: "network"})
+	dir := in.Backup
+	if at := plan.RepositoryOf(in.Doc); at != nil {
+		if dir = at.Folder(); dir == "" {
+			return nil, nil
+		}
+	}
+	v, err := in.probes.Read(ctx, plan.Probe{Source: "mount", Args: []string{dir}, Select: "network"})
 	if err != nil {
 		return nil, fmt.Errorf("cannot tell whether restore points are kept on another computer: %w", err)
 	}
@@ -74,7 +94,7 @@ func (in *Installation) absentPlace() string {
 	if _, err := in.FS.Lstat(in.Backup); !errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	if in.Doc.Backup.Dir == "" {
+	if in.Doc.Backup.Dir == "" || in.Doc.Backup.Restic() { // restic itself says so
 		return ""
 	}
 	if _, err := in.FS.Lstat(filepath.Dir(in.Backup)); errors.Is(err, fs.ErrNotExist) {

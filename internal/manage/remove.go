@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/backup"
 	"upkeep/internal/plan"
 	"upkeep/internal/service/systemd"
 	"upkeep/internal/step"
@@ -26,6 +27,7 @@ type Removal struct {
 	Document     string   `json:"document"` // where the installation document lies afterwards
 	paths        []string // to be removed, in order
 	points       bool
+	inRepository []string // restore points to be removed from a repository
 }
 
 // removedSuffix ends the name of the document of an installation that was
@@ -74,12 +76,17 @@ func (in *Installation) removalOfPoints(ctx context.Context, r *Removal) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%d restore points in %s", len(points), in.Backup)
+	text := fmt.Sprintf("%d restore points in %s", len(points), in.Place())
 	if !r.points {
 		r.Left = append(r.Left, text)
 		return nil
 	}
 	r.Removed = append(r.Removed, text)
+	if in.Doc.Backup.Restic() { // others may have theirs there
+		for _, p := range points {
+			r.inRepository = append(r.inRepository, p.ID)
+		}
+	}
 	if !slices.Contains(r.paths, in.Backup) {
 		r.paths = append(r.paths, in.Backup)
 	}
@@ -177,6 +184,11 @@ func (in *Installation) Remove(ctx context.Context, r *Removal) error {
 	defer lock.release()
 	if err := in.quiet(ctx); err != nil {
 		return err
+	}
+	for _, id := range r.inRepository {
+		if err := in.archive().Remove(ctx, id); err != nil && !errors.Is(err, backup.ErrNotFound) {
+			return fmt.Errorf("%w; give the command again when that is mended", err)
+		}
 	}
 	// the journal goes last: until then an interrupted removal is still an
 	// installation, and can be removed again

@@ -19,6 +19,7 @@ import (
 	"upkeep/internal/plan"
 	"upkeep/internal/probe"
 	"upkeep/internal/service"
+	"upkeep/internal/site"
 	"upkeep/internal/support"
 )
 
@@ -85,11 +86,18 @@ func (in *Installation) WriteSupport(ctx context.Context, path, from string) (b 
 	return b, in.FS.SyncFile(path)
 }
 
-// secrets reads the values of all secret parameters, so that they can be taken out.
+// secrets reads the values of all secrets that the document refers to, so that they
+// can be taken out.
 func (in *Installation) secrets(ctx context.Context, b *SupportBundle) []string {
 	var out []string
 	read := local.Secrets{FS: in.FS}
-	for id, v := range in.Doc.Params {
+	all := maps.Clone(in.Doc.Params)
+	if all == nil {
+		all = map[string]site.Value{}
+	}
+	maps.Copy(all, in.Doc.Backup.Environment)
+	all["password of the repository"] = site.Value{Ref: in.Doc.Backup.Password}
+	for id, v := range all {
 		if v.Ref == nil {
 			continue
 		}
@@ -194,7 +202,7 @@ func (in *Installation) supportFacts(ctx context.Context) string {
 	line("platform", runtime.GOOS+"/"+runtime.GOARCH)
 	line("account", fmt.Sprintf("%s, root: %v", in.Account, in.Root))
 	line("state", in.State)
-	line("restore points", in.Backup)
+	line("restore points", in.Place())
 	p := probe.New(probe.Deps{Files: in.FS})
 	for _, f := range [][2]string{{"os", "id"}, {"os", "version"}, {"os", "kernel"}, {"memory", "total"}, {"memory", "available"}, {"clock", "computer"}, {"pending-restart", "os"}, {"free", in.State}, {"free", in.Backup}} {
 		v, err := p.Read(ctx, plan.Probe{Source: f[0], Args: []string{f[1]}})

@@ -74,7 +74,7 @@ func (b *builder) backupParams(key, version string, h HopInput) *BackupParams {
 			return nil
 		}
 	}
-	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup}
+	p := &BackupParams{Key: key, Version: version, Dir: b.in.Facts.Backup, Repository: RepositoryOf(b.in.Site)}
 	for _, id := range b.res.Product.Order {
 		if len(of) > 0 && !slices.Contains(of, ComponentOf(id)) || !b.selected(id) {
 			continue

@@ -46,6 +46,7 @@ func Compile(in Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.keeper()
 	b.refuseShort()
 	if len(b.reasons) > 0 {
 		return nil, &Refusal{Reasons: dedupe(b.reasons), Checks: b.failed, People: b.plan.People, Reviews: b.plan.Reviews, Customised: b.customised()}

@@ -53,7 +53,7 @@ func (b *builder) reopen(e entered, up bool) {
 
 func (b *builder) cleanUp(i int) {
 	b.phase(manifest.CleanUp, b.in.Hops[i].Release)
-	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, Keep: b.in.Site.Backup.Keep.Or()}
+	p := &CleanUpParams{KeepOld: 1, RestoreDir: b.in.Facts.Backup, Repository: RepositoryOf(b.in.Site), Keep: b.in.Site.Backup.Keep.Or()}
 	if kept := b.in.Facts.Bundles; kept.Dir != "" {
 		p.BundleDir, p.Bundles, p.Earlier = kept.Dir, slices.Clone(kept.Installed), kept.Runs
 		for _, h := range b.plan.Hops {

@@ -135,7 +135,7 @@ func (b *builder) openFirst() {
 // emptyDatabases makes a restore point of the databases on a server, which are
 // empty: it makes them empty again.
 func (b *builder) emptyDatabases() {
-	p := &BackupParams{Key: "origin", Version: "none", Dir: b.in.Facts.Backup}
+	p := &BackupParams{Key: "origin", Version: "none", Dir: b.in.Facts.Backup, Repository: RepositoryOf(b.in.Site)}
 	for _, id := range b.res.Product.Order {
 		c := b.res.Product.Components[id]
 		if c.Kind == "command" {

@@ -190,11 +190,11 @@ func space(p *Plan, in Input) []Need {
 				pay, _ := in.Hops[s.Hop-2].payload(i.Unit())
 				f.Bytes, f.Files = pay.Bytes, pay.Files
 			}
-			add(in.Facts.Backup, f.Bytes+int64(f.Files)*entrySize)
+			add(pointPlace(in), max(0, f.Bytes-in.Facts.Keeper.Kept[i.Unit()])+int64(f.Files)*entrySize)
 		}
-		add(in.Facts.Backup, pointSize)
+		add(pointPlace(in), pointSize)
 		for _, b := range in.Facts.Databases {
-			add(in.Facts.Backup, b)
+			add(pointPlace(in), b)
 		}
 	}
 	for dir, n := range scratchNeeds(p, in) {

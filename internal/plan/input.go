@@ -75,6 +75,7 @@ type Facts struct {
 	Boot      string                  // "" when an open run is carried on at boot; otherwise why not
 	State     string                  // the installation's state folder, absolute
 	Backup    string                  // where restore points are kept, absolute
+	Keeper    Keeper                  // what keeps them, where it is not Upkeep itself
 	Remarks   []string                // what is odd, and must be known
 	Places    map[string][]string     // component to the places that its registration names
 	Instances map[string]InstanceFact // by unit

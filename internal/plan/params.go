@@ -233,9 +233,11 @@ type NotifyParams struct {
 // BackupParams: a restore point is made. The first pass over the files
 // (precopy) carries the same parameters.
 type BackupParams struct {
-	Key       string       `json:"key"` // origin, m1, …
-	Version   string       `json:"version"`
-	Dir       string       `json:"dir"` // where restore points are kept
+	Key     string `json:"key"` // origin, m1, …
+	Version string `json:"version"`
+	Dir     string `json:"dir"` // where restore points are kept; with a repository, notes on them
+	// Repository, unless nil, is where restic keeps them.
+	Repository *Repository `json:"repository,omitempty"`
 	Files     []FileSource `json:"files,omitempty"`
 	Databases []Database   `json:"databases,omitempty"`
 	Covers    []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
@@ -244,6 +246,21 @@ type BackupParams struct {
 	// Proof names the databases whose dumps count only once they were restored into
 	// a scratch database and compared, with when: ahead, always.
 	Proof map[string]string `json:"proof,omitempty"`
+}
+
+// Repository says where restic keeps restore points. It holds no secret.
+type Repository struct {
+	Location    string              `json:"location"`
+	Name        string              `json:"name"` // of the installation: several may share it
+	Password    SecretRef           `json:"password"`
+	Environment map[string]Variable `json:"environment,omitempty"`
+	Program     string              `json:"program,omitempty"`
+}
+
+// Variable is the value of an environment variable, or where it lies.
+type Variable struct {
+	Text string     `json:"text,omitempty"`
+	Ref  *SecretRef `json:"ref,omitempty"`
 }
 
 // ReturnParams: an earlier run is taken back by the restore point that it
@@ -358,6 +375,8 @@ type CleanUpParams struct {
 	// empty.
 	Gone       []Addition `json:"gone,omitempty"`
 	RestoreDir string     `json:"restoreDir,omitempty"`
+	// Repository is that of restic, where it keeps the restore points.
+	Repository *Repository `json:"repository,omitempty"`
 	// Keep says which restore points stay, beside those that are needed.
 	Keep site.Retention `json:"keep"`
 	// BundleDir holds the runs' copies of bundles. Those of Bundles stay, and

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -19,7 +20,16 @@ type BackupPlace struct {
 	// ahead (those made while users work), always; empty: always, as far as rights
 	// and room allow.
 	Prove string `json:"prove,omitempty"`
+
+	Engine      string           `json:"engine,omitempty"`      // archive (default), restic
+	Repository  string           `json:"repository,omitempty"`  // restic: a folder, sftp:…, s3:…, rest:…
+	Password    *SecretRef       `json:"password,omitempty"`    // restic: of the repository
+	Environment map[string]Value `json:"environment,omitempty"` // restic: what it needs besides
+	Program     string           `json:"program,omitempty"`     // restic: absolute; empty: in PATH
 }
+
+// Restic says whether restore points are kept by restic.
+func (b BackupPlace) Restic() bool { return b.Engine == "restic" }
 
 // Encryption says for whom restore points are encrypted.
 type Encryption struct {
@@ -75,14 +85,59 @@ func (d decoder) backup(b *document.MapDecoder) BackupPlace {
 			}
 		}
 		if n := e.Get("identity"); n != nil {
-			file, env := d.SecretRef(n, `"identity"`)
-			if env != "" && !environmentName.MatchString(env) {
-				d.Errorf(n.Pos, "", "%q is no name of an environment variable", env)
-			}
-			p.Encrypt.Identity = &SecretRef{File: file, Env: env}
+			p.Encrypt.Identity = d.reference(n, `"identity"`)
 		}
 		e.Done()
 	}
+	d.engine(b, &p)
 	b.Done()
 	return p
+}
+
+// engine reads what keeps restore points.
+func (d decoder) engine(m *document.MapDecoder, b *BackupPlace) {
+	b.Engine = m.OneOf("engine", "archive", "restic")
+	b.Repository, b.Program = d.text(m, "repository"), d.text(m, "program")
+	if n := m.Get("password"); n != nil {
+		b.Password = d.reference(n, "the password of the repository")
+	}
+	if env := m.Map("environment"); env != nil {
+		b.Environment = map[string]Value{}
+		env.Each(func(name string, k, v *document.Node) {
+			if !environmentName.MatchString(name) || strings.HasPrefix(name, "RESTIC_") && !strings.HasPrefix(name, "RESTIC_REST_") {
+				d.Errorf(k.Pos, "what restic is to do stands in keys of its own: repository, password, program, bandwidth", "%q cannot be set in the environment of restic", name)
+			}
+			b.Environment[name] = d.value(name, v)
+		})
+	}
+	if !b.Restic() {
+		for _, key := range []string{"repository", "password", "environment", "program"} {
+			if n := m.Get(key); n != nil {
+				d.Errorf(n.Pos, "write engine: restic beside it", "%q is for restic", key)
+			}
+		}
+		return
+	}
+	m.Required("repository", "password")
+	if n := m.Get("encrypt"); n != nil {
+		d.Errorf(n.Pos, "remove it", "restic encrypts restore points itself, with the password of the repository")
+	}
+	if n := m.Get("repository"); n != nil && b.Repository != "" && !path.IsAbs(b.Repository) && !remote.MatchString(b.Repository) {
+		d.Errorf(n.Pos, "write a folder from / on, sftp:USER@HOST:/PATH, s3:https://HOST/BUCKET or rest:https://HOST/", "%q is no place of a restic repository", b.Repository)
+	}
+	if n := m.Get("program"); n != nil && b.Program != "" && !path.IsAbs(b.Program) {
+		d.Errorf(n.Pos, "write the whole path, or leave it out to have restic looked for in PATH", `"program" must be a whole path`)
+	}
+}
+
+// remote is a repository that restic reaches over a network.
+var remote = regexp.MustCompile(`^(sftp|s3|rest|b2|azure|gs|swift|rclone):.`)
+
+// reference reads where a secret lies.
+func (d decoder) reference(n *document.Node, what string) *SecretRef {
+	file, env := d.SecretRef(n, what)
+	if env != "" && !environmentName.MatchString(env) {
+		d.Errorf(n.Pos, "", "%s: %q is no name of an environment variable", what, env)
+	}
+	return &SecretRef{File: file, Env: env}
 }

@@ -70,7 +70,7 @@ func (s *Surveyor) First(ctx context.Context, p *manifest.Product, in *site.Inst
 		return f, err
 	}
 	s.checks(ctx, r, rel, &f, func(manifest.Check) bool { return true })
-	return f, s.pointPlace(ctx, &f)
+	return f, s.pointPlace(ctx, in, &f)
 }
 
 // inTheWay notes what lies where a component is to be.

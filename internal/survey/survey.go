@@ -55,7 +55,9 @@ type Surveyor struct {
 	// Unfit says why restore points cannot be kept there, or not be read again; nil:
 	// nothing is asked.
 	Unfit func(context.Context) ([]string, error)
-	Said  map[string]plan.Word // what people said, by key
+	// Keeper says what keeps restore points; nil: Upkeep itself.
+	Keeper func(context.Context) plan.Keeper
+	Said   map[string]plan.Word // what people said, by key
 	Units []string             // that the plan is about; nil: all
 	// Optional says which components may not be installed: where nothing is at
 	// the place of such a tree, it is absent. Nil: all others must be there.
@@ -322,7 +324,7 @@ func (s *Surveyor) Details(ctx context.Context, f *plan.Facts, installed *manife
 		s.proofs(ctx, hr, h.Release, f)
 		s.settings(ctx, hr, f)
 	}
-	return s.pointPlace(ctx, f)
+	return s.pointPlace(ctx, in, f)
 }
 
 // volumes notes on which volume every place lies.
@@ -342,14 +344,17 @@ func (s *Surveyor) volumes(f *plan.Facts, places ...string) error {
 
 // pointPlace looks at the volumes of the state and of the restore points, and at what
 // speaks against keeping them there.
-func (s *Surveyor) pointPlace(ctx context.Context, f *plan.Facts) error {
+func (s *Surveyor) pointPlace(ctx context.Context, in *site.Installation, f *plan.Facts) error {
 	if s.Unfit != nil {
 		var err error
 		if f.Unfit, err = s.Unfit(ctx); err != nil {
 			return err
 		}
 	}
-	return s.volumes(f, s.State, s.Backup)
+	if s.Keeper != nil {
+		f.Keeper = s.Keeper(ctx)
+	}
+	return s.volumes(f, s.State, s.Backup, plan.RepositoryOf(in).Folder())
 }
 
 // modes finds access modes that are on before the run.

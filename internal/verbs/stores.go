@@ -74,8 +74,8 @@ type points struct {
 }
 
 // List implements cleanup.Points.
-func (p points) List(ctx context.Context, dir string) ([]site.Kept, error) {
-	list, err := p.engines(dir).List(ctx)
+func (p points) List(ctx context.Context, dir string, at *plan.Repository) ([]site.Kept, error) {
+	list, err := p.engines(dir, at).List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -89,12 +89,12 @@ func (p points) List(ctx context.Context, dir string) ([]site.Kept, error) {
 }
 
 // Sweep implements cleanup.Points.
-func (p points) Sweep(ctx context.Context, dir string) error {
-	_, err := p.engines(dir).Sweep(ctx)
+func (p points) Sweep(ctx context.Context, dir string, at *plan.Repository) error {
+	_, err := p.engines(dir, at).Sweep(ctx)
 	return err
 }
 
 // Remove implements cleanup.Points.
-func (p points) Remove(ctx context.Context, dir, id string) error {
-	return p.engines(dir).Remove(ctx, id)
+func (p points) Remove(ctx context.Context, dir string, at *plan.Repository, id string) error {
+	return p.engines(dir, at).Remove(ctx, id)
 }

@@ -7,6 +7,7 @@ import (
 	"upkeep/internal/backup/archive"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
+	"upkeep/internal/plan"
 	"upkeep/internal/probe"
 	"upkeep/internal/step"
 	"upkeep/internal/step/access"
@@ -53,8 +54,9 @@ type Computer struct {
 	// Settle makes durable what any program has written, on any volume; nil where
 	// nothing does.
 	Settle func() error
-	// Engine gives the engine of restore points for a place; nil: the archive.
-	Engine func(dir string) backup.Engine
+	// Engine gives the engine of restore points for a place: a folder, or a repository
+	// of restic with a folder for notes. Nil: the archive, and no plan has another.
+	Engine func(dir string, at *plan.Repository) backup.Engine
 	// Proven says whether a restore point was read whole after it was made; nil:
 	// nothing tells.
 	Proven func(backup.Point) bool
@@ -77,13 +79,17 @@ func (c Computer) Handlers() map[string]step.Handler {
 	control := stepservice.Control{Managers: c.Services, Probes: c.Probes}
 	kept := bundles{c.FS, c.Bundles}
 	made := map[string]backup.Engine{}
-	engines := func(dir string) backup.Engine {
-		if made[dir] == nil && c.Engine != nil {
-			made[dir] = c.Engine(dir)
-		} else if made[dir] == nil {
-			made[dir] = archive.New(archive.Config{Dir: dir, FS: c.FS})
+	engines := func(dir string, at *plan.Repository) backup.Engine {
+		key := dir
+		if at != nil {
+			key += "\x00" + at.Location
 		}
-		return made[dir]
+		if made[key] == nil && c.Engine != nil {
+			made[key] = c.Engine(dir, at)
+		} else if made[key] == nil {
+			made[key] = archive.New(archive.Config{Dir: dir, FS: c.FS})
+		}
+		return made[key]
 	}
 	backups := stepbackup.New(c.FS, engines, c.Databases)
 	runs, scripts := steprun.New(runner, c.Probes), hooks.New(runner, c.Probes)

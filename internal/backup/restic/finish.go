@@ -31,6 +31,9 @@ func (e *Engine) Finish(ctx context.Context, r backup.Request) (backup.Point, er
 		}
 		return p, err
 	}
+	if r.Live {
+		ctx = paced(ctx)
+	}
 	p, err := e.finish(ctx, r, list)
 	if err != nil {
 		return backup.Point{}, fmt.Errorf("cannot make restore point %s: %w", r.ID, err)

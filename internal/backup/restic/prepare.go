@@ -44,6 +44,7 @@ func (e *Engine) Prepare(ctx context.Context, r backup.Request) (err error) {
 	if err := r.Check(); err != nil {
 		return err
 	}
+	ctx = paced(ctx)
 	done, list, err := e.done(ctx, r)
 	if done || err != nil {
 		return err

@@ -62,6 +62,11 @@ func code(err error) int {
 	return 0
 }
 
+type paceKey struct{}
+
+// paced has restic keep to the limit: while users work, and never in an outage.
+func paced(ctx context.Context) context.Context { return context.WithValue(ctx, paceKey{}, true) }
+
 // find looks for the program, and refuses one that is too old.
 func (e *Engine) find(ctx context.Context, env []string) (string, error) {
 	e.mu.Lock()
@@ -169,7 +174,7 @@ func (e *Engine) once(ctx context.Context, c call) ([]byte, error) {
 		return nil, err
 	}
 	args := append([]string{"--repo", e.Repository, "--retry-lock", "30s"}, e.cache()...)
-	if e.Limit > 0 {
+	if e.Limit > 0 && ctx.Value(paceKey{}) != nil {
 		limit := strconv.FormatInt(max(1, e.Limit>>10), 10)
 		args = append(args, "--limit-upload", limit, "--limit-download", limit)
 	}

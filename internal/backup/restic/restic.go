@@ -43,7 +43,7 @@ type Config struct {
 	// Environment gives what restic needs of its environment, as NAME=VALUE; it
 	// inherits nothing.
 	Environment func(context.Context) ([]string, error)
-	Limit       int64 // of up- and download, bytes in a second; 0: none
+	Limit       int64 // of up- and download while users work, bytes a second; 0: none
 	FS          durable.FS
 	Now         func() time.Time // the clock; nil: time.Now
 }

@@ -251,21 +251,15 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var config struct {
-		ID string `json:"id"`
-	}
-	if err := json.Unmarshal(out, &config); err != nil || config.ID == "" {
-		return fmt.Errorf("cannot read what restic says of the repository: %q, %w", out, err)
-	}
-	if made != "" && made != config.ID {
-		return &backup.PlaceError{Msg: fmt.Sprintf("another restic repository lies at %s than the one that restore points were kept in", Shown(e.Repository)),
-			Now: "is the right volume mounted? If it is meant, remove " + e.path(known)}
+	id, err := e.identify(out, made)
+	if err != nil {
+		return err
 	}
 	if made == "" {
 		if err := e.FS.MkdirAll(e.Dir, 0o700); err != nil {
 			return err
 		}
-		if err := e.FS.WriteFile(e.path(known), []byte(config.ID+" "+e.Repository+"\n"), 0o600); err != nil {
+		if err := e.FS.WriteFile(e.path(known), []byte(id+" "+e.Repository+"\n"), 0o600); err != nil {
 			return err
 		}
 	}
@@ -273,4 +267,46 @@ func (e *Engine) open(ctx context.Context) error {
 	e.there = true
 	e.mu.Unlock()
 	return nil
+}
+
+// Reach looks whether points can be kept in the repository, and makes nothing.
+func (e *Engine) Reach(ctx context.Context) error {
+	made, err := e.made()
+	if err != nil {
+		return err
+	}
+	out, err := e.run(ctx, call{args: []string{"cat", "config", "--no-lock"}})
+	switch {
+	case code(err) == exitMissing && made == "" && e.local():
+		list, err := e.FS.ReadDir(e.Repository)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot look at %s: %w", e.Repository, err)
+		}
+		if len(list) > 0 {
+			return &backup.PlaceError{Msg: e.Repository + " is no restic repository, and not empty", Now: "name an empty folder, or one that is not there yet"}
+		}
+		return nil
+	case code(err) == exitMissing && made == "":
+		return nil
+	case err != nil:
+		return err
+	}
+	_, err = e.identify(out, made)
+	return err
+}
+
+// identify reads which repository it is, and refuses another than that of the
+// note.
+func (e *Engine) identify(config []byte, made string) (string, error) {
+	var c struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil || c.ID == "" {
+		return "", fmt.Errorf("cannot read what restic says of the repository: %.200q", config)
+	}
+	if made != "" && made != c.ID {
+		return "", &backup.PlaceError{Msg: fmt.Sprintf("another restic repository lies at %s than the one that restore points were kept in", Shown(e.Repository)),
+			Now: "is the right volume mounted? If it is meant, remove " + e.path(known)}
+	}
+	return c.ID, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/files"
@@ -114,4 +115,18 @@ func (e *Engine) space(ctx context.Context, r backup.Request, list []snapshot, f
 		out = append(out, *need[id])
 	}
 	return out, nil
+}
+
+// Kept is how much of each part of files is in the repository already, by the
+// notes of this computer.
+func (e *Engine) Kept() map[string]int64 {
+	out := map[string]int64{}
+	list, _ := e.FS.ReadDir(e.Dir) // where there is nothing, nothing is kept
+	for _, n := range list {
+		var l pass
+		if part, ok := strings.CutSuffix(n.Name, lastOf("")); ok && e.noted(e.path(n.Name), &l) {
+			out[part] = l.Tree.Bytes()
+		}
+	}
+	return out
 }

@@ -19,7 +19,7 @@ func (e *Engine) Verify(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.verify(ctx, at, p); err != nil {
+	if err := e.verify(paced(ctx), at, p); err != nil {
 		return fmt.Errorf("restore point %s in %s: %w", id, Shown(e.Repository), err)
 	}
 	return nil

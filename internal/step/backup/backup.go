@@ -26,9 +26,10 @@ import (
 	"upkeep/internal/step"
 )
 
-// Engines gives the engine for a place where restore points are kept. It must
-// give the same value for the same place: a first pass is remembered in it.
-type Engines func(dir string) backup.Engine
+// Engines gives the engine for a place where restore points are kept: a folder,
+// or a repository with a folder for notes. It must give the same value for the same
+// place: a first pass is remembered in it.
+type Engines func(dir string, at *plan.Repository) backup.Engine
 
 // Databases opens a database of the product in the name of an operation.
 type Databases func(ctx context.Context, db plan.Database, opID string) (database.Database, error)
@@ -89,7 +90,7 @@ func (h *Handler) open(env step.Env, s plan.Step, raw step.Memo) (*job, error) {
 	if err := json.Unmarshal(raw, m); err != nil {
 		return nil, fmt.Errorf("cannot read the memo of step %s: %w", s.ID, err)
 	}
-	return &job{memo: m, p: p, e: h.engines(p.Dir), env: env}, nil
+	return &job{memo: m, p: p, e: h.engines(p.Dir, p.Repository), env: env}, nil
 }
 
 // Do makes the restore point, unless this run has made it already.
@@ -107,7 +108,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	if err != nil {
 		return Explain(err)
 	}
-	fmt.Fprintf(env.Log, "restore point %s in %s: %s\n", point.ID, j.p.Dir, backup.Size(point.Size()))
+	fmt.Fprintf(env.Log, "restore point %s in %s: %s\n", point.ID, Place(j.p), backup.Size(point.Size()))
 	for _, part := range point.Parts {
 		if part.Proof != nil {
 			fmt.Fprintf(env.Log, "%s: %s in %s\n", part.Name, part.Proof.By, part.Proof.Took)
@@ -129,7 +130,10 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 // Explain makes of the engine's errors those that a person can mend.
 func Explain(err error) error {
 	var space *backup.SpaceError
+	var place *backup.PlaceError
 	switch {
+	case errors.As(err, &place):
+		return &step.UserError{Msg: "cannot make the restore point: " + place.Msg, Err: place.Err, Now: place.Now}
 	case errors.As(err, &space):
 		return &step.UserError{Msg: "cannot make the restore point", Err: err, Now: "make room, or name another place under backup: in the installation document"}
 	case errors.Is(err, backup.ErrExists):
@@ -143,6 +147,14 @@ func Explain(err error) error {
 		return &step.UserError{Msg: "the volume of the restore points became full", Err: err, Now: "make room, or name another place under backup: in the installation document"}
 	}
 	return err
+}
+
+// Place is where restore points are kept, for people.
+func Place(p *plan.BackupParams) string {
+	if p.Repository != nil {
+		return p.Repository.Location
+	}
+	return p.Dir
 }
 
 // covered says whether anything that changes data after this restore point was

@@ -24,7 +24,7 @@ func TestPostgresIsPutBack(t *testing.T) {
 	pg.Psql("app", "CREATE TABLE users (name text primary key); INSERT INTO users SELECT 'user ' || n FROM generate_series(1, 1000) n")
 	w := newWorld(t, durable.OS())
 	w.params.Databases = append(w.params.Databases, plan.Database{Component: "pg", Kind: "postgres", Plain: pg.DSN("app")})
-	h := New(w.fs, func(string) backup.Engine { return w.engine }, func(ctx context.Context, d plan.Database, opID string) (database.Database, error) {
+	h := New(w.fs, func(string, *plan.Repository) backup.Engine { return w.engine }, func(ctx context.Context, d plan.Database, opID string) (database.Database, error) {
 		if d.Kind == "sqlite" {
 			return w.open(ctx, d, opID)
 		}
@@ -70,7 +70,7 @@ func TestPostgresLateWrite(t *testing.T) {
 	w := newWorld(t, durable.OS())
 	w.params.Databases = []plan.Database{{Component: "pg", Kind: "postgres", Plain: pg.DSN("app")}}
 	reads := 0
-	h := New(w.fs, func(string) backup.Engine { return w.engine }, func(_ context.Context, d plan.Database, opID string) (database.Database, error) {
+	h := New(w.fs, func(string, *plan.Repository) backup.Engine { return w.engine }, func(_ context.Context, d plan.Database, opID string) (database.Database, error) {
 		return counting{postgres.New(postgres.Config{Address: func() (string, error) { return d.Plain, nil }, OpID: opID}), &reads}, nil
 	})
 	slow := make(chan error, 1)

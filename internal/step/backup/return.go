@@ -26,7 +26,7 @@ func (r *Return) Prepare(ctx context.Context, _ step.Env, s plan.Step) (step.Mem
 	if err != nil {
 		return nil, err
 	}
-	point, err := r.engines(p.Dir).Find(ctx, p.Point)
+	point, err := r.engines(p.Dir, p.Repository).Find(ctx, p.Point)
 	if err != nil {
 		return nil, &step.UserError{Msg: fmt.Sprintf("cannot go back without restore point %s in %s", p.Point, p.Dir), Err: err, Now: "bring it back to that folder"}
 	}
@@ -62,7 +62,7 @@ func (r *Return) open(env step.Env, s plan.Step, raw step.Memo) (*job, *plan.Ret
 	if err := json.Unmarshal(raw, m); err != nil {
 		return nil, nil, backup.Point{}, fmt.Errorf("cannot read the memo of step %s: %w", s.ID, err)
 	}
-	j := &job{memo: m, p: &p.BackupParams, e: r.engines(p.Dir), env: env}
+	j := &job{memo: m, p: &p.BackupParams, e: r.engines(p.Dir, p.Repository), env: env}
 	point, err := j.e.Find(context.Background(), j.ID)
 	return j, p, point, err
 }

@@ -66,7 +66,7 @@ func (w *world) sql(t testing.TB, text string) {
 }
 
 func (w *world) handler() *Handler {
-	return New(w.fs, func(string) backup.Engine { return w.engine }, w.open)
+	return New(w.fs, func(string, *plan.Repository) backup.Engine { return w.engine }, w.open)
 }
 
 func (w *world) open(_ context.Context, d plan.Database, opID string) (database.Database, error) {

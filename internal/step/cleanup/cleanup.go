@@ -27,12 +27,12 @@ import (
 
 // Points are the restore points of a place.
 type Points interface {
-	List(ctx context.Context, dir string) ([]site.Kept, error)
+	List(ctx context.Context, dir string, at *plan.Repository) ([]site.Kept, error)
 	// Remove removes one that is listed.
-	Remove(ctx context.Context, dir, id string) error
+	Remove(ctx context.Context, dir string, at *plan.Repository, id string) error
 	// Sweep removes what was begun and never finished: the first pass of a
 	// milestone that the run did not reach.
-	Sweep(ctx context.Context, dir string) error
+	Sweep(ctx context.Context, dir string, at *plan.Repository) error
 }
 
 // Handler carries out the verb.
@@ -49,11 +49,12 @@ func New(fsys durable.FS, points Points) *Handler {
 
 // memo is what will be removed.
 type memo struct {
-	Leftovers []leftover `json:"leftovers,omitempty"`
-	Folders   []string   `json:"folders,omitempty"` // where nothing is in them by then, the innermost first
-	Dir       string     `json:"dir,omitempty"`
-	Points    []string   `json:"points,omitempty"`
-	Bundles   []string   `json:"bundles,omitempty"` // paths
+	Leftovers []leftover       `json:"leftovers,omitempty"`
+	Folders   []string         `json:"folders,omitempty"` // where nothing is in them by then, the innermost first
+	Dir       string           `json:"dir,omitempty"`
+	At        *plan.Repository `json:"at,omitempty"`
+	Points    []string         `json:"points,omitempty"`
+	Bundles   []string         `json:"bundles,omitempty"` // paths
 }
 
 // leftover is a file or tree in a folder of Upkeep's beside a product's tree.
@@ -80,7 +81,7 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 	if err != nil {
 		return nil, err
 	}
-	m := memo{Dir: p.RestoreDir}
+	m := memo{Dir: p.RestoreDir, At: p.Repository}
 	for _, at := range p.Trees {
 		found, err := h.leftovers(env.Run, at, p.KeepOld)
 		if err != nil {
@@ -96,7 +97,7 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 	var points []site.Kept
 	if p.RestoreDir != "" {
 		var err error
-		if points, err = h.points.List(ctx, p.RestoreDir); err != nil {
+		if points, err = h.points.List(ctx, p.RestoreDir, p.Repository); err != nil {
 			return nil, fmt.Errorf("cannot list the restore points in %s: %w", p.RestoreDir, err)
 		}
 		m.Points = p.Keep.Surplus(points, h.now(), env.Run+"-origin")
@@ -147,7 +148,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 		fmt.Fprintf(env.Log, "removed the bundle %s\n", filepath.Base(path))
 	}
 	if m.Dir != "" {
-		errs = append(errs, h.points.Sweep(ctx, m.Dir))
+		errs = append(errs, h.points.Sweep(ctx, m.Dir, m.At))
 	}
 	return errors.Join(append(errs, h.removePoints(ctx, env, m))...)
 }
@@ -166,7 +167,7 @@ func (h *Handler) removePoints(ctx context.Context, env step.Env, m *memo) error
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := h.points.Remove(ctx, m.Dir, id); err != nil {
+		if err := h.points.Remove(ctx, m.Dir, m.At, id); err != nil {
 			errs = append(errs, fmt.Errorf("cannot remove the restore point %s: %w", id, err))
 			continue
 		}
@@ -281,7 +282,7 @@ func (h *Handler) Observe(ctx context.Context, _ step.Env, s plan.Step, raw step
 
 // there are the restore points to be removed that are still there.
 func (h *Handler) there(ctx context.Context, m *memo) ([]string, error) {
-	points, err := h.points.List(ctx, m.Dir)
+	points, err := h.points.List(ctx, m.Dir, m.At)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the restore points in %s: %w", m.Dir, err)
 	}

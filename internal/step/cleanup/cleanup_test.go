@@ -46,16 +46,16 @@ func (w *world) Fingerprint() string {
 	return s
 }
 
-func (w *world) List(_ context.Context, dir string) ([]site.Kept, error) {
+func (w *world) List(_ context.Context, dir string, _ *plan.Repository) ([]site.Kept, error) {
 	if dir != w.params.RestoreDir {
 		return nil, errors.New("no such place")
 	}
 	return slices.Clone(w.points), nil
 }
 
-func (w *world) Sweep(context.Context, string) error { return nil }
+func (w *world) Sweep(context.Context, string, *plan.Repository) error { return nil }
 
-func (w *world) Remove(_ context.Context, _, id string) error {
+func (w *world) Remove(_ context.Context, _ string, _ *plan.Repository, id string) error {
 	if !slices.ContainsFunc(w.points, func(p site.Kept) bool { return p.ID == id }) {
 		return errors.New("no such restore point")
 	}

@@ -73,16 +73,16 @@ func (bundles) Payload(context.Context, string, string, string) (io.ReadCloser, 
 func (bundles) Open(context.Context, string, string) ([]byte, error) { return nil, errNothing }
 func (bundles) Site(context.Context, string, string) ([]byte, error) { return nil, errNothing }
 
-func (kept) List(context.Context, string) ([]site.Kept, error) { return nil, nil }
-func (k kept) Remove(context.Context, string, string) error    { return k.change() }
-func (kept) Sweep(context.Context, string) error               { return nil }
+func (kept) List(context.Context, string, *plan.Repository) ([]site.Kept, error) { return nil, nil }
+func (k kept) Remove(context.Context, string, *plan.Repository, string) error    { return k.change() }
+func (kept) Sweep(context.Context, string, *plan.Repository) error               { return nil }
 
 // verbs gives the handlers on a blank computer, those that have a memo.
 func verbs(b *blank) map[string]step.Handler {
 	runner := child.Runner{Commands: commands{b}, FS: b}
 	probes := probe.New(probe.Deps{Files: b, Transport: silent{}, Dial: dial, Commands: looks{}, Timeout: 10 * time.Millisecond})
 	control := stepservice.Control{Managers: func(string, plan.Service) (service.Manager, error) { return services{b}, nil }, Probes: probes}
-	engines := func(string) backup.Engine { return points{} }
+	engines := func(string, *plan.Repository) backup.Engine { return points{} }
 	open := func(context.Context, plan.Database, string) (database.Database, error) { return nil, errNothing }
 	managers := func(string, packages.Exec) (packages.Manager, error) { return nil, errNothing }
 	account := func(string) (files.Ownership, error) { return files.Ownership{}, nil }

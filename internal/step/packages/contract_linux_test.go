@@ -169,7 +169,7 @@ func TestInstallContract(t *testing.T) {
 			w.fetched()
 			w.killer = k
 			engine := archive.New(archive.Config{Dir: w.state + "/points", FS: durable.OS()})
-			h := whole{NewInstall(w.runner(k.FS()), w.managers), stepbackup.New(durable.OS(), func(string) backup.Engine { return engine }, noDatabases), w}
+			h := whole{NewInstall(w.runner(k.FS()), w.managers), stepbackup.New(durable.OS(), func(string, *plan.Repository) backup.Engine { return engine }, noDatabases), w}
 			m, err := h.backup.Prepare(t.Context(), w.env(step.Forward), h.point())
 			must(t, err)
 			must(t, h.backup.Do(t.Context(), w.env(step.Forward), h.point(), m))

@@ -84,7 +84,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	if err != nil || state == through {
 		return err
 	}
-	r, closeAll, err := stepbackup.Request(ctx, env, h.fs, h.engines(p.Dir), p, h.databases)
+	r, closeAll, err := stepbackup.Request(ctx, env, h.fs, h.engines(p.Dir, p.Repository), p, h.databases)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (h *Handler) Do(ctx context.Context, env step.Env, s plan.Step, raw step.Me
 	if err := h.fs.WriteFile(note(env, m), []byte(begun), 0o600); err != nil {
 		return err
 	}
-	if err := h.engines(p.Dir).Prepare(ctx, r); err != nil {
+	if err := h.engines(p.Dir, p.Repository).Prepare(ctx, r); err != nil {
 		return stepbackup.Explain(err)
 	}
 	return h.fs.WriteFile(note(env, m), []byte(through), 0o600)
@@ -116,7 +116,7 @@ func (h *Handler) Undo(ctx context.Context, env step.Env, s plan.Step, raw step.
 	if state == "" {
 		return nil
 	}
-	if _, err := h.engines(p.Dir).Sweep(ctx); err != nil {
+	if _, err := h.engines(p.Dir, p.Repository).Sweep(ctx); err != nil {
 		return err
 	}
 	if err := stepbackup.RemoveEmpty(h.fs, p.Dir, m.Dir); err != nil {

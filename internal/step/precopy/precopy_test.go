@@ -50,7 +50,7 @@ func none(_ context.Context, d plan.Database, _ string) (database.Database, erro
 }
 
 func (w *world) handler() *Handler {
-	return New(w.fs, func(string) backup.Engine { return w.engine }, none)
+	return New(w.fs, func(string, *plan.Repository) backup.Engine { return w.engine }, none)
 }
 
 func (w *world) step() plan.Step {
