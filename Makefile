@@ -50,10 +50,10 @@ restic: $(CACHE)/restic-$(RESTIC)/restic ## build restic, the second engine of r
 versitygw: $(CACHE)/versitygw-$(VERSITYGW)/versitygw
 
 $(CACHE)/restic-$(RESTIC)/restic:
-	cd / && GOBIN=$(@D) GOFLAGS=-trimpath $(GO) install github.com/restic/restic/cmd/restic@v$(RESTIC)
+	cd / && GOBIN=$(@D) GOFLAGS='-trimpath -modcacherw' $(GO) install github.com/restic/restic/cmd/restic@v$(RESTIC)
 
 $(CACHE)/versitygw-$(VERSITYGW)/versitygw:
-	cd / && GOBIN=$(@D) GOFLAGS=-trimpath $(GO) install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW)
+	cd / && GOBIN=$(@D) GOFLAGS='-trimpath -modcacherw' $(GO) install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW)
 
 vet:
 	$(GO) vet ./...

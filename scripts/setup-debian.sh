@@ -39,6 +39,9 @@ need php-mysql '/usr/lib/php/*/mysqli.so'
 need php-xml '/usr/lib/php/*/xml.so'
 need nginx /usr/sbin/nginx
 
+need openssh-server /usr/sbin/sshd # keeps restore points over SFTP; the tests start one of their own
+need_program openssh-client ssh
+
 # Whole machines for tests that are root's (internal/lab/host).
 if [ "$(id -u)" = 0 ]; then
 	need_program systemd-container systemd-nspawn
@@ -76,15 +79,17 @@ case $missing in
 	;;
 esac
 
-# nginx and php-fpm would start, now and at every boot, and nginx would take port
-# 80. Nothing is started while they are installed, and afterwards they are
-# disabled, unless this machine has one of them already.
+# nginx, php-fpm and sshd would start, now and at every boot: nginx would take port
+# 80, and nobody asked for a machine that can be logged in to. Nothing is started
+# while they are installed, and afterwards they are disabled, unless this machine
+# has one of them already.
 policy=/usr/sbin/policy-rc.d
 new=
 case $missing in
-*php-fpm* | *nginx*)
+*php-fpm* | *nginx* | *openssh-server*)
 	case $missing in *nginx*) new=nginx ;; esac
 	case $missing in *php-fpm*) new="$new php-fpm" ;; esac
+	case $missing in *openssh-server*) new="$new ssh" ;; esac
 	if [ ! -e "$policy" ]; then
 		printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
 		$sudo chmod 755 "$policy"

@@ -67,6 +67,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	decide CHOICE CODE              upkeep decide, on the open run
 //	environ NAME=VALUE...           environment of the next commands
 //	point NAME                      the name of the latest restore point, as a variable
+//	repository                      keep restore points with restic; sets $RESTIC $REPOSITORY $PASSWORD
 //	restore NAME                    upkeep backup restore, of the latest restore point
 func scripts(t *testing.T, account string, files ...string) {
 	dir := "testdata/script"
@@ -93,7 +94,7 @@ func scripts(t *testing.T, account string, files ...string) {
 			"begin": scriptBegin, "end": scriptEnd, "await": scriptAwait, "at": scriptAt, "asked": scriptAsked, "kill9": scriptKill, "interrupt": scriptInterrupt, "keep": scriptKeep, "same": scriptSame,
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
-			"environ": scriptEnviron, "point": scriptPoint,
+			"environ": scriptEnviron, "point": scriptPoint, "repository": scriptRepository,
 		},
 	})
 }
@@ -303,6 +304,14 @@ func scriptRestore(ts *testscript.TestScript, _ bool, args []string) {
 func scriptEnviron(ts *testscript.TestScript, _ bool, args []string) {
 	s := of(ts, args, 1)
 	s.Env = append(s.Env, args...)
+}
+
+func scriptRepository(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 0)
+	at, password := s.Repository(args...)
+	ts.Setenv("REPOSITORY", at)
+	ts.Setenv("PASSWORD", password)
+	ts.Setenv("RESTIC", lab.Restic(s.t))
 }
 
 func scriptDelete(ts *testscript.TestScript, _ bool, args []string) {

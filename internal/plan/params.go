@@ -237,12 +237,12 @@ type BackupParams struct {
 	Version string `json:"version"`
 	Dir     string `json:"dir"` // where restore points are kept; with a repository, notes on them
 	// Repository, unless nil, is where restic keeps them.
-	Repository *Repository `json:"repository,omitempty"`
-	Files     []FileSource `json:"files,omitempty"`
-	Databases []Database   `json:"databases,omitempty"`
-	Covers    []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
-	Prove     bool         `json:"prove,omitempty"`  // the way back compares everything, touched or not
-	Ahead     bool         `json:"ahead,omitempty"`  // the first pass dumps databases that nobody writes to
+	Repository *Repository  `json:"repository,omitempty"`
+	Files      []FileSource `json:"files,omitempty"`
+	Databases  []Database   `json:"databases,omitempty"`
+	Covers     []string     `json:"covers,omitempty"` // steps after which the data must be restored on the way back
+	Prove      bool         `json:"prove,omitempty"`  // the way back compares everything, touched or not
+	Ahead      bool         `json:"ahead,omitempty"`  // the first pass dumps databases that nobody writes to
 	// Proof names the databases whose dumps count only once they were restored into
 	// a scratch database and compared, with when: ahead, always.
 	Proof map[string]string `json:"proof,omitempty"`

@@ -58,7 +58,7 @@ type Surveyor struct {
 	// Keeper says what keeps restore points; nil: Upkeep itself.
 	Keeper func(context.Context) plan.Keeper
 	Said   map[string]plan.Word // what people said, by key
-	Units []string             // that the plan is about; nil: all
+	Units  []string             // that the plan is about; nil: all
 	// Optional says which components may not be installed: where nothing is at
 	// the place of such a tree, it is absent. Nil: all others must be there.
 	Optional func(component string) bool

@@ -1,6 +1,7 @@
 package restic
 
 import (
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -44,4 +45,15 @@ func secret(cmd *exec.Cmd, password string) (io.Closer, error) {
 	cmd.ExtraFiles = []*os.File{r}
 	cmd.Env = append(cmd.Env, "RESTIC_PASSWORD_FILE=/dev/fd/3")
 	return r, nil
+}
+
+// writable says why a folder cannot be written to; nil where nothing is there yet.
+// restic would try for a quarter of an hour.
+func writable(dir string) error {
+	const write = 2 // W_OK
+	err := syscall.Access(dir, write)
+	if errors.Is(err, syscall.ENOENT) {
+		return nil
+	}
+	return err
 }

@@ -137,8 +137,9 @@ func (e *Engine) note(path string, v any) error {
 // done says whether the point is there already.
 func (e *Engine) done(ctx context.Context, r backup.Request) (bool, []snapshot, error) {
 	p, _, list, err := e.find1(ctx, r.ID)
+	var unread *unreadError
 	switch {
-	case errors.Is(err, backup.ErrNotFound):
+	case errors.Is(err, backup.ErrNotFound), errors.As(err, &unread): // nothing is overwritten by a new one
 		return false, list, nil
 	case err != nil:
 		return false, list, err

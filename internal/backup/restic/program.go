@@ -37,7 +37,8 @@ type call struct {
 	stdout func([]byte)          // hears of each line; nil: lines are kept
 	raw    func(io.Reader) error // reads the output instead
 	writes bool
-	live   bool // a source that cannot be read any more is no error
+	warned *string // what restic said though it ended well; nil: nobody cares
+	live   bool    // a source that cannot be read any more is no error
 }
 
 // failure is what restic said when it ended badly.
@@ -169,11 +170,16 @@ func (e *Engine) once(ctx context.Context, c call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.writes && e.local() {
+		if err := writable(e.Repository); err != nil {
+			return nil, &failure{command: command(c.args), code: 1, said: fmt.Sprintf("%s: %v", e.Repository, err)}
+		}
+	}
 	password, err := e.Password(ctx)
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"--repo", e.Repository, "--retry-lock", "30s"}, e.cache()...)
+	args := append([]string{"--repo", e.Repository, "--retry-lock", e.lockWait.String()}, e.cache()...)
 	if e.Limit > 0 && ctx.Value(paceKey{}) != nil {
 		limit := strconv.FormatInt(max(1, e.Limit>>10), 10)
 		args = append(args, "--limit-upload", limit, "--limit-download", limit)
@@ -213,6 +219,9 @@ func (e *Engine) once(ctx context.Context, c call) ([]byte, error) {
 		}
 	})
 	if cause := context.Cause(ctx); cause != nil {
+		if text := said.text(); text != "" {
+			cause = fmt.Errorf("%w; restic said: %s", cause, text)
+		}
 		return nil, cause
 	}
 	var exit *exec.ExitError
@@ -224,6 +233,9 @@ func (e *Engine) once(ctx context.Context, c call) ([]byte, error) {
 		return nil, &failure{command: command(c.args), code: exit.ExitCode(), said: said.text()}
 	case err != nil:
 		return nil, fmt.Errorf("restic %s: %w", command(c.args), err)
+	}
+	if c.warned != nil {
+		*c.warned = said.text()
 	}
 	return kept, readErr
 }
@@ -274,7 +286,9 @@ func Shown(repository string) string {
 	}
 	host, path, _ := strings.Cut(rest, "/")
 	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		host = "…" + host[at:]
+		if user, _, hidden := strings.Cut(host[:at], ":"); hidden {
+			host = user + ":…" + host[at:]
+		}
 	}
 	return scheme + "://" + host + "/" + path
 }

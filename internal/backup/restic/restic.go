@@ -51,7 +51,9 @@ type Config struct {
 // Engine keeps restore points in a repository.
 type Engine struct {
 	Config
-	before func(writes bool) error // before each call of restic; for tests
+	before   func(writes bool) error // before each call of restic; for tests
+	patience time.Duration           // with a place that is only looked at
+	lockWait time.Duration           // for another restic to end
 
 	mu       sync.Mutex
 	program  string            // that was found, with a version that will do
@@ -67,7 +69,11 @@ func New(c Config) *Engine {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Engine{Config: c, prepared: map[string]*first{}, records: map[string][]byte{}}
+	const (
+		patience = 2 * time.Minute // restic itself tries for 15
+		lockWait = 30 * time.Second
+	)
+	return &Engine{Config: c, patience: patience, lockWait: lockWait, prepared: map[string]*first{}, records: map[string][]byte{}}
 }
 
 // Kind is "restic".

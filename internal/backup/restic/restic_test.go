@@ -125,6 +125,13 @@ var subject = backuptest.Subject{
 		return out
 	},
 	Stored: func(t *testing.T, dir string) (list []string) {
+		e := cheap(t, dir, durable.OS())
+		if _, err := e.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.run(t.Context(), call{args: []string{"prune", "--max-unused", "0"}, writes: true}); err != nil {
+			t.Fatal(err)
+		}
 		if err := filepath.WalkDir(filepath.Join(dir, "repository"), func(path string, d os.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
 				list = append(list, path)

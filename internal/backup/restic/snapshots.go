@@ -58,20 +58,26 @@ func (e *Engine) tags(point, kind, part string, revision int) []string {
 // snapshots lists those of this installation. That is always asked of the
 // repository: what lies on this computer is no word on what is there.
 func (e *Engine) snapshots(ctx context.Context) ([]snapshot, error) {
+	list, _, err := e.listed(ctx)
+	return list, err
+}
+
+// listed gives with them what restic says of snapshots that it cannot read: it
+// leaves them out, and nobody can tell whose they are.
+func (e *Engine) listed(ctx context.Context) (list []snapshot, unread string, err error) {
 	made, err := e.made()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	out, err := e.run(ctx, call{args: []string{"snapshots", "--json", "--no-lock", "--tag", tagAll + "," + tagIn + e.Name}})
+	out, err := e.look(ctx, call{args: []string{"snapshots", "--json", "--no-lock", "--tag", tagAll + "," + tagIn + e.Name}, warned: &unread})
 	if code(err) == exitMissing && made == "" {
-		return nil, nil // nothing was ever kept there
+		return nil, "", nil // nothing was ever kept there
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var list []snapshot
 	if err := json.Unmarshal(out, &list); err != nil {
-		return nil, fmt.Errorf("cannot read restic's list of snapshots: %w", err)
+		return nil, "", fmt.Errorf("cannot read restic's list of snapshots: %w", err)
 	}
 	for i := range list {
 		s := &list[i]
@@ -85,7 +91,24 @@ func (e *Engine) snapshots(ctx context.Context) ([]snapshot, error) {
 			}
 		}
 	}
-	return list, nil
+	return list, unread, nil
+}
+
+// look asks what takes no time, and does not wait for a place that does not answer.
+func (e *Engine) look(ctx context.Context, c call) ([]byte, error) {
+	late := &backup.PlaceError{Msg: fmt.Sprintf("the restic repository %s does not answer within %v", Shown(e.Repository), e.patience), Now: "is that computer up, and can it be reached from here?"}
+	ctx, stop := context.WithTimeoutCause(ctx, e.patience, late)
+	defer stop()
+	out, err := e.run(ctx, c)
+	var place *backup.PlaceError
+	switch {
+	case code(err) != 1 || errors.As(err, &place):
+	case e.local():
+		err = damaged(err)
+	default:
+		err = &backup.PlaceError{Msg: "the restic repository " + Shown(e.Repository) + " cannot be read", Err: err, Now: "is that place reachable, and the account there allowed to?"}
+	}
+	return out, err
 }
 
 // current gives the record that counts of each point: the one of the highest
@@ -110,11 +133,14 @@ func (e *Engine) find1(ctx context.Context, id string) (backup.Point, snapshot, 
 	if err := backup.CheckID(id); err != nil {
 		return backup.Point{}, snapshot{}, nil, err
 	}
-	list, err := e.snapshots(ctx)
+	list, unread, err := e.listed(ctx)
 	if err != nil {
 		return backup.Point{}, snapshot{}, nil, fmt.Errorf("cannot look for restore point %s: %w", id, err)
 	}
 	s, ok := current(list)[id]
+	if !ok && unread != "" {
+		return backup.Point{}, s, list, &unreadError{id, unread}
+	}
 	if !ok {
 		return backup.Point{}, s, list, fmt.Errorf("%w: %s in %s", backup.ErrNotFound, id, Shown(e.Repository))
 	}
@@ -124,6 +150,15 @@ func (e *Engine) find1(ctx context.Context, id string) (backup.Point, snapshot, 
 	}
 	return p, s, list, err
 }
+
+// unreadError says that a point may be there, in a snapshot that cannot be read.
+type unreadError struct{ id, said string }
+
+func (e *unreadError) Error() string {
+	return fmt.Sprintf("%v, or was never there: of %s nothing can be read, and restic says: %s", backup.ErrDamaged, e.id, e.said)
+}
+
+func (e *unreadError) Unwrap() error { return backup.ErrDamaged }
 
 // read reads a record.
 func (e *Engine) read(ctx context.Context, s snapshot) (backup.Point, error) {
@@ -191,7 +226,7 @@ func damaged(err error) error {
 
 // List gives the points, oldest first.
 func (e *Engine) List(ctx context.Context) ([]backup.Point, error) {
-	all, err := e.snapshots(ctx)
+	all, unread, err := e.listed(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list restore points: %w", err)
 	}
@@ -206,6 +241,9 @@ func (e *Engine) List(ctx context.Context) ([]backup.Point, error) {
 			p = backup.Point{ID: id, Broken: err.Error()}
 		}
 		list = append(list, p)
+	}
+	if unread != "" { // whose it is nobody can tell
+		list = append(list, backup.Point{ID: "unreadable", Broken: unread})
 	}
 	slices.SortStableFunc(list, func(x, y backup.Point) int { return x.Made.Compare(y.Made) })
 	return list, nil
@@ -241,7 +279,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := e.run(ctx, call{args: []string{"cat", "config", "--no-lock"}})
+	out, err := e.look(ctx, call{args: []string{"cat", "config", "--no-lock"}})
 	if code(err) == exitMissing && made == "" {
 		if _, err := e.run(ctx, call{args: []string{"init", "--json"}, writes: true}); err != nil {
 			return err
@@ -275,7 +313,7 @@ func (e *Engine) Reach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := e.run(ctx, call{args: []string{"cat", "config", "--no-lock"}})
+	out, err := e.look(ctx, call{args: []string{"cat", "config", "--no-lock"}})
 	switch {
 	case code(err) == exitMissing && made == "" && e.local():
 		list, err := e.FS.ReadDir(e.Repository)

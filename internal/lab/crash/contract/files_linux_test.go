@@ -3,6 +3,7 @@ package contract
 import (
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -23,7 +24,7 @@ func TestFiles(t *testing.T) {
 		places []string
 		tests  []string
 	}{
-		{"internal/backup/archive", []string{"ahead.go", "amend.go", "archive.go:Remove", "archive.go:Sweep", "inplace.go:attributes", "inplace.go:move", "prepare.go", "restore.go"},
+		{"internal/backup/archive", []string{"ahead.go", "amend.go", "archive.go:Remove", "archive.go:Sweep", "../putback/inplace.go:attributes", "../putback/inplace.go:move", "prepare.go", "../putback/putback.go"},
 			[]string{"^TestContract$", "^TestMounts$"}},
 		{"internal/files", []string{"copy.go", "stage.go", "unpack.go", "write.go"}, []string{"^Test"}},
 		{"internal/step/access", []string{"markers.go"}, []string{"^Test(Entering|Ending)$/^.*$/^(do|undo|mixed)$", "^Test(Entering|Ending)$"}},
@@ -36,7 +37,7 @@ func TestFiles(t *testing.T) {
 		t.Run(filepath.Base(s.pkg), func(t *testing.T) {
 			var places []string
 			for _, p := range s.places {
-				places = append(places, s.pkg+"/"+p)
+				places = append(places, path.Join(s.pkg, p))
 			}
 			suite{calls: within(t, all, places...), tests: here(t, s.pkg).of(s.tests...)}.mutants(t)
 		})

@@ -103,7 +103,7 @@ func survives(name string) string {
 	for _, s := range []struct{ file, method, why string }{
 		{"backup/archive/finish.go", "SyncDir", "a record whose files are not there is a broken point: it is seen as one, and made anew"},
 		{"backup/archive/prepare.go", "RemoveAll", "what an earlier try left was swept before"},
-		{"backup/archive/restore.go", "MkdirAll", "the folder above a product's tree is there, unless somebody has removed the whole product"},
+		{"backup/putback/putback.go", "MkdirAll", "the folder above a product's tree is there, unless somebody has removed the whole product"},
 		{"files/carry.go", "WriteFile", "the note only keeps a staged tree with the site's files from being discarded by hand or by a later run"},
 		{"files/scan.go", "SyncTree", "it tells changes within one tick of the clock apart; the clock of this file system has none"},
 		{"files/stage.go", "SyncTree", "the tree is synced once more before it gets its name"},
