@@ -2,6 +2,7 @@ package restic
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"os"
@@ -142,9 +143,15 @@ var subject = backuptest.Subject{
 		}
 		return list
 	},
-	// restic keeps the list of what is in a pack at its end, and in the index.
+	// restic keeps the list of what is in a pack at its end, with its length last,
+	// and once more in the index.
 	Spare: func(path string, content []byte, at int) bool {
-		return strings.Contains(path, "/data/") && at == len(content)-1
+		const length = 4
+		if !strings.Contains(path, "/data/") {
+			return false
+		}
+		end := len(content) - length
+		return at >= end-int(binary.LittleEndian.Uint32(content[end:]))
 	},
 	Place: func(path string) bool {
 		name := filepath.Base(path)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"upkeep/internal/backup"
@@ -19,7 +20,16 @@ func (e *Engine) Verify(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.verify(paced(ctx), at, p); err != nil {
+	ctx = paced(ctx)
+	err = e.verify(ctx, at, p)
+	if errors.Is(err, backup.ErrDamaged) && e.local() {
+		// restic's answers to a question about files do not always name the pack.
+		_, packs := e.run(ctx, call{args: []string{"check", "--read-data", "--json", "--no-lock"}})
+		if code(packs) == 1 {
+			err = fmt.Errorf("%w; %w", err, packs)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("restore point %s in %s: %w", id, Shown(e.Repository), err)
 	}
 	return nil
