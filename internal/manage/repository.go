@@ -3,6 +3,7 @@ package manage
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"upkeep/internal/backup/restic"
 	"upkeep/internal/node/local"
@@ -11,6 +12,14 @@ import (
 
 // restic gives the engine for restore points in a repository of restic.
 func (in *Installation) restic(dir string, at plan.Repository) *restic.Engine {
+	at.Password.File = in.place(at.Password.File)
+	at.Environment = maps.Clone(at.Environment)
+	for name, v := range at.Environment {
+		if v.Ref != nil {
+			v.Ref = &plan.SecretRef{File: in.place(v.Ref.File), Env: v.Ref.Env}
+			at.Environment[name] = v
+		}
+	}
 	return local.Repository(in.FS, local.Secrets{FS: in.FS}, dir, at, in.Doc.Backup.Bandwidth)
 }
 

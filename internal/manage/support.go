@@ -91,12 +91,15 @@ func (in *Installation) WriteSupport(ctx context.Context, path, from string) (b 
 func (in *Installation) secrets(ctx context.Context, b *SupportBundle) []string {
 	var out []string
 	read := local.Secrets{FS: in.FS}
-	all := maps.Clone(in.Doc.Params)
-	if all == nil {
-		all = map[string]site.Value{}
-	}
+	all := map[string]site.Value{"the password of the repository": {Ref: in.Doc.Backup.Password}}
 	maps.Copy(all, in.Doc.Backup.Environment)
-	all["password of the repository"] = site.Value{Ref: in.Doc.Backup.Password}
+	for id, v := range all {
+		if v.Ref != nil {
+			v.Ref = &site.SecretRef{File: in.place(v.Ref.File), Env: v.Ref.Env}
+			all[id] = v
+		}
+	}
+	maps.Copy(all, in.Doc.Params)
 	for id, v := range all {
 		if v.Ref == nil {
 			continue

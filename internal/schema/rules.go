@@ -145,6 +145,13 @@ func (b *builder) installationRules() {
 	b.words("BackupPlace", "prove", "never", "ahead", "always")
 	b.property("Encryption", "recipients").Items = &jsonschema.Schema{Type: "string", Pattern: `^age1[0-9a-z]{20,}$`}
 	b.defs["Encryption"].Required = []string{"recipients"}
+	b.words("BackupPlace", "engine", "archive", "restic")
+	byRestic := object()
+	byRestic.Properties.Set("engine", &jsonschema.Schema{Const: "restic"})
+	byRestic.Required, byRestic.AdditionalProperties = []string{"engine"}, nil
+	place := b.defs["BackupPlace"]
+	place.If, place.Then = byRestic, &jsonschema.Schema{Required: []string{"repository", "password"}, Not: required("encrypt")[0]}
+	place.Else = &jsonschema.Schema{Not: &jsonschema.Schema{AnyOf: required("repository", "password", "environment", "program")}}
 	b.words("Hook", "phase", append(phaseNames(), "any")...)
 	b.replace("Installation", "edited", &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Enum: []any{"keep-aside", "discard", "keep", "merge"}}})
 	b.replace("Installation", "notify", ref("Command"))

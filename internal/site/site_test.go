@@ -95,6 +95,26 @@ limits: {migrate: 2h}
 	}
 }
 
+func TestDecodeRestic(t *testing.T) {
+	in, err := decode("f", `installation: {id: shop-1, product: shop}
+backup:
+  engine: restic
+  repository: "s3:https://nas.example/points"
+  password: {file: /etc/secret}
+  environment: {AWS_ACCESS_KEY_ID: {env: ID}, AWS_SECRET_ACCESS_KEY: {file: /etc/key}, AWS_DEFAULT_REGION: here}
+  program: /opt/restic
+  bandwidth: 20 MiB/s
+`)
+	if err != nil {
+		t.Fatal(document.Pretty(err))
+	}
+	want := site.BackupPlace{Engine: "restic", Repository: "s3:https://nas.example/points", Password: &site.SecretRef{File: "/etc/secret"}, Program: "/opt/restic", Bandwidth: 20 << 20,
+		Environment: map[string]site.Value{"AWS_ACCESS_KEY_ID": {Ref: &site.SecretRef{Env: "ID"}}, "AWS_SECRET_ACCESS_KEY": {Ref: &site.SecretRef{File: "/etc/key"}}, "AWS_DEFAULT_REGION": {Text: "here"}}}
+	if diff := cmp.Diff(want, in.Backup, cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Pos" }, cmp.Ignore())); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 // TestMistakes: each file of testdata/mistakes holds one kind of mistake; what
 // is said about it stands beside it, and never the secret.
 func TestMistakes(t *testing.T) {

@@ -57,3 +57,6 @@ func writable(dir string) error {
 	}
 	return err
 }
+
+// gone says that there is no such process.
+func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }

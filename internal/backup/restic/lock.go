@@ -3,11 +3,9 @@ package restic
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"upkeep/internal/backup"
@@ -23,7 +21,7 @@ type lock struct {
 
 // dead says that its process was one of this computer, and is gone.
 func (l lock) dead(host string) bool {
-	return l.Hostname == host && l.PID > 0 && errors.Is(syscall.Kill(l.PID, 0), syscall.ESRCH)
+	return l.Hostname == host && l.PID > 0 && gone(l.PID)
 }
 
 // foreign says that restic unlock would take it away by its age alone.
