@@ -69,7 +69,7 @@ type paceKey struct{}
 func paced(ctx context.Context) context.Context { return context.WithValue(ctx, paceKey{}, true) }
 
 // find looks for the program, and refuses one that is too old.
-func (e *Engine) find(ctx context.Context, env []string) (string, error) {
+func (e *Engine) find(ctx context.Context) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.program != "" {
@@ -89,7 +89,7 @@ func (e *Engine) find(ctx context.Context, env []string) (string, error) {
 
 // Version gives the program and its version, once it will do.
 func (e *Engine) Version(ctx context.Context) (path, version string, err error) {
-	if path, err = e.find(ctx, nil); err != nil {
+	if path, err = e.find(ctx); err != nil {
 		return "", "", err
 	}
 	return Program(ctx, path)
@@ -166,13 +166,13 @@ func (e *Engine) once(ctx context.Context, c call) ([]byte, error) {
 			return nil, err
 		}
 	}
-	program, err := e.find(ctx, env)
+	program, err := e.find(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if c.writes && e.local() {
 		if err := writable(e.Repository); err != nil {
-			return nil, &failure{command: command(c.args), code: 1, said: fmt.Sprintf("%s: %v", e.Repository, err)}
+			return nil, &failure{command: c.args[0], code: 1, said: fmt.Sprintf("%s: %v", e.Repository, err)}
 		}
 	}
 	password, err := e.Password(ctx)
@@ -230,17 +230,15 @@ func (e *Engine) once(ctx context.Context, c call) ([]byte, error) {
 		if exit.ExitCode() == exitIncomplete && c.live {
 			break
 		}
-		return nil, &failure{command: command(c.args), code: exit.ExitCode(), said: said.text()}
+		return nil, &failure{command: c.args[0], code: exit.ExitCode(), said: said.text()}
 	case err != nil:
-		return nil, fmt.Errorf("restic %s: %w", command(c.args), err)
+		return nil, fmt.Errorf("restic %s: %w", c.args[0], err)
 	}
 	if c.warned != nil {
 		*c.warned = said.text()
 	}
 	return kept, readErr
 }
-
-func command(args []string) string { return args[0] }
 
 // cache gives the options: a folder needs none, and one would hide damage.
 func (e *Engine) cache() []string {
