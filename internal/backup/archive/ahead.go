@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"sync"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/database"
@@ -18,29 +17,11 @@ func aheadOf(name string) string { return name + "@ahead" }
 // dumpFile is the file of a dump.
 func dumpFile(stem string) string { return stem + ".dump.zst" }
 
-// marks gives the mark of each database, empty where there is none.
-func marks(ctx context.Context, r backup.Request) (map[string]string, error) {
-	out := map[string]string{}
-	var one sync.Mutex
-	var wg sync.WaitGroup
-	errs := make([]error, len(r.Databases))
-	for i, d := range r.Databases {
-		wg.Go(func() {
-			mark, err := d.DB.Mark(ctx)
-			one.Lock()
-			defer one.Unlock()
-			out[d.Name], errs[i] = mark, err
-		})
-	}
-	wg.Wait()
-	return out, errors.Join(errs...)
-}
-
 // ahead dumps the databases whose marks are still those from before: where
 // others write all the time, a dump would only be made in vain. One that is
 // locked now is left to Finish.
 func (a *Archive) ahead(ctx context.Context, dir string, r backup.Request, before map[string]string, f *first, tell func(string) func(int64)) error {
-	now, err := marks(ctx, r)
+	now, err := r.Marks(ctx)
 	if err != nil {
 		return err
 	}
@@ -60,7 +41,7 @@ func (a *Archive) ahead(ctx context.Context, dir string, r backup.Request, befor
 			return err
 		}
 	}
-	return a.remark(ctx, r, f)
+	return r.Remark(ctx, f.Dumps)
 }
 
 // current gives the first pass with those of its dumps that are what a dump
@@ -70,7 +51,7 @@ func (a *Archive) current(ctx context.Context, r backup.Request, f *first) (*fir
 	if len(f.Dumps) == 0 {
 		return f, nil
 	}
-	now, err := marks(ctx, r)
+	now, err := r.Marks(ctx)
 	if err != nil {
 		return f, err
 	}

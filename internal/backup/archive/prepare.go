@@ -87,7 +87,7 @@ func (a *Archive) Prepare(ctx context.Context, r backup.Request) (err error) {
 	}
 	var before map[string]string
 	if r.Ahead {
-		if before, err = marks(ctx, r); err != nil {
+		if before, err = r.Marks(ctx); err != nil {
 			return err
 		}
 	}

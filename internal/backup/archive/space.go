@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"upkeep/internal/backup"
-	"upkeep/internal/database"
 	"upkeep/internal/files"
 )
 
@@ -80,8 +79,8 @@ func (a *Archive) space(ctx context.Context, r backup.Request, f *first) ([]back
 			if f.Rooms != nil {
 				f.Rooms[d.Name] = room
 			}
-			if room.Problem != "" {
-				return nil, fmt.Errorf("the dump of %s cannot be proven: %w: %s", d.Name, database.ErrScratch, room.Problem)
+			if err := d.Provable(room); err != nil {
+				return nil, err
 			}
 			if room.Dir != "" {
 				if err := add(room.Dir, room.Bytes); err != nil {

@@ -90,7 +90,24 @@ func (e *Engine) dump(ctx context.Context, id string, d backup.DatabasePart, f *
 	part.Bytes, part.Content, part.LeftOut = report.Bytes, hex.EncodeToString(c.sum.Sum(nil)), report.LeftOut
 	report.LeftOut = nil
 	part.Dump = &report
-	return part, e.readDump(ctx, part)
+	return part, e.prove(ctx, d, &part)
+}
+
+// prove reads a dump back, once: into a scratch database, where that is asked for.
+func (e *Engine) prove(ctx context.Context, d backup.DatabasePart, part *backup.Part) error {
+	began, by := e.Now(), backup.ByReading
+	read := func() error { return e.readDump(ctx, *part) }
+	if d.Prove {
+		by = backup.ByRestoring
+		read = func() error {
+			return e.stream(ctx, *part, func(dump io.Reader) error { return d.Restored(ctx, *part, dump) })
+		}
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	part.Proof = backup.ProofBy(by, began, e.Now())
+	return nil
 }
 
 // readDump compares a stored dump with its record.
@@ -137,24 +154,11 @@ func (p *proven) Read(b []byte) (int, error) {
 	return n, io.EOF
 }
 
-// marks gives the mark of each database, empty where there is none.
-func marks(ctx context.Context, r backup.Request) (map[string]string, error) {
-	out := map[string]string{}
-	for _, d := range r.Databases {
-		mark, err := d.DB.Mark(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out[d.Name] = mark
-	}
-	return out, nil
-}
-
 // ahead dumps the databases whose marks are still those from before: where
 // others write all the time, a dump would only be made in vain. One that is
 // locked now is left to Finish.
 func (e *Engine) ahead(ctx context.Context, r backup.Request, before map[string]string, f *first, tell func(string) func(int64)) error {
-	now, err := marks(ctx, r)
+	now, err := r.Marks(ctx)
 	if err != nil {
 		return err
 	}
@@ -170,7 +174,7 @@ func (e *Engine) ahead(ctx context.Context, r backup.Request, before map[string]
 			return err
 		}
 	}
-	return nil
+	return r.Remark(ctx, f.Dumps)
 }
 
 // current gives the first pass with those of its dumps that are what a dump
@@ -179,7 +183,7 @@ func (e *Engine) current(ctx context.Context, r backup.Request, f *first, list [
 	if len(f.Dumps) == 0 {
 		return f, nil
 	}
-	now, err := marks(ctx, r)
+	now, err := r.Marks(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -207,9 +211,28 @@ func (e *Engine) RestoreDatabase(ctx context.Context, id, name string, db databa
 	if err != nil {
 		return err
 	}
-	stored, ok := part.File(backup.Dump)
-	if !ok || part.Dump == nil || part.Kind != db.Kind() {
+	if _, ok := part.File(backup.Dump); !ok || part.Dump == nil || part.Kind != db.Kind() {
 		return fail(fmt.Errorf("it is a part of kind %s, and the database is %s", part.Kind, db.Kind()))
+	}
+	if err := e.stream(ctx, part, func(dump io.Reader) error { return db.Restore(ctx, dump) }); err != nil {
+		return fail(err)
+	}
+	got, err := db.Fingerprint(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if list := database.Compare(part.Dump.Fingerprint, got); len(list) > 0 {
+		return fail(fmt.Errorf("%w: %s", backup.ErrNotProven, database.Summary(list)))
+	}
+	return nil
+}
+
+// stream hands over a dump whose sum is compared before its end: whoever reads it
+// takes nothing over that is not what was dumped.
+func (e *Engine) stream(ctx context.Context, part backup.Part, use func(dump io.Reader) error) error {
+	stored, ok := part.File(backup.Dump)
+	if !ok {
+		return fmt.Errorf("%w: part %s has no dump", backup.ErrDamaged, part.Name)
 	}
 	r, w := io.Pipe()
 	reading, end := context.WithCancel(ctx)
@@ -222,7 +245,7 @@ func (e *Engine) RestoreDatabase(ctx context.Context, id, name string, db databa
 		ended <- damaged(err)
 		_ = w.CloseWithError(err) // never fails
 	}()
-	err = db.Restore(ctx, &proven{r: r, sum: sha256.New(), part: part, ended: func() error {
+	err := use(&proven{r: r, sum: sha256.New(), part: part, ended: func() error {
 		err := <-ended
 		ended <- err
 		return err
@@ -232,17 +255,7 @@ func (e *Engine) RestoreDatabase(ctx context.Context, id, name string, db databa
 	if saved := <-ended; err != nil && saved != nil && !errors.Is(saved, context.Canceled) && !errors.Is(err, backup.ErrDamaged) {
 		err = errors.Join(saved, err)
 	}
-	if err != nil {
-		return fail(err)
-	}
-	got, err := db.Fingerprint(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	if list := database.Compare(part.Dump.Fingerprint, got); len(list) > 0 {
-		return fail(fmt.Errorf("%w: %s", backup.ErrNotProven, database.Summary(list)))
-	}
-	return nil
+	return err
 }
 
 // modified gives the path of a file that restic diff calls changed in content.

@@ -132,7 +132,7 @@ func (n notes) add(name string, role backup.Role, text []byte) backup.Stored {
 
 // files makes a part of files.
 func (e *Engine) files(ctx context.Context, id string, p backup.FilePart, base *pass, live bool, n notes, tell func(int64)) (backup.Part, pass, error) {
-	part := backup.Part{Name: p.Name, Kind: "files", Path: p.Path, Exclude: p.Exclude, Include: p.Include}
+	part, began := backup.Part{Name: p.Name, Kind: "files", Path: p.Path, Exclude: p.Exclude, Include: p.Include}, e.Now()
 	got, stored, err := e.pass(ctx, id, p, p.Path, base, live, tell)
 	if err != nil {
 		return part, got, err
@@ -146,6 +146,7 @@ func (e *Engine) files(ctx context.Context, id string, p backup.FilePart, base *
 	}
 	part.Stored = append(part.Stored, n.add(p.Name+".MANIFEST", backup.Manifest, manifest.Bytes()))
 	part.Entries, part.Bytes, part.Digest = len(got.Tree.Entries), got.Tree.Bytes(), files.Digest(got.Tree)
+	part.Proof = backup.ProofBy(backup.ByReading, began, e.Now())
 	return part, got, nil
 }
 

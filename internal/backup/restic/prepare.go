@@ -63,7 +63,7 @@ func (e *Engine) Prepare(ctx context.Context, r backup.Request) (err error) {
 	}
 	var before map[string]string
 	if r.Ahead {
-		if before, err = marks(ctx, r); err != nil {
+		if before, err = r.Marks(ctx); err != nil {
 			return err
 		}
 	}

@@ -97,6 +97,14 @@ func (e *Engine) space(ctx context.Context, r backup.Request, list []snapshot, f
 			return nil, err
 		}
 		total += info.SizeBytes
+		if err := d.Provable(info.Scratch); err != nil {
+			return nil, err
+		}
+		if d.Prove && info.Scratch.Dir != "" {
+			if err := add(info.Scratch.Dir, info.Scratch.Bytes); err != nil {
+				return nil, err
+			}
+		}
 		if t, ok := d.DB.(staging); ok {
 			if err := add(t.TempDir(), info.SizeBytes); err != nil {
 				return nil, err
