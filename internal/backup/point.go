@@ -161,11 +161,38 @@ func (p Point) Restored() bool {
 func (p Point) Size() int64 {
 	var n int64
 	for _, part := range p.Parts {
-		for _, s := range part.Stored {
-			n += s.Bytes
-		}
+		n += part.Size()
 	}
 	return n
+}
+
+// Size is the room that the part takes.
+func (p Part) Size() int64 {
+	var n int64
+	for _, s := range p.Stored {
+		n += s.Bytes
+	}
+	return n
+}
+
+// Reading is what Progressed comes to when the point is read whole.
+func (p Point) Reading() int64 {
+	var n int64
+	for _, part := range p.Parts {
+		n += part.Reading()
+	}
+	return n
+}
+
+// Reading is what Progressed comes to when the part is read or restored: the
+// stored files, or the content, of which a repository stores what is new.
+func (p Part) Reading() int64 {
+	for _, s := range p.Stored {
+		if s.Path != "" {
+			return p.Bytes
+		}
+	}
+	return p.Size()
 }
 
 // Kept is the point as far as retention goes by it.

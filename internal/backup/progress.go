@@ -5,13 +5,13 @@ import "context"
 type progressKey struct{}
 
 // WithProgress has what reads or restores a restore point say how far it is: in
-// bytes of stored files (Point.Size is all of them), each time since the last
-// one, and of which part. Calls may come side by side.
+// bytes, of which Part.Reading is all, each time since the last one, and of which
+// part. Calls may come side by side.
 func WithProgress(ctx context.Context, told func(n int64, part string)) context.Context {
 	return context.WithValue(ctx, progressKey{}, told)
 }
 
-// Progressed is for engines: n bytes of stored files of a part were read.
+// Progressed is for engines: n more bytes of a part were read.
 func Progressed(ctx context.Context, n int64, part string) {
 	if told, ok := ctx.Value(progressKey{}).(func(int64, string)); ok && n > 0 {
 		told(n, part)

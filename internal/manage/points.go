@@ -88,7 +88,7 @@ func (in *Installation) VerifyPoint(ctx context.Context, id string, progress fun
 	if err != nil {
 		return nil, err
 	}
-	if err := e.Verify(counted(ctx, p.Size(), progress), id); err != nil {
+	if err := e.Verify(counted(ctx, p.Reading(), progress), id); err != nil {
 		return nil, err
 	}
 	there, err := e.List(ctx)

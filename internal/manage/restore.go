@@ -103,7 +103,7 @@ func (in *Installation) RestorePoint(ctx context.Context, r Restore, say func(st
 		say("going on with the restore that was interrupted")
 	}
 	say("verifying the restore point, all of it")
-	if err := e.Verify(w.progress(ctx, w.point.Size()), r.Point); err != nil {
+	if err := e.Verify(w.progress(ctx, w.point.Reading()), r.Point); err != nil {
 		return err
 	}
 	note := []string{r.Point}
@@ -248,7 +248,7 @@ func (w *restoration) ends(before *RestoringError) error {
 	return nil
 }
 
-// progress counts the reading of stored files.
+// progress counts what is read.
 func (w *restoration) progress(ctx context.Context, total int64) context.Context {
 	return counted(ctx, total, w.Progress)
 }
@@ -267,7 +267,7 @@ func (in *Installation) restoreAll(ctx context.Context, e backup.Engine, w *rest
 	}
 	for _, part := range w.parts {
 		say("restoring " + part.Name)
-		if err := in.restorePart(w.progress(ctx, size(part)), e, w.product, w.point, part); err != nil {
+		if err := in.restorePart(w.progress(ctx, part.Reading()), e, w.product, w.point, part); err != nil {
 			return fmt.Errorf("cannot restore %s: %w", part.Name, err)
 		}
 	}

@@ -162,7 +162,7 @@ func (in *Installation) CopyPoint(ctx context.Context, r Restore, dir string, sa
 	var out []string
 	for _, part := range parts {
 		say("restoring " + part.Name)
-		ctx := counted(ctx, size(part), r.Progress)
+		ctx := counted(ctx, part.Reading(), r.Progress)
 		at := filepath.Join(dir, part.Name)
 		if part.Kind == "files" {
 			_, err = e.RestoreFiles(ctx, pt.ID, part.Name, backup.Target{Path: at, OpID: "copy"})
@@ -214,14 +214,6 @@ func (d dumpFile) Restore(_ context.Context, r io.Reader) error {
 // Fingerprint is what the dump was taken of: the dump is the very one.
 func (d dumpFile) Fingerprint(context.Context) (database.Fingerprint, error) {
 	return d.part.Dump.Fingerprint, nil
-}
-
-func size(p backup.Part) int64 {
-	var n int64
-	for _, s := range p.Stored {
-		n += s.Bytes
-	}
-	return n
 }
 
 // counted adds the progress of reading up.

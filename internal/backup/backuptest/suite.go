@@ -14,6 +14,7 @@ import (
 	"upkeep/internal/database/sqlite"
 	"upkeep/internal/durable"
 	"upkeep/internal/files"
+	"upkeep/internal/lab/crash/scale"
 	"upkeep/internal/lab/tap/watch"
 )
 
@@ -39,8 +40,21 @@ type Subject struct {
 	// Place, where it is not nil, says which of them make the place what it is:
 	// without them nothing there can be read, and any error says so.
 	Place func(path string) bool
+	// Every is which of the moments at which a process may die are tried: one in so
+	// many, all with UPKEEP_CRASH=all; 0: all.
+	Every int
 	// LoseAhead takes a dump of the first pass of p away.
 	LoseAhead func(t *testing.T, dir string)
+}
+
+// next is the moment to die at that is tried after another one.
+func (s Subject) next(moment int) int { return moment + s.every() }
+
+func (s Subject) every() int {
+	if scale.All() {
+		return 1
+	}
+	return max(1, s.Every)
 }
 
 // Folders is an engine that makes each point in a folder of its name, and in one

@@ -156,7 +156,7 @@ func testAheadKilled(t *testing.T, on Subject) {
 			r.Ahead, r.Databases[0].DB = true, marked{Database: s.db(), mark: &mark, dumps: &dumps}
 			return r
 		}
-		for point := 0; ; point++ {
+		for point := 0; ; point = on.next(point) {
 			s.dir = filepath.Join(t.TempDir(), "points")
 			mortal := DieAfter(durable.OS(), point)
 			e := s.over(mortal)

@@ -113,7 +113,7 @@ func testDamage(t *testing.T, on Subject) {
 func testKilled(t *testing.T, on Subject) {
 	s := newStage(t, on)
 	s.small()
-	for point := 0; ; point++ {
+	for point := 0; ; point = on.next(point) {
 		s.dir = filepath.Join(t.TempDir(), "points")
 		mortal := DieAfter(durable.OS(), point)
 		e := s.over(mortal)
@@ -180,7 +180,7 @@ func testRestoreKilled(t *testing.T, on Subject) {
 		s.small()
 		want := s.scan(s.app)
 		s.point(s.engine(), s.request("p"), false)
-		for point := 0; ; point++ {
+		for point := 0; ; point = on.next(point) {
 			s.write("conf", "new")
 			s.write("added/file", "new")
 			if err := os.RemoveAll(filepath.Join(s.app, "data")); err != nil {
@@ -253,7 +253,7 @@ func testNoExchange(t *testing.T, on Subject) {
 func testFullDisk(t *testing.T, on Subject) {
 	s := newStage(t, on)
 	s.small()
-	for point := 0; ; point += 2 {
+	for point := 0; ; point = on.next(point + 1) {
 		s.dir = filepath.Join(t.TempDir(), "points")
 		full := FullAfter(durable.OS(), point)
 		e := s.over(full)

@@ -192,7 +192,7 @@ func testRemoving(t *testing.T, on Subject) {
 	if left := on.Names(t, s.dir); len(left) != 2 {
 		t.Errorf("after a was removed there are %v", left)
 	}
-	for calls := 0; ; calls++ { // killed before each of its calls, a removal is done or undone
+	for calls := 0; ; calls = on.next(calls) { // killed before each of its calls, a removal is done or undone
 		s.point(e, s.request("a"), false)
 		err := s.over(DieAfter(durable.OS(), calls)).Remove(t.Context(), "a")
 		switch got := ids(); {

@@ -117,7 +117,7 @@ func (e *Engine) readDump(ctx context.Context, part backup.Part) error {
 		return fmt.Errorf("%w: part %s has no dump", backup.ErrDamaged, part.Name)
 	}
 	return e.dumped(ctx, []string{stored.Name, stored.Path}, func(r io.Reader) error {
-		_, err := io.Copy(io.Discard, &proven{r: r, sum: sha256.New(), part: part})
+		_, err := io.Copy(io.Discard, &proven{ctx: ctx, r: r, sum: sha256.New(), part: part})
 		return err
 	})
 }
@@ -125,6 +125,7 @@ func (e *Engine) readDump(ctx context.Context, part backup.Part) error {
 // proven reads a dump, and compares sum and length at its end: whoever reads to
 // the end has read what was dumped, or gets ErrDamaged.
 type proven struct {
+	ctx context.Context
 	r   io.Reader
 	n   int64
 	sum interface {
@@ -139,6 +140,7 @@ type proven struct {
 func (p *proven) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
 	p.sum.Write(b[:n])
+	backup.Progressed(p.ctx, int64(n), p.part.Name)
 	p.n += int64(n)
 	if err != io.EOF {
 		return n, err
@@ -245,7 +247,7 @@ func (e *Engine) stream(ctx context.Context, part backup.Part, use func(dump io.
 		ended <- damaged(err)
 		_ = w.CloseWithError(err) // never fails
 	}()
-	err := use(&proven{r: r, sum: sha256.New(), part: part, ended: func() error {
+	err := use(&proven{ctx: ctx, r: r, sum: sha256.New(), part: part, ended: func() error {
 		err := <-ended
 		ended <- err
 		return err

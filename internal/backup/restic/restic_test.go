@@ -157,6 +157,7 @@ var subject = backuptest.Subject{
 		name := filepath.Base(path)
 		return name == "config" || strings.Contains(path, "/keys/")
 	},
+	Every: 3, // each moment takes several calls of restic
 	LoseAhead: func(t *testing.T, dir string) {
 		e := cheap(t, dir, durable.OS())
 		list, err := e.snapshots(t.Context())

@@ -2,6 +2,7 @@ package restic
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -67,7 +68,7 @@ func (e *Engine) fill(ctx context.Context, part backup.Part, tree files.Tree, at
 		}
 	}
 	if ok && (some == nil || len(some) > 0) {
-		if err := e.restic(ctx, stored, base, from, some); err != nil {
+		if err := e.restic(ctx, part.Name, stored, base, from, some); err != nil {
 			return err
 		}
 	}
@@ -100,7 +101,7 @@ func (e *Engine) fill(ctx context.Context, part backup.Part, tree files.Tree, at
 
 // restic restores base, a name in the folder above what is stored, or some of
 // what is below it.
-func (e *Engine) restic(ctx context.Context, stored backup.Stored, base, to string, some map[string]bool) error {
+func (e *Engine) restic(ctx context.Context, part string, stored backup.Stored, base, to string, some map[string]bool) error {
 	args := []string{"restore", "--json", "--sparse", "--target", to}
 	if some == nil || len(some) > included {
 		some = map[string]bool{".": true}
@@ -112,11 +113,21 @@ func (e *Engine) restic(ctx context.Context, stored backup.Stored, base, to stri
 	}
 	last := len(args)
 	args = append(args, "--no-lock", stored.Name+":"+path.Dir(stored.Path))
-	_, err := e.run(ctx, call{args: args, stdout: func([]byte) {}})
+	var told int64
+	tell := func(line []byte) {
+		var m struct {
+			Restored int64 `json:"bytes_restored"`
+		}
+		if json.Unmarshal(line, &m) == nil && m.Restored > told {
+			backup.Progressed(ctx, m.Restored-told, part)
+			told = m.Restored
+		}
+	}
+	_, err := e.run(ctx, call{args: args, stdout: tell})
 	if code(err) != 1 || context.Cause(ctx) != nil {
 		return err
 	}
-	_, again := e.run(ctx, call{args: slices.Delete(args, last, last+1), stdout: func([]byte) {}})
+	_, again := e.run(ctx, call{args: slices.Delete(args, last, last+1), stdout: tell})
 	if again == nil || !unwritable(again) {
 		err = again
 	}

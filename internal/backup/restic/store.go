@@ -102,16 +102,29 @@ func under(root, path string) string {
 	return strings.TrimSuffix(root, "/") + "/" + path
 }
 
+// heard says how much was read of a part.
+type heard struct {
+	ctx  context.Context
+	part string
+	r    io.Reader
+}
+
+func (h heard) Read(b []byte) (int, error) {
+	n, err := h.r.Read(b)
+	backup.Progressed(h.ctx, int64(n), h.part)
+	return n, err
+}
+
 // readTree reads what is stored of a part of files, and hands each entry of
 // which restic says something on; for files with the sum of their content.
-func (e *Engine) readTree(ctx context.Context, s backup.Stored, file bool, to func(files.Entry) error) error {
+func (e *Engine) readTree(ctx context.Context, part string, s backup.Stored, file bool, to func(files.Entry) error) error {
 	if s.Name == "" {
 		return nil
 	}
 	if file {
 		return e.dumped(ctx, []string{s.Name, s.Path}, func(r io.Reader) error {
 			h := sha256.New()
-			n, err := io.Copy(h, r)
+			n, err := io.Copy(h, heard{ctx, part, r})
 			if err != nil {
 				return err
 			}
@@ -137,7 +150,7 @@ func (e *Engine) readTree(ctx context.Context, s backup.Stored, file bool, to fu
 				n.Type, n.Mode = files.Link, 0
 			default:
 				sum := sha256.New()
-				if _, err := io.CopyBuffer(sum, struct{ io.Reader }{tr}, buf); err != nil {
+				if _, err := io.CopyBuffer(sum, heard{ctx, part, tr}, buf); err != nil {
 					return err
 				}
 				n.SHA256 = hex.EncodeToString(sum.Sum(nil))
@@ -174,7 +187,7 @@ func special(t files.Type) bool {
 func (e *Engine) readBack(ctx context.Context, s source, stored backup.Stored, t files.Tree, of func(files.Entry) bool, live bool) (files.Tree, error) {
 	got := map[string]files.Entry{}
 	file := len(t.Entries) == 1 && t.Entries[0].Type == files.File
-	err := e.readTree(ctx, stored, file, func(n files.Entry) error { got[n.Path] = n; return nil })
+	err := e.readTree(ctx, s.part, stored, file, func(n files.Entry) error { got[n.Path] = n; return nil })
 	if err != nil {
 		return t, fmt.Errorf("cannot read the snapshot of %s back: %w", s.part, err)
 	}

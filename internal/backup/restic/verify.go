@@ -78,7 +78,7 @@ func (e *Engine) readFiles(ctx context.Context, at string, part backup.Part, liv
 	whole := len(part.Exclude)+len(part.Include) == 0
 	file := len(tree.Entries) == 1 && tree.Entries[0].Type == files.File
 	if ok {
-		err = e.readTree(ctx, stored, file, func(n files.Entry) error {
+		err = e.readTree(ctx, part.Name, stored, file, func(n files.Entry) error {
 			want, found := tree.Find(n.Path)
 			got[n.Path] = true
 			switch {
