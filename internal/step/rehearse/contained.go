@@ -16,13 +16,14 @@ import (
 var (
 	beyond = map[string][]*regexp.Regexp{
 		"postgres": words(`(create|alter|drop)\s+(role|user|group|database|tablespace|subscription|publication|server)`, `alter\s+system`, `user\s+mapping`,
-			`(grant|revoke|comment|label|owner)\s[^;]*\son\s+(database|tablespace|role|foreign)`, `reassign\s+owned`, `drop\s+owned`, `dblink\w*`, `postgres_fdw`, `program`, `lo_(im|ex)port`,
+			`(grant|revoke|comment|label|owner)\s[^;]*\son\s+(database|tablespace|role|foreign)`, `reassign\s+owned`, `drop\s+owned`, `dblink\w*`, `postgres_fdw`, `(from|to)\s+program`, `lo_(im|ex)port`,
 			`pg_(terminate|cancel)_backend`, `pg_(reload_conf|file_\w+|read_\w*file|write_\w*file|promote|switch_wal|logical_\w+|replication_\w+)`, `cron\.schedule\w*`),
-		"mariadb": words(`use`, `grant`, `revoke`, `set\s+(global|password|default\s+role)`, `global\.`, `flush`, `kill`, `shutdown`, `(un)?install`, `load\s+data`, `load_file`, `outfile`, `dumpfile`,
-			`(create|alter|drop|rename)\s+(or\s+replace\s+)?(user|role|database|schema|server)`, `mysql\s*`+"`?"+`\s*\.`, `change\s+master`, `(start|stop|reset)\s+(slave|replica|master)`, `purge`),
+		"mariadb": words(`(grant|revoke)\s.*?\s(to|from)`, `set\s+(global|password|default\s+role)`, `global\.`, `flush\s+(no_write|local|tables?|privileges|logs|hosts|status|binary|relay|user)`, `kill\s+(hard|soft|connection|query|user|@|\d)`, `shutdown`, `(un)?install\s+(plugin|soname)`, `load\s+data`, `load_file`, `outfile`, `dumpfile`,
+			`(create|alter|drop|rename)\s+(or\s+replace\s+)?(user|role|database|schema|server)`, `mysql\s*`+"`?"+`\s*\.`, `change\s+master`, `(start|stop|reset)\s+(slave|replica|master)`, `purge\s+(binary|master)`),
 		"sqlite": words(`attach`, `load_extension`, `vacuum\s+into`, `writefile`, `readfile`),
 	}
-	grantRole = regexp.MustCompile(`(?is)\b(grant|revoke)\s+(?:[^;](?:[^o;]|o[^n;])*?)\s(to|from)\b`)
+	grantRole = regexp.MustCompile(`(?is)\b(grant|revoke)\s.*?\s(to|from)\b`)
+	onObject  = regexp.MustCompile(`(?i)\son\s`)
 )
 
 func words(patterns ...string) []*regexp.Regexp {
@@ -44,14 +45,14 @@ func reaches(kind, text string, others []string) string {
 	if kind == "postgres" { // a role is granted without ON
 		for statement := range strings.SplitSeq(text, ";") {
 			m := grantRole.FindString(statement)
-			if m != "" && !regexp.MustCompile(`(?is)\son\s`).MatchString(m) {
+			if m != "" && !onObject.MatchString(m) {
 				return fmt.Sprintf("%q reaches beyond the database", strings.Join(strings.Fields(m), " "))
 			}
 		}
 	}
 	for _, name := range others {
 		quoted := regexp.QuoteMeta(name)
-		if regexp.MustCompile("(?i)(^|[^\\w$])" + quoted + "[`\"]?\\s*\\.|['\"]" + quoted + "['\"`.]").MatchString(text) {
+		if regexp.MustCompile("(?i)(^|[^\\w$])" + quoted + "[`\"]?\\s*\\.|['\"]" + quoted + "['\"`.]|\\buse\\s+`?" + quoted + "\\b").MatchString(text) {
 			return fmt.Sprintf("it names the database %s, and would work on that", name)
 		}
 	}
