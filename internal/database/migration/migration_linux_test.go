@@ -283,8 +283,8 @@ func TestAloneFails(t *testing.T) {
 }
 
 // A script that waits for a lock says who holds it, ends in time, and leaves
-// nothing behind; so does one that ends its own connection, and one that meets
-// a deadlock or goes on too long.
+// nothing behind; so does one that ends its own connection, and one that goes on
+// too long.
 func TestLocksAndLostConnections(t *testing.T) {
 	lab.Slow(t)
 	for _, c := range []struct {
@@ -325,6 +325,46 @@ func TestLocksAndLostConnections(t *testing.T) {
 			}
 			if got, err := again().Query(t.Context(), "SELECT count(*) FROM upkeep_migrations"); s.kind == "postgres" && (err != nil || got != "0") {
 				t.Errorf("%s scripts are applied, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestDeadlock: a script that the server takes out of a deadlock with the product
+// has left nothing, says so, and goes through when it is tried again.
+func TestDeadlock(t *testing.T) {
+	lab.Slow(t)
+	for _, c := range []struct {
+		on      func(*testing.T) server
+		product string // holds row 2, then wants row 1, and is not the one that the server takes
+		sleep   string
+	}{
+		{onPostgres, "SET deadlock_timeout = '60s'; BEGIN; UPDATE a SET y = 1 WHERE x = 2; SELECT pg_sleep(2); UPDATE a SET y = 1 WHERE x = 1; COMMIT", "SELECT pg_sleep(3)"},
+		{onMariaDB, "START TRANSACTION; UPDATE a SET y = 1 WHERE x >= 2; SELECT sleep(2); UPDATE a SET y = 1 WHERE x = 1; COMMIT", "SELECT sleep(3)"},
+	} {
+		on := c.on(t)
+		t.Run(on.kind, func(t *testing.T) {
+			db, sql, _ := on.open(t)
+			sql("CREATE TABLE a (x INTEGER PRIMARY KEY, y INTEGER); INSERT INTO a VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)")
+			gone := make(chan struct{})
+			go func() { defer close(gone); on.try(db, c.product) }()
+			for end := time.Now().Add(10 * time.Second); sql("SELECT count(*) FROM "+map[string]string{"postgres": "pg_stat_activity WHERE wait_event = 'PgSleep'", "mariadb": "information_schema.processlist WHERE state = 'User sleep'"}[on.kind]) == "0"; {
+				if time.Now().After(end) {
+					t.Fatal("the product does not work")
+				}
+			}
+			s := script("1.sql", "UPDATE a SET y = 2 WHERE x = 1; "+c.sleep+"; UPDATE a SET y = 2 WHERE x = 2")
+			err := (&migration.Runner{DB: db}).Apply(t.Context(), s)
+			var failed *migration.FailedError
+			if !errors.As(err, &failed) || failed.N != 3 || failed.Left || !strings.Contains(strings.ToLower(err.Error()), "deadlock") {
+				t.Fatalf("%v", err)
+			}
+			<-gone
+			if got := sql("SELECT sum(y) FROM a WHERE x <= 2"); got != "2" {
+				t.Errorf("rows are %s, want what the product has written", got)
+			}
+			if err := (&migration.Runner{DB: db}).Apply(t.Context(), s); err != nil || sql("SELECT sum(y) FROM a WHERE x <= 2") != "4" {
+				t.Errorf("tried again: %v", err)
 			}
 		})
 	}
