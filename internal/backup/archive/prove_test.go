@@ -45,7 +45,9 @@ func TestProvenServers(t *testing.T) {
 				}
 				return sql("SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE 'upkeep_scratch_%'")
 			}
-			for _, written := range []bool{false, true} {
+			tries := 0
+			for i := 0; i < 2; i++ {
+				written := i == 1
 				e := New(Config{Dir: t.TempDir(), FS: durable.OS()})
 				r := backup.Request{ID: "p", Databases: []backup.DatabasePart{{Name: "shop", DB: db, Prove: true}}, Ahead: true}
 				for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) { // the server's own cleaning
@@ -71,7 +73,12 @@ func TestProvenServers(t *testing.T) {
 				if err != nil || part.Proof == nil || part.Proof.By != backup.ByRestoring {
 					t.Fatalf("proof %+v, %v", part.Proof, err)
 				}
-				if taken := part.Proof.At.Equal(ahead.Proof.At); taken == written {
+				taken := part.Proof.At.Equal(ahead.Proof.At)
+				if tries++; !written && !taken && tries < 10 {
+					i-- // the server's own cleaning came in between: then the dump is made again
+					continue
+				}
+				if taken == written {
 					t.Errorf("written %v: the proof from before stands: %v", written, taken)
 				}
 				if now, err := db.Fingerprint(t.Context()); err != nil || len(database.Compare(part.Dump.Fingerprint, now)) > 0 {
