@@ -269,7 +269,7 @@ func (m *Machine) settled(ctx context.Context, doc string) ([]string, error) {
 		left = append(left, "its state: journal, runs, bundles, in "+in.State)
 	}
 	if _, err := m.FS.Lstat(in.Backup); err == nil {
-		left = append(left, "its restore points in "+in.Backup)
+		left = append(left, "its restore points in "+in.Place())
 	}
 	return left, nil
 }
