@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/files"
@@ -182,6 +183,14 @@ func (e *Engine) seal(ctx context.Context, p *backup.Point, n notes, revision in
 			return err
 		}
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	// Ended now, restic could have made the point and not said so. It is little that
+	// is left: whoever cancels waits for it.
+	const most = 2 * time.Minute
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), most)
+	defer stop()
 	args := append([]string{"backup", "--json", "--force"}, e.tags(p.ID, kindRecord, "", revision)...)
 	_, err = e.save(ctx, call{args: append(args, "."), dir: dir}, func(int64) {})
 	return err
