@@ -168,18 +168,22 @@ func unreachable(t *testing.T, e *Engine) {
 	}
 }
 
-// TestSlowPlace keeps to its bandwidth.
+// TestSlowPlace keeps to its bandwidth while users work, and not in an outage.
 func TestSlowPlace(t *testing.T) {
 	lab.Slow(t)
-	e := cheap(t, t.TempDir(), durable.OS())
-	p := newProduct(t)
-	p.write("big", string(random(3<<20)))
-	e.Limit = 1 << 20
-	begin := time.Now()
-	_, err := e.Finish(t.Context(), p.request("p"))
-	check(t, err)
-	if took := time.Since(begin); took < 2*time.Second {
-		t.Errorf("3 MiB at 1 MiB/s took %v", took)
+	for _, live := range []bool{true, false} {
+		e := cheap(t, t.TempDir(), durable.OS())
+		p := newProduct(t)
+		p.write("big", string(random(3<<20)))
+		e.Limit = 256 << 10
+		r := p.request("p")
+		r.Live = live
+		begin := time.Now()
+		_, err := e.Finish(t.Context(), r)
+		check(t, err)
+		if took := time.Since(begin); took > 8*time.Second != live {
+			t.Errorf("3 MiB at 256 KiB/s took %v, live: %v", took, live)
+		}
 	}
 }
 
