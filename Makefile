@@ -36,7 +36,7 @@ build: ## build bin/upkeep
 demo: build ## upgrade a sample product, then take a failing upgrade back; needs no root
 	bin/upkeep demo
 
-setup: restic
+setup:
 	sh scripts/setup-debian.sh
 
 # What keeps restore points on other computers, and the S3 server that the tests
@@ -61,7 +61,7 @@ vet:
 test: setup vet ## vet and test
 	$(GO) test ./...
 
-test-slow: setup ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, WordPress, whole machines
+test-slow: setup restic ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, WordPress, whole machines
 	UPKEEP_SLOW=1 $(GO) test -timeout 80m $$($(GO) list ./... | grep -v $(foreach s,/lab/crash $(SKIP),-e $(s)))
 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes
@@ -90,7 +90,7 @@ cross: ## build for the other platforms
 lint: vet ## gofmt and vet
 	@bad=$$(gofmt -l $(CODE)); [ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }
 
-requirements: setup ## which of the 207 rows are proven
+requirements: setup restic ## which of the 207 rows are proven
 	$(GO) run ./internal/requirements/cmd report $(if $(ALL),-all) $(if $(BESIDE),-beside '$(BESIDE)')
 
 # MUTANTS takes options: MUTANTS='-example miniflux -rows S3-46'
