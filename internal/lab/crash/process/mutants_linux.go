@@ -101,7 +101,7 @@ func (c Came) differs(from Came, e Errand) string {
 }
 
 // passing are files that differ from run to run, or from site to site.
-var passing = regexp.MustCompile(`^(trace|idle|marks/|sources/|product/upkeep/journal\.db-|.*\.(db-wal|db-shm|log|pid|units|jsonl|result)$)`)
+var passing = regexp.MustCompile(`^(trace|idle|marks/|sources/|product/upkeep/journal\.db-|.*\.(db-wal|db-shm|log|pid|units|jsonl|result)$|.*/restore-points/.*/app@(removed|changed\.tar\.zst)$)`)
 
 // names are parts of names that differ.
 var names = regexp.MustCompile(`[0-9]{8}-[0-9]{6}(-[0-9a-f]{4}(-[0-9]+)?)?|[0-9a-f]{64}|-[A-Z2-7]{26}`)
