@@ -167,7 +167,7 @@ func mergeKeys(g grammar, f Format, base, site, new []byte, choices map[string]s
 // means says whether a text has exactly the wanted keys and values.
 func means(g grammar, text []byte, want *node) bool {
 	root, err := parse(g, text)
-	if err != nil || root.canon() != want.canon() {
+	if err != nil || !same(root, want) {
 		return false
 	}
 	s, ok := g.(interface {

@@ -208,7 +208,7 @@ func TestOtherKeysNeverConflict(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got.canon() != wanted.canon() {
+				if got.canon() != wanted.canon() || !same(got, wanted) {
 					t.Fatalf("merged is\n%s\nwhich means\n%s\nwant\n%s\nbase:\n%s\nsite:\n%s\nnew:\n%s", r.Text, got.canon(), wanted.canon(), base, site, fresh)
 				}
 				if !strings.Contains(string(r.Text), "new words") {
@@ -287,6 +287,45 @@ func TestMatchesAreLongest(t *testing.T) {
 		}
 		if n != long[len(a)][len(b)] {
 			t.Fatalf("%d of %d lines are matched", n, long[len(a)][len(b)])
+		}
+	})
+}
+
+// canon is what a node means, as a text: the same for two that differ only in
+// order, comments and blanks.
+func (n *node) canon() string {
+	if !n.branch {
+		return "=" + n.text
+	}
+	var kids []string
+	for _, k := range n.kids {
+		c := k.canon()
+		kids = append(kids, fmt.Sprint(len(k.name), ":", k.name, len(c), ":", c))
+	}
+	slices.Sort(kids)
+	return "{" + strings.Join(kids, "") + "}"
+}
+
+// TestSame: two trees are the same if, and only if, they mean the same.
+func TestSame(t *testing.T) {
+	var tree func(t *rapid.T, deep int) *node
+	tree = func(t *rapid.T, deep int) *node {
+		n := &node{branch: deep > 0 && rapid.Bool().Draw(t, "branch")}
+		if !n.branch {
+			n.text = rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "text")
+			return n
+		}
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID).Draw(t, "names") {
+			k := tree(t, deep-1)
+			k.name = name
+			n.kids = append(n.kids, k)
+		}
+		return n
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := tree(t, 2), tree(t, 2)
+		if same(a, b) != (a.canon() == b.canon()) || !same(a, a) {
+			t.Fatalf("%s and %s: the same: %v", a.canon(), b.canon(), same(a, b))
 		}
 	})
 }

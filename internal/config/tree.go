@@ -1,9 +1,9 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 )
@@ -21,26 +21,6 @@ type node struct {
 	body   int    // of a branch: where a first child is put
 	indent string // of what stands in it
 	closed bool   // of an XML element: it is written <a/>
-	sum    string
-}
-
-// canon is what a node means: the same for two that differ only in order,
-// comments and blanks.
-func (n *node) canon() string {
-	if n.sum == "" {
-		if !n.branch {
-			n.sum = "=" + n.text
-			return n.sum
-		}
-		var kids []string
-		for _, k := range n.kids {
-			c := k.canon()
-			kids = append(kids, strconv.Itoa(len(k.name))+":"+k.name+strconv.Itoa(len(c))+":"+c)
-		}
-		sort.Strings(kids)
-		n.sum = "{" + strings.Join(kids, "") + "}"
-	}
-	return n.sum
 }
 
 func (n *node) child(name string) *node {
@@ -53,16 +33,34 @@ func (n *node) child(name string) *node {
 	return nil
 }
 
+// same says that two nodes mean the same: they may differ in order, comments and
+// blanks. Keys stand in a node once.
 func same(a, b *node) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.branch == b.branch && a.canon() == b.canon()
+	if a.branch != b.branch || len(a.kids) != len(b.kids) || !a.branch && a.text != b.text {
+		return false
+	}
+	var others map[string]*node
+	for i, k := range a.kids {
+		o := b.kids[i]
+		if o.name != k.name { // they stand in another order
+			if others == nil {
+				others = index(b)
+			}
+			o = others[k.name]
+		}
+		if o == nil || !same(k, o) {
+			return false
+		}
+	}
+	return true
 }
 
 // sameIn is same, and faster where two files have the same bytes.
 func sameIn(f *file, a *node, g *file, b *node) bool {
-	if a != nil && b != nil && a.branch && b.branch && len(a.more) == 0 && len(b.more) == 0 && f.at(a.whole) == g.at(b.whole) {
+	if a != nil && b != nil && a.branch && b.branch && len(a.more) == 0 && len(b.more) == 0 && bytes.Equal(f.text[a.whole.from:a.whole.to], g.text[b.whole.from:b.whole.to]) {
 		return true
 	}
 	return same(a, b)
@@ -115,6 +113,17 @@ func parse(g grammar, text []byte) (root *node, err error) {
 
 // together makes one node of all places of a key.
 func (n *node) together() {
+	if twice(n.kids) {
+		n.joinTwice()
+	}
+	for _, k := range n.kids {
+		if k.branch {
+			k.together()
+		}
+	}
+}
+
+func (n *node) joinTwice() {
 	seen := map[string]*node{}
 	var kids []*node
 	for _, k := range n.kids {
@@ -136,11 +145,24 @@ func (n *node) together() {
 		}
 	}
 	n.kids = kids
-	for _, k := range n.kids {
-		if k.branch {
-			k.together()
+}
+
+// twice says that a key is there more than once.
+func twice(kids []*node) bool {
+	const few = 8
+	if len(kids) > few {
+		seen := make(map[string]bool, len(kids))
+		for _, k := range kids {
+			seen[k.name] = true
+		}
+		return len(seen) < len(kids)
+	}
+	for i, k := range kids {
+		if slices.ContainsFunc(kids[:i], func(o *node) bool { return o.name == k.name }) {
+			return true
 		}
 	}
+	return false
 }
 
 // merger compares three trees and collects what is to be changed in the third.
@@ -166,7 +188,7 @@ func (m *merger) branch(b, s, n *node, path []string) *node {
 	base, site, fresh := index(b), index(s), index(n)
 	add := func(name string, k *node) {
 		if k != nil {
-			out.kids = append(out.kids, &node{name: name, branch: k.branch, text: k.text, kids: k.kids, sum: k.sum})
+			out.kids = append(out.kids, &node{name: name, branch: k.branch, text: k.text, kids: k.kids})
 		}
 	}
 	var gone []*node
@@ -365,7 +387,7 @@ func (m *merger) lists(bk, sk, nk *node) (out listed, ok bool) {
 	n := &node{name: nk.name}
 	for k, t := range texts {
 		if k == 0 {
-			n.text, n.sum = t, ""
+			n.text = t
 			continue
 		}
 		if k == 1 {

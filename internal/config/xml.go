@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -111,7 +110,7 @@ func startOf(text []byte, at span, tok xml.StartElement) (*element, error) {
 	for _, id := range []string{"key", "name", "id"} {
 		for _, a := range tok.Attr {
 			if strings.EqualFold(a.Name.Local, id) {
-				e.node.name = fmt.Sprintf("%s[%s=%s]", e.tag, full(a.Name), a.Value)
+				e.node.name = e.tag + "[" + full(a.Name) + "=" + a.Value + "]"
 				return e, nil
 			}
 		}
@@ -127,14 +126,8 @@ func (e *element) end(text []byte, from, to int) {
 	if n.closed {
 		inner = span{e.content, e.content}
 	}
-	var names []string
-	twice := false
-	for _, k := range n.kids {
-		twice = twice || slices.Contains(names, k.name)
-		names = append(names, k.name)
-	}
 	switch {
-	case twice || e.words && e.elements > 0: // one value, with all in it
+	case e.words && e.elements > 0 || twice(n.kids): // one value, with all in it
 		*n = node{name: n.name, text: strings.Join(strings.Fields(string(text[n.whole.from:n.whole.to])), " "), whole: n.whole}
 	case e.words:
 		n.kids = append(n.kids, &node{name: "#text", text: strings.TrimSpace(string(text[inner.from:inner.to])), whole: inner, value: inner, inline: true})

@@ -17,7 +17,7 @@ import (
 type yamlGrammar struct{}
 
 func (g yamlGrammar) parse(text []byte) (*node, error) {
-	p := &yamlParser{text: text, lines: lines(text)}
+	p := &yamlParser{text: string(text), lines: lines(text)}
 	root := &node{branch: true, whole: span{0, len(text)}, body: len(text)}
 	first, end := 0, len(p.lines)
 	begun := false
@@ -42,13 +42,13 @@ func (g yamlGrammar) parse(text []byte) (*node, error) {
 }
 
 type yamlParser struct {
-	text  []byte
+	text  string
 	lines []span
 }
 
 // line is a line without its end.
 func (p *yamlParser) line(i int) string {
-	return strings.TrimRight(string(p.text[p.lines[i].from:p.lines[i].to]), "\r\n")
+	return strings.TrimRight(p.text[p.lines[i].from:p.lines[i].to], "\r\n")
 }
 
 // content is the first line from there on that holds more than a comment.
