@@ -20,6 +20,9 @@ var ErrUnsafe = errors.New("unsafe archive")
 // ErrTooBig: an archive holds more than was announced.
 var ErrTooBig = errors.New("archive bigger than announced")
 
+// ErrEmpty: an archive holds nothing.
+var ErrEmpty = errors.New("the archive is empty")
+
 // Limits bound what is unpacked. They are checked before each entry is written.
 type Limits struct {
 	Bytes   int64 // of all files together; 0: 16 GiB
@@ -105,7 +108,7 @@ func (u *unpacker) all(r io.Reader) (Tree, error) {
 		}
 	}
 	if len(u.entries) == 0 {
-		return Tree{}, errors.New("the archive is empty")
+		return Tree{}, ErrEmpty
 	}
 	if err := u.drain(r); err != nil {
 		return Tree{}, err

@@ -202,8 +202,10 @@ func (a *Archive) clear(ctx context.Context, dir string, want backup.Stored, s *
 	if err == nil {
 		return r, nil
 	}
-	if damaged := a.whole(ctx, dir, want); damaged != nil {
-		return nil, damaged
+	if s.tail == nil {
+		if damaged := a.whole(ctx, dir, want); damaged != nil {
+			return nil, damaged
+		}
 	}
 	if !errors.Is(err, backup.ErrLocked) {
 		err = fmt.Errorf("%w: %w", backup.ErrDamaged, err)

@@ -158,22 +158,33 @@ func (a *Archive) begin(id string) error {
 	return a.fs.Mkdir(a.path(id+partial), 0o700)
 }
 
-// pack writes entries of a tree to an archive, reads it back and compares.
+// pack writes entries of a tree to an archive, reads it back and compares. Both
+// at once: the processor's work for the one is done while the other waits.
 func (a *Archive) pack(ctx context.Context, dir, name string, role backup.Role, root string, t files.Tree, live bool, tell func(int64)) (files.Tree, backup.Stored, error) {
 	s, err := a.create(ctx, dir, name, role, tell)
 	if err != nil {
 		return files.Tree{}, backup.Stored{}, err
 	}
+	follower := a.follow(ctx, dir, s)
 	packed, err := files.Pack(ctx, a.fs, s, root, t, files.PackOptions{Live: live})
 	if err != nil {
 		s.drop()
+		<-follower
 		return files.Tree{}, backup.Stored{}, err
 	}
 	stored, err := s.finish()
+	back := <-follower
+	if err == nil {
+		err = back.err
+	}
+	if err == nil {
+		err = back.same(stored.Name, packed)
+	}
 	if err != nil {
 		return files.Tree{}, backup.Stored{}, err
 	}
-	return packed, stored, a.readBack(ctx, dir, stored, packed)
+	stored.SHA256 = back.sum
+	return packed, stored, nil
 }
 
 // globaler is a database that can also dump what belongs to its server.

@@ -27,7 +27,7 @@ func (a *Archive) restore(ctx context.Context, id, name string, to backup.Target
 		return backup.Restored{}, err
 	}
 	fill := func(ctx context.Context, at string, some map[string]bool) error {
-		options := unlimited(tree)
+		options := files.UnpackOptions{Exact: true, Limits: limits(tree)}
 		if some != nil {
 			options.Skip = func(path string) bool { return !some[path] }
 		}

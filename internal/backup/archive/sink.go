@@ -28,7 +28,8 @@ type sink struct {
 	name string
 	role backup.Role
 	file durable.File
-	sum  hash.Hash // of the file
+	sum  hash.Hash // of the file; nil: whoever follows takes it
+	tail *tail     // nil: nobody follows
 	size int64
 	zip  *zstd.Encoder
 	lock io.WriteCloser // what zip writes to: it encrypts, where that is wanted
@@ -45,16 +46,19 @@ func (a *Archive) create(ctx context.Context, dir, name string, role backup.Role
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{ctx: ctx, name: name, role: role, file: f, sum: sha256.New(), tell: tell}
+	s := &sink{ctx: ctx, name: name, role: role, file: f, tell: tell}
 	if role == backup.Dump || role == backup.Globals {
-		s.raw = sha256.New() // the entries of a tar have sums of their own
+		s.raw, s.sum = sha256.New(), sha256.New()
+	} else { // the entries of a tar have sums of their own
+		s.tail = newTail()
 	}
 	if s.lock, err = a.keys.seal(stored{s}); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	// Every block is entropy-coded: pg_dump writes binary columns as hexadecimal
+	// Lower memory would cost more time than all the rest: the window is then moved
+	// for every block. And every block is entropy-coded: pg_dump writes binary columns as hexadecimal
 	// text, in which nothing repeats and which still shrinks to half.
-	s.zip, err = zstd.NewWriter(s.lock, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
+	s.zip, err = zstd.NewWriter(s.lock, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true), zstd.WithEncoderConcurrency(workers), zstd.WithWindowSize(window), zstd.WithZeroFrames(true))
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -86,30 +90,40 @@ func (w stored) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := w.s.file.Write(p)
-	w.s.sum.Write(p[:n])
+	if w.s.sum != nil {
+		w.s.sum.Write(p[:n])
+	}
 	w.s.size += int64(n)
+	w.s.tail.grow(n)
 	return n, err
 }
 
-// finish closes the file, synced, and describes it.
+// finish closes the file, synced, and describes it: without its sum, where who
+// reads it back takes that.
 func (s *sink) finish() (backup.Stored, error) {
 	err := s.zip.Close()
 	if err == nil {
 		err = s.lock.Close()
 	}
+	s.tail.end(err)
 	if err == nil {
 		err = s.file.Sync()
 	}
 	if err := errors.Join(err, s.file.Close()); err != nil {
 		return backup.Stored{}, err
 	}
-	return backup.Stored{Name: s.name, Role: s.role, Bytes: s.size, SHA256: hex.EncodeToString(s.sum.Sum(nil))}, nil
+	out := backup.Stored{Name: s.name, Role: s.role, Bytes: s.size}
+	if s.sum != nil {
+		out.SHA256 = hex.EncodeToString(s.sum.Sum(nil))
+	}
+	return out, nil
 }
 
 // drop closes what will not be finished: its folder is swept later.
 func (s *sink) drop() {
 	_ = s.zip.Close()  // waits for its goroutines; the content is worth nothing
 	_ = s.file.Close() // likewise
+	s.tail.end(errDropped)
 }
 
 // small writes a small file, encrypted where that is wanted.

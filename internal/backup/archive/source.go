@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -22,6 +23,7 @@ type source struct {
 	ctx  context.Context
 	file durable.ReadFile
 	want backup.Stored
+	tail *tail // unless nil: it is being written, and has neither size nor sum yet
 	sum  hash.Hash
 	size int64
 }
@@ -38,6 +40,11 @@ func (s *source) Read(p []byte) (int, error) {
 	if err := context.Cause(s.ctx); err != nil {
 		return 0, err
 	}
+	if s.tail != nil {
+		if _, err := s.tail.beyond(s.size); err != nil {
+			return 0, err
+		}
+	}
 	n, err := s.file.Read(p)
 	if waited := wait(s.ctx, n); waited != nil {
 		return n, waited
@@ -46,8 +53,12 @@ func (s *source) Read(p []byte) (int, error) {
 	s.size += int64(n)
 	backup.Progressed(s.ctx, int64(n), s.part())
 	switch {
+	case err == io.EOF && s.tail != nil:
+		if all, failed := s.tail.beyond(math.MaxInt64); failed != nil || s.size != all {
+			return n, errors.Join(failed, fmt.Errorf("%w: %s has %d bytes, and %d were written", backup.ErrDamaged, s.want.Name, s.size, all))
+		}
 	case err == io.EOF:
-		if got := hex.EncodeToString(s.sum.Sum(nil)); s.size != s.want.Bytes || got != s.want.SHA256 {
+		if got := s.hex(); s.size != s.want.Bytes || got != s.want.SHA256 {
 			return n, fmt.Errorf("%w: %s has %d bytes and the sum %s, expected %d and %s", backup.ErrDamaged, s.want.Name, s.size, got, s.want.Bytes, s.want.SHA256)
 		}
 	case err != nil:
@@ -63,6 +74,9 @@ func tampered(want backup.Stored, err error) error {
 	}
 	return fmt.Errorf("%w: %s: %w", backup.ErrDamaged, want.Name, err)
 }
+
+// hex is the sum of what was read.
+func (s *source) hex() string { return hex.EncodeToString(s.sum.Sum(nil)) }
 
 func (s *source) Close() error { return s.file.Close() }
 
@@ -102,7 +116,11 @@ func (a *Archive) unzip(ctx context.Context, dir string, want backup.Stored) (*u
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.clear(ctx, dir, want, s)
+	return a.unzipFrom(ctx, dir, s)
+}
+
+func (a *Archive) unzipFrom(ctx context.Context, dir string, s *source) (*unzipped, error) {
+	r, err := a.clear(ctx, dir, s.want, s)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

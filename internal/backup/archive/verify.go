@@ -57,7 +57,7 @@ func (a *Archive) verify(ctx context.Context, dir string, p backup.Point) error 
 			return err
 		}
 		if err := a.unpack(ctx, dir, part, tree, func(r io.Reader) (files.Tree, error) {
-			return reread(ctx, r, tree)
+			return reread(ctx, r, limits(tree))
 		}); err != nil {
 			return err
 		}
@@ -66,18 +66,18 @@ func (a *Archive) verify(ctx context.Context, dir string, p backup.Point) error 
 }
 
 // reread unpacks an archive nowhere, and does not say where to.
-func reread(ctx context.Context, r io.Reader, t files.Tree) (files.Tree, error) {
-	got, err := files.Unpack(ctx, nowhere{}, r, "/", unlimited(t))
+func reread(ctx context.Context, r io.Reader, most files.Limits) (files.Tree, error) {
+	got, err := files.Unpack(ctx, nowhere{}, r, "/", files.UnpackOptions{Exact: true, Limits: most})
 	if why := errors.Unwrap(err); why != nil {
 		err = why
 	}
 	return got, err
 }
 
-// unlimited lets an archive of ours hold what its manifest says.
-func unlimited(t files.Tree) files.UnpackOptions {
+// limits let an archive of ours hold what its manifest says.
+func limits(t files.Tree) files.Limits {
 	const slack = 1 << 20 // the limits must not be zero, which has another meaning
-	return files.UnpackOptions{Exact: true, Limits: files.Limits{Bytes: t.Bytes() + slack, Entries: 2*len(t.Entries) + slack}}
+	return files.Limits{Bytes: t.Bytes() + slack, Entries: 2*len(t.Entries) + slack}
 }
 
 // unpack hands the content of a part to do, and compares what came out with
@@ -120,33 +120,6 @@ func (a *Archive) blame(ctx context.Context, dir string, part backup.Part, err e
 // differ says in what an archive is not what its manifest describes.
 func differ(part string, want, got files.Tree) error {
 	return backup.Differ("the archive of "+part, want, got)
-}
-
-// readBack compares an archive that was just written with what went into it.
-func (a *Archive) readBack(ctx context.Context, dir string, stored backup.Stored, packed files.Tree) error {
-	r, err := a.unzip(ctx, dir, stored)
-	if err != nil {
-		return err
-	}
-	if len(packed.Entries) == 0 {
-		_, err := io.Copy(io.Discard, plainReader{r})
-		return errors.Join(err, r.Close())
-	}
-	got, err := reread(ctx, r, packed)
-	if err == nil {
-		_, err = io.Copy(io.Discard, plainReader{r})
-	}
-	if err := errors.Join(err, r.Close()); err != nil {
-		return fmt.Errorf("cannot read %s back: %w", stored.Name, err)
-	}
-	// A delta does not name the directories above its entries: unpacking did.
-	named := files.Tree{Entries: make([]files.Entry, 0, len(got.Entries))}
-	for _, e := range got.Entries {
-		if _, ok := packed.Find(e.Path); ok || e.Type != files.Dir {
-			named.Entries = append(named.Entries, e)
-		}
-	}
-	return differ(stored.Name, packed, named)
 }
 
 // readDump compares a stored dump with its record.
