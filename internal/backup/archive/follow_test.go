@@ -43,11 +43,27 @@ func (l *lies) Write(p []byte) (int, error) {
 // TestLyingDisk: an archive in whose file is not what was written is no restore
 // point, wherever the difference is.
 func TestLyingDisk(t *testing.T) {
-	app := filepath.Join(t.TempDir(), "app")
-	if err := os.MkdirAll(app, 0o755); err != nil {
+	noise := random(1<<20 + 1)
+	product := func(content []byte) backup.Request {
+		app := filepath.Join(t.TempDir(), "app")
+		path := filepath.Join(app, "noise")
+		err := os.MkdirAll(app, 0o755)
+		err = errors.Join(err, os.WriteFile(path, content, 0o600))
+		for _, path := range []string{path, app} {
+			err = errors.Join(err, os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return backup.Request{ID: "p", Files: []backup.FilePart{{Name: "app", Path: app}}}
+	}
+	app := product(noise[1:])
+	elsewhere := t.TempDir()
+	if _, err := New(Config{Dir: elsewhere, FS: durable.OS()}).Finish(t.Context(), product(noise[:1<<20])); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(app, "noise"), random(1<<20), 0o600); err != nil {
+	other, err := os.ReadFile(filepath.Join(elsewhere, "p", "app.tar.zst"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	plainly := func(f durable.File, p []byte) error { _, err := f.Write(p); return err }
@@ -68,9 +84,18 @@ func TestLyingDisk(t *testing.T) {
 		"the end is missing": func(f durable.File, p []byte, at int64) error {
 			return plainly(f, p[:min(int64(len(p)), max(0, 1_000_000-at))])
 		},
+		"a sound archive of something else": func(f durable.File, p []byte, at int64) error {
+			if wrong := at + int64(len(p)) - int64(len(other)); wrong > 0 {
+				t.Errorf("it is shorter than the real one, by %d", wrong)
+				return nil
+			}
+			return plainly(f, other[at:at+int64(len(p))])
+		},
 		"more is there": func(f durable.File, p []byte, at int64) error {
-			if at == 0 {
-				defer f.WriteAt([]byte("more"), 3<<20)
+			if at == 0 { // a frame that every reader skips
+				if err := plainly(f, []byte("\x50\x2a\x4d\x18\x04\x00\x00\x00more")); err != nil {
+					return err
+				}
 			}
 			return plainly(f, p)
 		},
@@ -78,7 +103,7 @@ func TestLyingDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			e := New(Config{Dir: dir, FS: lying{durable.OS(), write}})
-			_, err := e.Finish(t.Context(), backup.Request{ID: "p", Files: []backup.FilePart{{Name: "app", Path: app}}})
+			_, err := e.Finish(t.Context(), app)
 			if name == "truth" {
 				if err != nil || e.Verify(t.Context(), "p") != nil || wrote < 1<<20 {
 					t.Fatalf("%d bytes, %v", wrote, err)
