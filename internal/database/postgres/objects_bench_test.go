@@ -11,8 +11,8 @@ import (
 	"upkeep/internal/lab"
 )
 
-// TestObjectsFigure measures reading and comparing the definitions of two
-// databases with 1,000 tables each.
+// TestObjectsFigure reads and compares the definitions of two databases with
+// 1,000 tables each: within a second, the best of nine.
 func TestObjectsFigure(t *testing.T) {
 	lab.Bench(t)
 	s := start(t)
@@ -46,5 +46,8 @@ func TestObjectsFigure(t *testing.T) {
 		took = append(took, time.Since(begin))
 	}
 	slices.Sort(took)
+	if took[0] > time.Second {
+		t.Errorf("%v, and a second is allowed", took[0])
+	}
 	t.Logf("two databases with 1,000 tables: %v (median of %d; best %v)", took[4].Round(time.Millisecond), len(took), took[0].Round(time.Millisecond))
 }
