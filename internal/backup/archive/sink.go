@@ -18,7 +18,7 @@ import (
 // two blocks at a time, and a window that every zstd reads without asking.
 const (
 	workers = 2
-	window  = 4 << 20
+	window  = 2 << 20
 )
 
 // sink is one file of a restore point being written: what is written to it is

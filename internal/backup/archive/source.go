@@ -124,7 +124,7 @@ func (a *Archive) unzipFrom(ctx context.Context, dir string, s *source) (*unzipp
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	z, err := zstd.NewReader(plainReader{r}, zstd.WithDecoderConcurrency(workers), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(2*window))
+	z, err := zstd.NewReader(plainReader{r}, zstd.WithDecoderConcurrency(workers), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
