@@ -97,7 +97,12 @@ func (in *Installation) change(ctx context.Context, e backup.Engine, w *restorat
 		ignore = files.Fingerprint() // folders around what is left out have other times
 	}
 	list := files.Compare(files.Scoped(want, part.Include), files.Scoped(now, part.Include), ignore)
+	last := ""
 	for _, d := range list {
+		if d.Path == last {
+			continue // its time as well as its content
+		}
+		last = d.Path
 		sign := "~ "
 		switch d.What {
 		case files.Removed: // it is in the point, and not there now
