@@ -90,5 +90,5 @@ func TestInstallOnPostgres_S0_3(t *testing.T) {
 		t.Errorf("the schema is %q", got)
 	}
 	upkeep(0, "remove", "--yes")
-	wants(t, upkeep(3, install(good, secret)...), `app: .*/app is not empty \(VERSION, …\).*books: the database books has 3 tables already`)
+	wants(t, upkeep(3, install(good, secret)...), `app: .*/app is not empty \(VERSION, …\).*books: the database books has [0-9]+ tables already`)
 }

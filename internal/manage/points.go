@@ -164,6 +164,20 @@ type Created struct {
 	Old []string `json:"old"`
 }
 
+// unused gives the name of a restore point that is not there yet: two can be made
+// within a second, and an engine makes no point anew that it has.
+func unused(ctx context.Context, e backup.Engine, id string) (string, error) {
+	for n, name := 2, id; ; n++ {
+		switch _, err := e.Find(ctx, name); {
+		case errors.Is(err, backup.ErrNotFound):
+			return name, nil
+		case err != nil:
+			return "", err
+		}
+		name = fmt.Sprintf("%s-%d", id, n)
+	}
+}
+
 // CreatePoint makes a restore point of the product as it runs: each database
 // is of one moment, files and databases are not of the same one. Then those go
 // that the retention does not keep.
@@ -192,6 +206,9 @@ func (in *Installation) CreatePoint(ctx context.Context, c Create) (*Created, er
 		return nil, err
 	}
 	e := in.archive()
+	if req.ID, err = unused(ctx, e, req.ID); err != nil {
+		return nil, err
+	}
 	if c.Progress != nil {
 		total := in.content(ctx, e, req)
 		req.Progress = func(done int64, part string) { c.Progress(min(done, total), total, part) }

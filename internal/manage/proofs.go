@@ -75,11 +75,11 @@ func (in *Installation) NoteProof(p backup.Point, by ProofKind, there []backup.P
 	return nil
 }
 
-// proven tells of a restore point whether its data were restored once, or all of
-// it was read since it was made. What cannot be read proves nothing.
+// proven tells of a restore point whether it was proven since it was made. What
+// cannot be read proves nothing.
 func (in *Installation) proven() func(backup.Point) bool {
 	all, err := in.proofs()
 	return func(p backup.Point) bool {
-		return p.Restored() || err == nil && all[p.ID].Seal == p.Seal && p.Seal != ""
+		return err == nil && all[p.ID].Seal == p.Seal && p.Seal != ""
 	}
 }
