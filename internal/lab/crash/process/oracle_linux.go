@@ -24,7 +24,7 @@ func Look(w *World) Seen {
 	w.T.Helper()
 	s := Seen{Snapshot: w.settled(w.Snapshot())}
 	if w.Users || w.Notes {
-		s.Data = applied.ReplaceAllString(theirs.ReplaceAllString(w.Rows("data/notes.db"), ""), "'*'")
+		s.Data = rows.ReplaceAllString(applied.ReplaceAllString(theirs.ReplaceAllString(w.Rows("data/notes.db"), ""), "'*'"), "'*','*',*")
 		s.Snapshot = database.ReplaceAllString(s.Snapshot, "$1 *")
 	}
 	return s
@@ -35,6 +35,9 @@ var (
 	theirs = regexp.MustCompile(`(?m)^.*(` + author + `|'Written by users [0-9]+').*\n?`)
 	// applied is when a migration was applied.
 	applied = regexp.MustCompile(`'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]+)?Z'`)
+	// rows is how many rows a statement has changed, which depends on what users
+	// had written by then.
+	rows = regexp.MustCompile(`'\*','\*',[0-9]+`)
 	// database is the line of the sample product's database, whose rows are compared one by one.
 	database = regexp.MustCompile(`(?m)^(data/notes\.db) .*$`)
 	// own is what is new in every run: its name, times of migrations, secrets.
