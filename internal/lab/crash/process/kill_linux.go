@@ -73,7 +73,7 @@ type trial struct {
 
 // fewer is how many operations a run may make less than the one that was traced:
 // what is done side by side is not always done in as many.
-const fewer = 3
+const fewer = 10
 
 // disturb carries the target out with the fault, in a new world. A run that ends
 // before it comes to the operation is done again with the one before; false: it
