@@ -142,6 +142,24 @@ func (p Part) File(role Role) (Stored, bool) {
 	return Stored{}, false
 }
 
+// Description gives the tree that a part of files describes, from its manifest as
+// read gives it.
+func (p Part) Description(read func(Stored) ([]byte, error)) (files.Tree, error) {
+	stored, ok := p.File(Manifest)
+	if !ok {
+		return files.Tree{}, fmt.Errorf("%w: part %s has no manifest", ErrDamaged, p.Name)
+	}
+	text, err := read(stored)
+	if err != nil {
+		return files.Tree{}, err
+	}
+	tree, err := files.ParseManifest(bytes.NewReader(text))
+	if err != nil {
+		return files.Tree{}, fmt.Errorf("%w: %s: %w", ErrDamaged, stored.Name, err)
+	}
+	return tree, nil
+}
+
 // Restored says that every dump of the point was restored into a scratch database
 // and compared when it was made. It has one at least.
 func (p Point) Restored() bool {

@@ -143,19 +143,7 @@ func (a *Archive) readDump(ctx context.Context, dir string, part backup.Part) er
 
 // manifest reads the description of a part.
 func (a *Archive) manifest(ctx context.Context, dir string, part backup.Part) (files.Tree, error) {
-	stored, ok := part.File(backup.Manifest)
-	if !ok {
-		return files.Tree{}, fmt.Errorf("%w: part %s has no manifest", backup.ErrDamaged, part.Name)
-	}
-	text, err := a.slurp(ctx, dir, stored)
-	if err != nil {
-		return files.Tree{}, err
-	}
-	tree, err := files.ParseManifest(bytes.NewReader(text))
-	if err != nil {
-		return files.Tree{}, fmt.Errorf("%w: %s: %w", backup.ErrDamaged, stored.Name, err)
-	}
-	return tree, nil
+	return part.Description(func(s backup.Stored) ([]byte, error) { return a.slurp(ctx, dir, s) })
 }
 
 // Tree gives the description of a part.

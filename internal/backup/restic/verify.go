@@ -122,19 +122,7 @@ func (e *Engine) noteOf(ctx context.Context, at string, s backup.Stored) ([]byte
 
 // manifest reads the description of a part.
 func (e *Engine) manifest(ctx context.Context, at string, part backup.Part) (files.Tree, error) {
-	stored, ok := part.File(backup.Manifest)
-	if !ok {
-		return files.Tree{}, fmt.Errorf("%w: part %s has no manifest", backup.ErrDamaged, part.Name)
-	}
-	text, err := e.noteOf(ctx, at, stored)
-	if err != nil {
-		return files.Tree{}, err
-	}
-	tree, err := files.ParseManifest(bytes.NewReader(text))
-	if err != nil {
-		return files.Tree{}, fmt.Errorf("%w: %s: %w", backup.ErrDamaged, stored.Name, err)
-	}
-	return tree, nil
+	return part.Description(func(s backup.Stored) ([]byte, error) { return e.noteOf(ctx, at, s) })
 }
 
 // Tree gives the description of a part.
