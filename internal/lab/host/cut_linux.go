@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -54,7 +53,7 @@ func (h *Host) cut() error {
 			return err
 		}
 	}
-	if err := released(filepath.Join(h.dir, "disk")); err != nil {
+	if err := anew(filepath.Join(h.dir, "disk")); err != nil {
 		return err
 	}
 	if err := mountDisk(h.dir); err != nil {
@@ -77,27 +76,17 @@ func unmount(at string) error {
 	}
 }
 
-// released waits until the kernel has given up a file system that was unmounted:
-// another mount name space, such as that of a machine that is just booting, may
-// still have it, and a mount before that would show what was shut down.
-func released(image string) error {
-	image, err := filepath.EvalSymlinks(image)
+// anew puts a copy in the place of a disk whose file system was shut down.
+// Another mount name space, such as that of a machine that is just booting, may
+// hold the old one for a while: mounted again, it would show what was lost.
+func anew(disk string) error {
+	image, err := filepath.EvalSymlinks(disk)
 	if err != nil {
 		return err
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		devices, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(devices, func(name string) bool {
-			file, _ := os.ReadFile(name) // one that has just been given up has none
-			return strings.TrimSpace(string(file)) == image
-		}) {
-			return nil
-		}
-		if time.Now().After(end) {
-			return fmt.Errorf("somebody still uses the disk %s", image)
-		}
+	out, err := exec.Command("cp", "--sparse=always", image, image+".anew").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cannot copy the disk %s: %w\n%s", image, err, out)
 	}
+	return os.Rename(image+".anew", image)
 }
