@@ -29,7 +29,6 @@ func TestFiles(t *testing.T) {
 		{"internal/files", []string{"copy.go", "stage.go", "unpack.go", "write.go"}, []string{"^Test"}},
 		{"internal/step/access", []string{"markers.go"}, []string{"^Test(Entering|Ending)$/^.*$/^(do|undo|mixed)$", "^Test(Entering|Ending)$"}},
 		{"internal/step/backup", []string{"observe.go"}, []string{"^TestContract$/^(do|undo|mixed)$", "^TestContract$"}},
-		{"internal/step/cleanup", []string{"bundles.go"}, []string{"^TestContract$/^(do|undo|mixed)$", "^TestContract$"}},
 		{"internal/step/install", []string{"edited.go", "trees.go"}, []string{"^Test(ManyCopiesAreDurable|WhatIsTheSitesIsInTheNewTree)$", "^TestContract$/^.*$/^(do|undo|mixed)$", "^TestContract$"}},
 		{"internal/step/merge", []string{"merge.go"}, []string{"^TestThe(FileIsTheSites|StagedTreeIsGone)$", "^TestContract$/^(do|undo|mixed)$", "^TestContract$"}},
 		{"internal/step/params", []string{"params.go"}, []string{"^TestContract$"}},

@@ -203,7 +203,7 @@ var explained = map[string]string{
 	"internal/files/write.go":                        "extended attributes and holes: tried on the tests of the package, see internal/lab/crash/contract",
 	"internal/step/access/markers.go":                "a page that was parked twice: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/backup/observe.go":                "an empty folder that a killed try has left: tried on the contract suite of the verb, see internal/lab/crash/contract",
-	"internal/step/cleanup/bundles.go":               "copies that no run needs: tried on the contract suite of the verb, see internal/lab/crash/contract",
+	"internal/step/cleanup/bundles.go":               "copies that no run needs: tried on the crash file system, see internal/lab/crash/upgrade",
 	"internal/step/install/edited.go":                "edited links and folders: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/install/trees.go":                 "trees behind a link, and file systems without exchange: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/merge/merge.go":                   "edited files that are merged: tried on the contract suite of the verb, see internal/lab/crash/contract",
