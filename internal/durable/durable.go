@@ -54,6 +54,8 @@ type Writer interface {
 	// Create makes a new file for writing with exactly perm; fs.ErrExist where the name is taken. Content is durable after File.Sync,
 	// the name after SyncDir of its parent (Create itself does not wait for it).
 	Create(path string, perm fs.FileMode) (File, error)
+	// Append opens a regular file to go on writing at its end, and follows no link. It changes nothing itself.
+	Append(path string) (File, error)
 	// Mkdir makes one directory with exactly perm (no umask); MkdirAll also what is missing above it, and is content with what exists.
 	Mkdir(path string, perm fs.FileMode) error
 	MkdirAll(path string, perm fs.FileMode) error

@@ -3,6 +3,7 @@ package durable
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -140,6 +141,29 @@ func (osFS) Create(path string, perm fs.FileMode) (File, error) {
 			_ = os.Remove(path)
 			return nil, fail(op, path, err)
 		}
+	}
+	return &osFile{w, path}, nil
+}
+
+func (osFS) Append(path string) (File, error) {
+	const op = "append to"
+	if err := absolute(op, path); err != nil {
+		return nil, err
+	}
+	i, err := os.Lstat(path)
+	if err == nil && !i.Mode().IsRegular() {
+		err = errNotRegular // a link, or what would hold us until somebody reads from it
+	}
+	if err != nil {
+		return nil, fail(op, path, err)
+	}
+	w, err := os.OpenFile(path, os.O_WRONLY|openNoFollow|openNonblock, 0)
+	if err != nil {
+		return nil, fail(op, path, err)
+	}
+	if _, err := w.Seek(0, io.SeekEnd); err != nil {
+		_ = w.Close()
+		return nil, fail(op, path, err)
 	}
 	return &osFile{w, path}, nil
 }

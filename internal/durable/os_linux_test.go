@@ -67,6 +67,18 @@ func only(t *testing.T, dir string, names ...string) {
 	}
 }
 
+func TestAppend(t *testing.T) {
+	fsys := durable.OS()
+	p := put(t, filepath.Join(t.TempDir(), "a"), "begun")
+	w, err := fsys.Append(p)
+	must(t, err)
+	_, err = io.WriteString(w, ", ended")
+	must(t, errors.Join(err, w.Sync(), w.Close()))
+	if got := content(t, p); got != "begun, ended" {
+		t.Errorf("it holds %q", got)
+	}
+}
+
 func TestWriteFile(t *testing.T) {
 	old := syscall.Umask(0o077)
 	defer syscall.Umask(old)

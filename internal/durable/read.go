@@ -9,7 +9,10 @@ import (
 	"strings"
 )
 
-var errNotReadable = errors.New("neither a regular file nor a directory")
+var (
+	errNotReadable = errors.New("neither a regular file nor a directory")
+	errNotRegular  = errors.New("no regular file")
+)
 
 func (osFS) Open(path string) (ReadFile, error) { return open("open", path, 0) }
 

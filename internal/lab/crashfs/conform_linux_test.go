@@ -160,12 +160,25 @@ func build(fsys durable.FS, path string, perm fs.FileMode, size int64) (any, err
 	return fmt.Sprint(said(e1), said(e2), said(e3), said(e4), said(e5), said(e6), said(e7), said(e8), said(e9), said(e10), said(w.Sync()), said(w.Truncate(1))), nil
 }
 
+// extend goes on with a file through a handle.
+func extend(fsys durable.FS, path string) (any, error) {
+	w, err := fsys.Append(path)
+	if err != nil {
+		return nil, err
+	}
+	_, e1 := io.WriteString(w, "more")
+	e2, e3 := w.Truncate(2), w.Sync()
+	_, e4 := io.WriteString(w, "end")
+	return fmt.Sprint(said(e1), said(e2), said(e3), said(e4), said(w.Close())), nil
+}
+
 // single are the calls with one path, pairs those with two.
 func single(p string) []op {
 	at := time.Unix(1_600_000_000, 123_456_789)
 	ops := []op{
 		{"WriteFile", func(f durable.FS) (any, error) { return none(f.WriteFile(p, []byte("written"), 0o640)) }},
 		{"Create", func(f durable.FS) (any, error) { return build(f, p, 0o4750, 20_000) }},
+		{"Append", func(f durable.FS) (any, error) { return extend(f, p) }},
 		{"Mkdir", func(f durable.FS) (any, error) { return none(f.Mkdir(p, 0o777)) }},
 		{"MkdirAll", func(f durable.FS) (any, error) { return none(f.MkdirAll(p, 0o711)) }},
 		{"SwapLink", func(f durable.FS) (any, error) { return none(f.SwapLink(p, "e")) }},

@@ -9,7 +9,10 @@ import (
 
 // These are the errors of durable whose constructors are not exported, word for word.
 
-var errNotReadable = errors.New("neither a regular file nor a directory")
+var (
+	errNotReadable = errors.New("neither a regular file nor a directory")
+	errNotRegular  = errors.New("no regular file")
+)
 
 func fail(op, path string, err error) error { return fail2(op, path, "", err) }
 

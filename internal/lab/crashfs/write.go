@@ -100,6 +100,26 @@ func (f *FS) Create(path string, perm fs.FileMode) (durable.File, error) {
 	return nil, fail(op, path, err)
 }
 
+func (f *FS) Append(path string) (durable.File, error) {
+	const op = "append to"
+	if err := absolute(op, path); err != nil {
+		return nil, err
+	}
+	var w *file
+	err := f.look(op, path, false, func(n *node) error {
+		if !n.isFile() {
+			return errNotRegular
+		}
+		n.opens++
+		w = &file{v: f.v, n: n, path: path, at: n.now.body.size}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
 // Overwrite writes into a file as programs do that take no care: in place, the old
 // content gone first. One that is not there is made, with its mode at once.
 func (f *FS) Overwrite(path string, data []byte, perm fs.FileMode) error {

@@ -67,6 +67,15 @@ func (t *tapped) Create(path string, perm fs.FileMode) (durable.File, error) {
 	return &tappedFile{w, path, t.hook}, nil
 }
 
+// Append is no operation: only what is written to it is.
+func (t *tapped) Append(path string) (durable.File, error) {
+	w, err := t.FS.Append(path)
+	if err != nil {
+		return nil, err
+	}
+	return &tappedFile{w, path, t.hook}, nil
+}
+
 func (t *tapped) Mkdir(path string, perm fs.FileMode) error {
 	return t.write("Mkdir", path, "", func(v durable.FS) error { return v.Mkdir(path, perm) }, nil)
 }

@@ -92,6 +92,8 @@ func (b *blank) Create(string, fs.FileMode) (durable.File, error) {
 	return nil, errNothing
 }
 
+func (b *blank) Append(string) (durable.File, error) { return b.Create("", 0) }
+
 // commands ends every program with an error, and counts it.
 type commands struct{ *blank }
 

@@ -62,6 +62,16 @@ func (f *deadlyFS) Create(path string, perm fs.FileMode) (durable.File, error) {
 	return &deadlyFile{w, f.k, path}, nil
 }
 
+// Append is no moment: only what is written to it is.
+func (f *deadlyFS) Append(path string) (durable.File, error) {
+	w, err := f.raw.Append(path)
+	if err != nil {
+		return nil, err
+	}
+	f.k.note(func(l ledger) { l.content(path) })
+	return &deadlyFile{w, f.k, path}, nil
+}
+
 func (f *deadlyFS) Mkdir(path string, perm fs.FileMode) error {
 	return f.write("mkdir", path, func() error { return f.raw.Mkdir(path, perm) }, func(l ledger) { l.name(path) })
 }

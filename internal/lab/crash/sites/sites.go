@@ -30,7 +30,7 @@ type Call struct {
 }
 
 // reads are the methods that change nothing, and those that are no operation.
-var reads = []string{"Open", "OpenNoFollow", "Lstat", "Stat", "ReadDir", "ReadFile", "Readlink", "Xattrs", "Free", "Mounts", "Unsynced",
+var reads = []string{"Open", "OpenNoFollow", "Lstat", "Stat", "ReadDir", "ReadFile", "Readlink", "Xattrs", "Free", "Mounts", "Unsynced", "Append",
 	"Close", "Read", "ReadAt", "Seek"}
 
 // listed is what go list says of a package.
