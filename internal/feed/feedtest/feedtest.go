@@ -8,6 +8,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/secure-systems-lab/go-securesystemslib/cjson"
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 )
@@ -346,4 +348,30 @@ func (f *Feed) Write(dir string) {
 		f.must(os.MkdirAll(filepath.Dir(p), 0o755))
 		f.must(os.WriteFile(p, data, 0o644))
 	}
+}
+
+// SignRaw signs any JSON text as the signed part of metadata, however odd it is.
+func (f *Feed) SignRaw(signed []byte, keys ...ed25519.PrivateKey) []byte {
+	f.tb.Helper()
+	var value any
+	f.must(json.Unmarshal(signed, &value))
+	canonical, err := cjson.EncodeCanonical(value)
+	f.must(err)
+	type sig struct {
+		KeyID string `json:"keyid"`
+		Sig   string `json:"sig"`
+	}
+	var sigs []sig
+	for _, k := range keys {
+		_, id := f.PublicKey(k)
+		sigs = append(sigs, sig{id, hex.EncodeToString(ed25519.Sign(k, canonical))})
+	}
+	data, err := json.Marshal(map[string]any{"signed": value, "signatures": sigs})
+	f.must(err)
+	return data
+}
+
+// Index is the SHA-256 of a product's index as the vendor has it.
+func (f *Feed) Index(product string) string {
+	return hex.EncodeToString(f.Products[product].Signed.Targets[product+"/index.json"].Hashes["sha256"])
 }

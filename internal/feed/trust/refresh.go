@@ -78,7 +78,7 @@ func (w *work) refresh(targets []string) (err error) {
 		return err
 	}
 	for _, t := range targets {
-		if _, err := w.find(t); err != nil && !Is(err, NotThere) {
+		if _, _, err := w.find(t); err != nil {
 			return err
 		}
 	}
@@ -260,9 +260,6 @@ func (w *work) role(role, parent string) (*metadata.Metadata[metadata.TargetsTyp
 		return m, nil
 	}
 	meta := w.set.Snapshot.Signed.Meta[role+".json"]
-	if meta == nil {
-		return nil, w.c.err(NotThere, "the metadata of "+role, bad("the snapshot does not name it"))
-	}
 	file := name(meta.Version, role)
 	data, err := w.c.stored(file, MaxTargets)
 	if err == nil {

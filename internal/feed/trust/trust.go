@@ -124,7 +124,11 @@ func (c *Client) Target(ctx context.Context, target string) (Target, error) {
 	if err := w.fresh(); err != nil {
 		return Target{}, err
 	}
-	return w.find(target)
+	t, ok, err := w.find(target)
+	if err == nil && !ok {
+		err = c.err(NotThere, "the target "+target, nil)
+	}
+	return t, err
 }
 
 // now is the clock.
@@ -175,11 +179,11 @@ func updateRoot(set *trustedmetadata.TrustedMetadata, data []byte) error {
 	return guard(func() error { _, err := set.UpdateRoot(data); return err })
 }
 
-// find walks the delegations, the most trusted first.
-func (w *work) find(target string) (Target, error) {
-	none := w.c.err(NotThere, "the target "+target, nil)
+// find walks the delegations, the most trusted first. It fetches what it needs
+// of them, and says whether somebody vouches for the target.
+func (w *work) find(target string) (t Target, ok bool, err error) {
 	if !fs.ValidPath(target) || target == "." {
-		return Target{}, none
+		return Target{}, false, nil
 	}
 	type edge struct{ role, parent string }
 	todo, seen := []edge{{metadata.TARGETS, metadata.ROOT}}, map[string]bool{}
@@ -190,15 +194,19 @@ func (w *work) find(target string) (Target, error) {
 			continue
 		}
 		if len(seen) > MaxDelegations {
-			return Target{}, w.c.err(Damaged, "the target "+target, bad("more than %d roles would have to be asked for it", MaxDelegations))
+			return Target{}, false, w.c.err(Damaged, "the target "+target, bad("more than %d roles would have to be asked for it", MaxDelegations))
 		}
 		seen[e.role] = true
+		if w.set.Snapshot.Signed.Meta[e.role+".json"] == nil {
+			continue // nothing of that role was ever published
+		}
 		m, err := w.role(e.role, e.parent)
 		if err != nil {
-			return Target{}, err
+			return Target{}, false, err
 		}
 		if f := m.Signed.Targets[target]; f != nil {
-			return w.target(target, e.role, f)
+			t, err := w.target(target, e.role, f)
+			return t, err == nil, err
 		}
 		if m.Signed.Delegations == nil {
 			continue
@@ -214,7 +222,7 @@ func (w *work) find(target string) (Target, error) {
 		slices.Reverse(children)
 		todo = append(todo, children...)
 	}
-	return Target{}, none
+	return Target{}, false, nil
 }
 
 func (w *work) target(name, role string, f *metadata.TargetFiles) (Target, error) {

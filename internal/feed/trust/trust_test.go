@@ -227,3 +227,5 @@ func TestExport(t *testing.T) {
 	there.get, there.now = stale, s.now
 	there.refused(trust.Expired, "timestamp.json")
 }
+
+type crashFS = crashfs.FS
