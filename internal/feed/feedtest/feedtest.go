@@ -52,6 +52,8 @@ type Feed struct {
 	files map[string][]byte
 	asked []string
 	tb    testing.TB
+	seed  string // of the keys
+	made  int    // keys
 }
 
 // New publishes an empty feed: a root of 3 of 5 keys, targets of 2 of 3,
@@ -67,6 +69,7 @@ func New(tb testing.TB, now time.Time) *Feed {
 		Sums:     true,
 		files:    map[string][]byte{},
 		tb:       tb,
+		seed:     tb.Name() + now.String(),
 	}
 	f.Rotate(Root, 3, 5)
 	f.Rotate(Targets, 2, 3)
@@ -84,12 +87,12 @@ func (f *Feed) must(err error) {
 	}
 }
 
-// Key makes another key.
+// Key makes another key. They are the same each time the test is run, and
+// others for a feed of another test or of another time.
 func (f *Feed) Key() ed25519.PrivateKey {
-	f.tb.Helper()
-	_, k, err := ed25519.GenerateKey(nil)
-	f.must(err)
-	return k
+	f.made++
+	seed := sha256.Sum256(fmt.Append(nil, f.seed, " ", f.made))
+	return ed25519.NewKeyFromSeed(seed[:])
 }
 
 // PublicKey is a key as metadata holds it, with its id.
@@ -351,23 +354,32 @@ func (f *Feed) Write(dir string) {
 }
 
 // SignRaw signs any JSON text as the signed part of metadata, however odd it is.
-func (f *Feed) SignRaw(signed []byte, keys ...ed25519.PrivateKey) []byte {
-	f.tb.Helper()
+func SignRaw(tb testing.TB, signed []byte, keys ...ed25519.PrivateKey) []byte {
+	tb.Helper()
+	must := func(err error) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
 	var value any
-	f.must(json.Unmarshal(signed, &value))
+	must(json.Unmarshal(signed, &value))
 	canonical, err := cjson.EncodeCanonical(value)
-	f.must(err)
+	must(err)
 	type sig struct {
 		KeyID string `json:"keyid"`
 		Sig   string `json:"sig"`
 	}
 	var sigs []sig
 	for _, k := range keys {
-		_, id := f.PublicKey(k)
+		key, err := metadata.KeyFromPublicKey(k.Public())
+		must(err)
+		id, err := key.ID()
+		must(err)
 		sigs = append(sigs, sig{id, hex.EncodeToString(ed25519.Sign(k, canonical))})
 	}
 	data, err := json.Marshal(map[string]any{"signed": value, "signatures": sigs})
-	f.must(err)
+	must(err)
 	return data
 }
 

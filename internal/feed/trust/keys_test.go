@@ -232,13 +232,15 @@ func TestOddJSON(t *testing.T) {
 }
 
 func odd(t *testing.T, others ...any) {
-	for role, name := range map[string]string{feedtest.Root: "2.root.json", feedtest.Timestamp: "timestamp.json", feedtest.Snapshot: "3.snapshot.json", feedtest.Targets: "3.targets.json", "app": "2.app.json"} {
+	for role, name := range map[string]string{feedtest.Root: "3.root.json", feedtest.Timestamp: "timestamp.json", feedtest.Snapshot: "4.snapshot.json", feedtest.Targets: "4.targets.json", "app": "3.app.json"} {
 		t.Run(role, func(t *testing.T) {
 			s := newSite(t)
 			s.feed.Sums = false
-			s.good()
 			s.feed.Rotate(feedtest.Targets, 1, 1) // fewer keys to try
 			s.feed.Rotate(feedtest.Root, 1, 1)
+			s.feed.PublishRoot()
+			s.feed.PublishAll()
+			s.good()
 			s.feed.PublishRoot()
 			s.feed.PublishAll()
 			var whole struct{ Signed any }
@@ -248,7 +250,7 @@ func odd(t *testing.T, others ...any) {
 				for _, signed := range nodes(whole.Signed, by) {
 					text, err := json.Marshal(signed)
 					must(t, err)
-					s.feed.Put("metadata/"+name, s.feed.SignRaw(text, s.feed.Keys[role]...))
+					s.feed.Put("metadata/"+name, feedtest.SignRaw(t, text, s.feed.Keys[role]...))
 					s.fs = fs.(interface{ Clone() *crashFS }).Clone()
 					c := s.open()
 					_, err = c.Refresh(t.Context(), "app/index.json")

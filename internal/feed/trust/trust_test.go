@@ -2,6 +2,7 @@ package trust_test
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -229,3 +230,8 @@ func TestExport(t *testing.T) {
 }
 
 type crashFS = crashfs.FS
+
+func jsonText(text []byte) bool {
+	var v map[string]any
+	return json.Unmarshal(text, &v) == nil && v != nil
+}
