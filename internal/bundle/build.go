@@ -237,25 +237,12 @@ func (w *builder) archive(ctx context.Context, b *Bundle, dest string) error {
 	if err != nil {
 		return err
 	}
-	var first, rest []files.Entry
-	for _, e := range tree.Entries {
-		if e.Mode = 0o755; e.Type == files.File {
-			e.Mode = uint32(modeIn(e.Path))
-		}
-		if e.Path == SumsName {
-			first = append(first, e)
-		} else if e.Path != "." {
-			rest = append(rest, e)
-		}
-	}
 	part := w.tmp + ".part"
 	f, err := w.fsys.Create(part, 0o644)
 	if err != nil {
 		return err
 	}
-	// What lies in the archive has no times: 1980 is the first that every file system knows.
-	when := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
-	_, err = pack(ctx, w.fsys, f, b.dir, files.Tree{Entries: append(first, rest...)}, files.PackOptions{Portable: true, MTime: when})
+	_, err = pack(ctx, w.fsys, f, b.dir, inOrder(tree.Entries), files.PackOptions{Portable: true, MTime: packedTime()})
 	if err == nil {
 		err = f.Sync()
 	}

@@ -179,6 +179,7 @@ func glob(dir, pattern string) string {
 // the errands reaches, each with its reason.
 var explained = map[string]string{
 	"internal/feed/trust":                            "what is known of a feed, which no run changes: tried on the tests of the package, see internal/lab/crash/contract",
+	"internal/vendor":                                "a vendor's feed, on the vendor's computer: crashed before each of its calls by the package's own tests",
 	"internal/demo/install.go":                       "the sample product of a show: its folder is thrown away",
 	"internal/demo/sources.go":                       "the sample product of a show: its folder is thrown away",
 	"internal/demo/tree.go":                          "the sample product of a show: its folder is thrown away",
