@@ -61,6 +61,9 @@ func (f *Feed) apply(renew bool, keys []*Key) (Applied, error) {
 	if s.root == nil && s.draftRoot == nil {
 		return Applied{}, f.none()
 	}
+	if err := f.heal(s); err != nil {
+		return Applied{}, err
+	}
 	if err := f.signDrafts(s, keys); err != nil {
 		return Applied{}, err
 	}
@@ -91,15 +94,46 @@ func (f *Feed) apply(renew bool, keys []*Key) (Applied, error) {
 	return Applied{Live: live, Pending: f.waiting(s, nil, "")}, nil
 }
 
-// rules are who may sign a draft, by what is live and by what will be.
+// rules are who may sign a draft. Where who may sign is about to change, it is
+// those who will: what the others sign would have to be signed again at once.
 func (s *state) rules(role string) []rule {
-	switch role {
-	case RoleRoot:
+	switch {
+	case role == RoleRoot:
 		return []rule{rootRule(s.root, role), rootRule(s.draftRoot, role)}
-	case RoleTargets:
-		return []rule{rootRule(s.root, role), rootRule(s.draftRoot, role)}
+	case role == RoleTargets && s.draftRoot != nil:
+		return []rule{rootRule(s.draftRoot, role)}
+	case role == RoleTargets:
+		return []rule{rootRule(s.root, role)}
+	case productRule(s.draftTargets, role).threshold > 0:
+		return []rule{productRule(s.draftTargets, role)}
 	}
-	return []rule{productRule(s.targets, role), productRule(s.draftTargets, role)}
+	return []rule{productRule(s.targets, role)}
+}
+
+// heal drafts anew what would not be valid any more under the other drafts.
+func (f *Feed) heal(s *state) (err error) {
+	if s.draftRoot != nil && s.targets != nil && s.draftTargets == nil && !signed(s.draftRoot, RoleTargets, s.targets) {
+		if s.draftTargets, err = f.nextTargets(s); err == nil {
+			err = save(f, RoleTargets, s.draftTargets)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for product, live := range s.products {
+		if s.draftTargets == nil || s.draftProducts[product] != nil || signed(s.draftTargets, product, live) {
+			continue
+		}
+		next, err := f.nextProduct(s, product)
+		if err == nil {
+			err = save(f, product, next)
+		}
+		if err != nil {
+			return err
+		}
+		s.draftProducts[product] = next
+	}
+	return nil
 }
 
 // signDrafts keeps what the keys have signed.
@@ -326,20 +360,12 @@ func (f *Feed) waiting(s *state, c *chosen, waits string) []Pending {
 	if d := s.draftRoot; d != nil {
 		add(RoleRoot, d.Signed.Version, c != nil && c.root == d, s.rules(RoleRoot), func(r rule) []string { return signers(r, d) })
 	}
-	root := s.root
-	if s.draftRoot != nil {
-		root = s.draftRoot
-	}
 	if d := s.draftTargets; d != nil {
-		add(RoleTargets, d.Signed.Version, c != nil && c.targets == d, []rule{rootRule(root, RoleTargets)}, func(r rule) []string { return signers(r, d) })
-	}
-	targets := s.targets
-	if s.draftTargets != nil {
-		targets = s.draftTargets
+		add(RoleTargets, d.Signed.Version, c != nil && c.targets == d, s.rules(RoleTargets), func(r rule) []string { return signers(r, d) })
 	}
 	for _, product := range slices.Sorted(maps.Keys(s.draftProducts)) {
 		d := s.draftProducts[product]
-		add(product, d.Signed.Version, c != nil && c.products[product] == d, []rule{productRule(targets, product)}, func(r rule) []string { return signers(r, d) })
+		add(product, d.Signed.Version, c != nil && c.products[product] == d, s.rules(product), func(r rule) []string { return signers(r, d) })
 	}
 	return out
 }

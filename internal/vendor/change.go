@@ -216,7 +216,7 @@ type Rotation struct {
 }
 
 // Rotate drafts the change: a new root, or for a product new targets. What the
-// role has signed, and would not be valid any more, is drafted anew, too.
+// role has signed, and would not be valid any more, Apply drafts anew.
 func (f *Feed) Rotate(role string, r Rotation) error {
 	s, err := f.load()
 	if err != nil {
@@ -258,15 +258,6 @@ func (f *Feed) rotateTop(s *state, role string, r Rotation) error {
 	if err := reachable(root); err != nil {
 		return err
 	}
-	if role == RoleTargets && s.draftTargets == nil && !signed(root, RoleTargets, s.targets) {
-		t, err := f.nextTargets(s)
-		if err != nil {
-			return err
-		}
-		if err := save(f, RoleTargets, t); err != nil {
-			return err
-		}
-	}
 	return f.saveRoot(root)
 }
 
@@ -301,15 +292,6 @@ func (f *Feed) rotateProduct(s *state, product string, r Rotation) error {
 	}
 	if err := fits(product, len(d.KeyIDs), d.Threshold); err != nil {
 		return err
-	}
-	if live := s.products[product]; live != nil && s.draftProducts[product] == nil && !signed(t, product, live) {
-		p, err := f.nextProduct(s, product)
-		if err != nil {
-			return err
-		}
-		if err := save(f, product, p); err != nil {
-			return err
-		}
 	}
 	return save(f, RoleTargets, t)
 }
