@@ -61,6 +61,9 @@ func (f *Feed) apply(renew bool, keys []*Key) (Applied, error) {
 	if s.root == nil && s.draftRoot == nil {
 		return Applied{}, f.none()
 	}
+	if err := f.sweep(s); err != nil {
+		return Applied{}, err
+	}
 	if err := f.heal(s); err != nil {
 		return Applied{}, err
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"upkeep/internal/durable"
 )
 
 // The files of roles, as go-tuf has them.
@@ -193,6 +195,7 @@ type state struct {
 	draftRoot     *rootFile
 	draftTargets  *targetsFile
 	draftProducts map[string]*targetsFile
+	stale         []string // files of drafts that are live, left by a call that was interrupted
 }
 
 var versioned = regexp.MustCompile(`^([1-9][0-9]{0,17})\.root\.json$`)
@@ -278,7 +281,9 @@ func (s *state) drafts(f *Feed) error {
 			if err != nil {
 				return err
 			}
-			if s.root == nil || d.Signed.Version > s.root.Signed.Version {
+			if s.root != nil && d.Signed.Version <= s.root.Signed.Version {
+				s.stale = append(s.stale, e.Name)
+			} else {
 				s.draftRoot = d
 			}
 			continue
@@ -287,12 +292,30 @@ func (s *state) drafts(f *Feed) error {
 		if err != nil {
 			return err
 		}
+		live := s.products[role]
 		if role == RoleTargets {
-			if d.Signed.Version > versionOf(s.targets) {
-				s.draftTargets = d
-			}
-		} else if d.Signed.Version > versionOf(s.products[role]) {
+			live = s.targets
+		}
+		switch {
+		case d.Signed.Version <= versionOf(live):
+			s.stale = append(s.stale, e.Name)
+		case role == RoleTargets:
+			s.draftTargets = d
+		default:
 			s.draftProducts[role] = d
+		}
+	}
+	return nil
+}
+
+// sweep removes what calls that were interrupted have left.
+func (f *Feed) sweep(s *state) error {
+	if err := durable.Sweep(f.FS, f.path(MetadataDir), f.path(PendingDir)); err != nil {
+		return err
+	}
+	for _, name := range s.stale {
+		if err := f.FS.Remove(f.path(PendingDir, name)); err != nil {
+			return err
 		}
 	}
 	return nil
