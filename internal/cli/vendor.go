@@ -12,7 +12,7 @@ import (
 )
 
 func (a *App) vendor() *cobra.Command {
-	cmd := group(&cobra.Command{Use: "vendor", Short: "For those who publish releases: lint and build their bundles"})
+	cmd := group(&cobra.Command{Use: "vendor", Short: "For those who publish releases: bundles, keys, feeds"})
 	lint := &cobra.Command{Use: "lint FILE|DIR...", Short: "Check product and release documents", Args: args(1, 1000, "at least one document or bundle"),
 		RunE: func(cmd *cobra.Command, got []string) error { return a.lint(got) }}
 	var dest string
@@ -35,7 +35,7 @@ func (a *App) vendor() *cobra.Command {
 		}
 		return nil
 	}
-	cmd.AddCommand(lint, build, a.standard())
+	cmd.AddCommand(lint, build, a.standard(), a.vendorKeys(), a.vendorFeed(), a.vendorSign(), a.vendorPublish())
 	return cmd
 }
 

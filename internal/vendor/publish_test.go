@@ -140,6 +140,9 @@ func TestChangeReleases(t *testing.T) {
 	if b := s.index().Find("1.1").Blocked; len(b) != 0 {
 		t.Errorf("blocked is still %+v", b)
 	}
+	if err := f.Block("notes", "1.1", "<< x", "why"); err == nil || !strings.Contains(err.Error(), "no range") {
+		t.Errorf("what is no range: %v", err)
+	}
 	if err := f.Withdraw("notes", "7", "why"); err == nil || !strings.Contains(err.Error(), "it has 1.0, 1.1") {
 		t.Errorf("an unknown release: %v", err)
 	}

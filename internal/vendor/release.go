@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"upkeep/internal/channel"
+	"upkeep/internal/step"
 )
 
 // Promote drafts a release into the stable channel.
 func (f *Feed) Promote(product, version string) error {
-	return f.edit(product, version, func(r *channel.Release) error {
+	return f.edit(product, version, func(_ *targetsFile, r *channel.Release) error {
 		if r.Withdrawn != "" {
 			return mistake("publish a new version", "it was withdrawn: "+r.Withdrawn)
 		}
@@ -22,7 +23,7 @@ func (f *Feed) Promote(product, version string) error {
 // Withdraw drafts that nobody should install a release any more. An empty
 // reason takes that back.
 func (f *Feed) Withdraw(product, version, why string) error {
-	return f.edit(product, version, func(r *channel.Release) error {
+	return f.edit(product, version, func(_ *targetsFile, r *channel.Release) error {
 		r.Withdrawn = strings.TrimSpace(why)
 		return nil
 	})
@@ -31,7 +32,14 @@ func (f *Feed) Withdraw(product, version, why string) error {
 // Block drafts that a release cannot be reached from some versions, which its
 // own manifest allows. An empty reason takes that back.
 func (f *Feed) Block(product, version, from, why string) error {
-	return f.edit(product, version, func(r *channel.Release) error {
+	return f.edit(product, version, func(t *targetsFile, r *channel.Release) error {
+		order, err := f.publishedOrder(t, r.Documents)
+		if err != nil {
+			return err
+		}
+		if _, err := order.ParseRange(from); err != nil {
+			return &step.UserError{Msg: fmt.Sprintf("%q is no range of the product's versions", from), Err: err, Now: "say for example \"< 2.0\""}
+		}
 		before := len(r.Blocked)
 		r.Blocked = slices.DeleteFunc(r.Blocked, func(b channel.Block) bool { return b.From == from })
 		switch {
@@ -44,7 +52,7 @@ func (f *Feed) Block(product, version, from, why string) error {
 	})
 }
 
-func (f *Feed) edit(product, version string, change func(*channel.Release) error) error {
+func (f *Feed) edit(product, version string, change func(*targetsFile, *channel.Release) error) error {
 	s, t, x, err := f.product(product)
 	if err != nil {
 		return err
@@ -57,7 +65,7 @@ func (f *Feed) edit(product, version string, change func(*channel.Release) error
 		}
 		return mistake("it has "+strings.Join(list, ", "), fmt.Sprintf("the feed has no release %s of %s", version, product))
 	}
-	if err := change(r); err != nil {
+	if err := change(t, r); err != nil {
 		return fmt.Errorf("cannot change %s %s: %w", product, version, err)
 	}
 	return f.draft(s, x, t, nil)
