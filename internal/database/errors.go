@@ -1,6 +1,9 @@
 package database
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What can be wrong, told apart because the cure differs. Errors of this
 // package wrap at most one of them; use errors.Is.
@@ -19,3 +22,14 @@ var (
 	ErrScript      = errors.New("the script cannot run in one transaction")
 	ErrAddress     = errors.New("the database address cannot be used")
 )
+
+// LineError is what a server says of a statement of a script, with the line of
+// the script that it complains about.
+type LineError struct {
+	Line int
+	Err  error
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+func (e *LineError) Unwrap() error { return e.Err }

@@ -8,7 +8,11 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"upkeep/internal/database"
 )
@@ -77,15 +81,39 @@ func (c *conn) ID() string { return c.id }
 func (c *conn) Exec(ctx context.Context, s database.Statement) (int64, error) {
 	res, err := c.ExecContext(ctx, s.Text)
 	if err != nil {
-		err = explain(ctx, err)
-		if s.Line > 0 {
-			err = fmt.Errorf("line %d: %w", s.Line, err)
+		line, err := atLine(s, err)
+		if err = c.fail(ctx, carrying, err); line > 0 {
+			err = &database.LineError{Line: line, Err: err}
 		}
-		return 0, c.fail(ctx, carrying, err)
+		return 0, err
 	}
 	n, _ := res.RowsAffected() // never fails (go-sql-driver/mysql)
 	return n, nil
 }
+
+// atLine gives the line of the script that the server complains about; 0: it is
+// of none. The line that the server counts within the statement goes out of its
+// message.
+func atLine(s database.Statement, err error) (int, error) {
+	var said *mysql.MySQLError
+	if s.Line == 0 || !errors.As(err, &said) {
+		return s.Line, err
+	}
+	m := lineOfStatement.FindStringSubmatchIndex(said.Message)
+	if m == nil {
+		return s.Line, err
+	}
+	n, _ := strconv.Atoi(said.Message[m[2]:m[3]]) // 0 where it is too large
+	if n < 1 {
+		return s.Line, err
+	}
+	plain := *said
+	plain.Message = said.Message[:m[0]]
+	return s.Begin + n - 1, &plain
+}
+
+// lineOfStatement ends what the server says of a mistake in the syntax.
+var lineOfStatement = regexp.MustCompile(` at line ([0-9]{1,9})$`)
 
 // Close implements database.Conn.
 func (c *conn) Close() error {

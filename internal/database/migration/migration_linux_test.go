@@ -462,3 +462,32 @@ func TestSQLiteAlone(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// TestFailedLine: what has failed is said with its line, once, and with the line
+// that is wrong where the server says which one.
+func TestFailedLine(t *testing.T) {
+	lab.Slow(t)
+	path := filepath.Join(t.TempDir(), "a.db")
+	if err := durable.OS().WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	pg, _, _ := onPostgres(t).open(t)
+	maria, _, _ := onMariaDB(t).open(t)
+	const missing, syntax = "CREATE TABLE a (x INT);\n\nINSERT INTO\n nowhere\n VALUES (1);", "CREATE TABLE a (x INT);\n\nINSERT INTO a\n VALUES (1),\n 2;"
+	for _, c := range []struct {
+		db   database.Database
+		sql  string
+		want string
+	}{
+		{pg, missing, `statement 2 of 2 \(1\.sql, line 4\): cannot carry out scripts: .*nowhere`},
+		{maria, missing, `statement 2 of 2 \(1\.sql, line 3\): cannot carry out scripts: .*nowhere`},
+		{sqlite.New(sqlite.Config{Path: path, FS: durable.OS()}), missing, `statement 2 of 2 \(1\.sql, line 3\): cannot carry out scripts: .*nowhere`},
+		{pg, syntax, `statement 2 of 2 \(1\.sql, line 5\): cannot carry out scripts: .*syntax`},
+		{maria, syntax, `statement 2 of 2 \(1\.sql, line 5\): cannot carry out scripts: .*syntax`},
+	} {
+		err := (&migration.Runner{DB: c.db}).Apply(t.Context(), script("1.sql", c.sql))
+		if err == nil || !regexp.MustCompile(c.want).MatchString(err.Error()) || strings.Count(err.Error(), "line ") != 1 {
+			t.Errorf("%s: %v\nwant %s", c.db.Kind(), err, c.want)
+		}
+	}
+}

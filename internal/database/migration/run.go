@@ -40,11 +40,15 @@ type FailedError struct {
 }
 
 func (e *FailedError) Error() string {
-	at := fmt.Sprintf("statement %d of %d (%s, line %d): ", e.N, e.Of, e.Script, e.Line)
 	if e.N == 0 {
-		at = e.Script + ": "
+		return e.Script + ": " + e.Err.Error()
 	}
-	return at + e.Err.Error()
+	line, err := e.Line, e.Err
+	var said *database.LineError
+	if errors.As(err, &said) { // it knows better: a statement may have many lines
+		line, err = said.Line, said.Err
+	}
+	return fmt.Sprintf("statement %d of %d (%s, line %d): %v", e.N, e.Of, e.Script, line, err)
 }
 
 func (e *FailedError) Unwrap() error { return e.Err }

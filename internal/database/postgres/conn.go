@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -81,9 +80,9 @@ func (c *conn) Exec(ctx context.Context, s database.Statement) (int64, error) {
 	tag, err := c.PgConn().ExecParams(ctx, s.Text, nil, nil, nil, nil).Close()
 	switch {
 	case err != nil:
-		return 0, c.fail(ctx, "carry out scripts", atLine(s, err))
+		return 0, atLine(s, err, c.fail(ctx, "carry out scripts", err))
 	case before == 'T' && c.PgConn().TxStatus() != 'T' && s.Line > 0:
-		return 0, c.fail(ctx, "carry out scripts", fmt.Errorf("line %d: %w: it ended the transaction", s.Line, database.ErrScript))
+		return 0, atLine(s, nil, c.fail(ctx, "carry out scripts", fmt.Errorf("%w: it ended the transaction", database.ErrScript)))
 	}
 	return tag.RowsAffected(), nil
 }
@@ -94,14 +93,15 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// atLine adds the line of the script that the server complains about.
-func atLine(s database.Statement, err error) error {
-	var pg *pgconn.PgError
-	if s.Line == 0 || !errors.As(err, &pg) {
+// atLine adds to an error the line of the script that the server complains
+// about, as far as it says where.
+func atLine(s database.Statement, said, err error) error {
+	if s.Line == 0 {
 		return err
 	}
 	line := s.Line
-	if pg.Position > 0 {
+	var pg *pgconn.PgError
+	if errors.As(said, &pg) && pg.Position > 0 {
 		line = s.Begin
 		at := int32(1) // Position counts characters from 1
 		for _, r := range s.Text {
@@ -114,9 +114,7 @@ func atLine(s database.Statement, err error) error {
 			at++
 		}
 	}
-	said := *pg
-	said.Message = fmt.Sprintf("line %d: %s", line, strings.TrimSpace(pg.Message))
-	return &said
+	return &database.LineError{Line: line, Err: err}
 }
 
 // Native implements database.Database: psql stops at the first error, reads no

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -195,8 +196,8 @@ func TestAppName(t *testing.T) {
 
 func TestAtLine(t *testing.T) {
 	sql := "SELECT 'ü';\nSELECT nothing;\n"
-	err := atLine(database.Statement{Text: sql, Begin: 1, Line: 1}, &pgconn.PgError{Message: "column does not exist", Position: int32(len([]rune("SELECT 'ü';\nSELECT ")) + 1)})
-	if err.(*pgconn.PgError).Message != "line 2: column does not exist" {
+	said := &pgconn.PgError{Message: "column does not exist", Position: int32(len([]rune("SELECT 'ü';\nSELECT ")) + 1)}
+	if err := atLine(database.Statement{Text: sql, Begin: 1, Line: 1}, said, errors.New("column does not exist")); err.Error() != "line 2: column does not exist" {
 		t.Error(err)
 	}
 }

@@ -41,10 +41,10 @@ func (c *conn) ID() string { return "" }
 func (c *conn) Exec(ctx context.Context, s database.Statement) (int64, error) {
 	res, err := c.ExecContext(ctx, s.Text)
 	if err != nil {
-		if s.Line > 0 {
-			err = fmt.Errorf("line %d: %w", s.Line, err)
+		if err = c.db.fail(ctx, carrying, err); s.Line > 0 {
+			err = &database.LineError{Line: s.Line, Err: err}
 		}
-		return 0, c.db.fail(ctx, carrying, err)
+		return 0, err
 	}
 	n := int64(0)
 	if len(s.Words) > 0 && (s.Words[0] == "INSERT" || s.Words[0] == "UPDATE" || s.Words[0] == "DELETE" || s.Words[0] == "REPLACE") {
