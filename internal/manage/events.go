@@ -51,6 +51,7 @@ type eventLog struct {
 	log     *os.File
 	step    string
 	last    time.Time // of the latest progress event: they are thinned out
+	late    *Event    // progress that waits for its time: the latest is never lost
 	partial []byte
 	began   func(plan.Step, run.Direction)            // told too, when set
 	ended   func(plan.Step, run.Direction, run.Ended) // likewise
@@ -72,7 +73,13 @@ func newEventLog(dir string) (*eventLog, error) {
 	return l, nil
 }
 
-func (l *eventLog) close() { l.events.Close(); l.log.Close() }
+func (l *eventLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.late = nil
+	l.events.Close()
+	l.log.Close()
+}
 
 // emit writes an event; what cannot be written (a full disk) is lost without
 // harm, since nothing depends on events.
@@ -113,9 +120,26 @@ func (l *eventLog) Began(s plan.Step, dir run.Direction, again bool) {
 func (l *eventLog) Progress(s plan.Step, p step.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	e := Event{Kind: EventProgress, Step: s.ID, Progress: &p}
 	if now := time.Now(); now.Sub(l.last) >= progressEvery || p.Total > 0 && p.Done == p.Total {
-		l.last = now
-		l.emit(Event{Kind: EventProgress, Step: s.ID, Progress: &p})
+		l.last, l.late = now, nil
+		l.emit(e)
+		return
+	}
+	if l.late == nil {
+		time.AfterFunc(progressEvery, l.tellLate)
+	}
+	l.late = &e
+}
+
+// tellLate writes the progress that came too soon after another, unless its step
+// has ended since: what it tells of may go on for an hour.
+func (l *eventLog) tellLate() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.late != nil {
+		l.emit(*l.late)
+		l.last, l.late = time.Now(), nil
 	}
 }
 
@@ -124,6 +148,7 @@ func (l *eventLog) Ended(s plan.Step, dir run.Direction, e run.Ended) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flush()
+	l.late = nil
 	l.emit(Event{Kind: EventEnded, Step: s.ID, Dir: dir, Ended: &e})
 	if l.ended != nil {
 		l.ended(s, dir, e)
@@ -245,20 +270,19 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // doing reads from the end of a run's events what the step under way has said
-// last. Nothing depends on it: what cannot be read is not known.
-func doing(dir string) string {
+// last, and when it is expected to end. Nothing depends on it: what cannot be read is not known.
+func doing(dir string) (text string, until time.Time) {
 	f, err := os.Open(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
-		return ""
+		return "", time.Time{}
 	}
 	defer f.Close()
 	const end = 64 << 10
 	if info, err := f.Stat(); err == nil && info.Size() > end {
 		if _, err := f.Seek(-end, io.SeekEnd); err != nil {
-			return ""
+			return "", time.Time{}
 		}
 	}
-	text := ""
 	lines := bufio.NewScanner(io.LimitReader(f, end))
 	lines.Buffer(nil, end)
 	for lines.Scan() {
@@ -268,10 +292,10 @@ func doing(dir string) string {
 		}
 		switch e.Kind {
 		case EventBegan, EventEnded:
-			text = ""
+			text, until = "", time.Time{}
 		case EventProgress:
-			text = e.Progress.Line
+			text, until = e.Progress.Line, e.Progress.Until
 		}
 	}
-	return text
+	return text, until
 }

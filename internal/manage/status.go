@@ -17,8 +17,9 @@ type Status struct {
 	Installation string
 	Product      string
 	Document     string
-	Open         *Run   // the run that is open
-	Doing        string // what the step under way has said last of how far it is; empty when it has not
+	Open         *Run      // the run that is open
+	Doing        string    // what the step under way has said last of how far it is; empty when it has not
+	Until        time.Time // when that step is expected to end, where a rehearsal tells; otherwise zero
 	Last         *journal.Run
 	Record       []journal.Installed
 	Found        map[string]string // unit to the version that its file reads now, where a file tells it
@@ -81,7 +82,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 				return s, err
 			}
 			if s.Open.Engine != 0 {
-				s.Doing = doing(s.Open.Dir)
+				s.Doing, s.Until = doing(s.Open.Dir)
 			}
 			continue
 		}

@@ -316,6 +316,14 @@ type Script struct {
 // Edited says that the site's own text runs in place of the vendor's.
 func (s Script) Edited() bool { return s.Review != nil && s.Review.Verdict == Edited }
 
+// Runs is the SHA-256 of the text that runs: the vendor's, or the site's own.
+func (s Script) Runs() string {
+	if s.Edited() {
+		return s.Review.SHA256
+	}
+	return s.SHA256
+}
+
 // RunParams: a command, without a shell.
 type RunParams struct {
 	Args       []string   `json:"args"`

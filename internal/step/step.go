@@ -94,6 +94,9 @@ type Progress struct {
 	Unit  string `json:"unit,omitempty"`  // bytes, files, scripts
 	Item  string `json:"item,omitempty"`  // the one at hand, such as the name of a script
 	Line  string `json:"line,omitempty"`  // the last line worth showing
+	// Until is when the step is expected to end, where something tells: how long the
+	// same took on a copy of the data.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Expand puts the run's id and its opening time into a text of the plan,

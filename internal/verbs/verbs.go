@@ -70,6 +70,22 @@ func (c Computer) Rehearsal(scripts rehearse.Scripts) *rehearse.Handler {
 	})
 }
 
+// rehearsed gives how long scripts took on a copy of the data. Nothing depends on
+// it: what cannot be read is not known.
+func (c Computer) rehearsed(state string) map[string]migrate.Pace {
+	r, err := rehearse.Kept(c.FS, state)
+	if err != nil {
+		return nil
+	}
+	out := map[string]migrate.Pace{}
+	for _, s := range r.Through() {
+		for _, sc := range s.Scripts {
+			out[sc.SHA256] = migrate.Pace{Took: sc.Took, Statements: sc.Statements}
+		}
+	}
+	return out
+}
+
 // Handlers gives the handlers by verb.
 func (c Computer) Handlers() map[string]step.Handler {
 	runner := child.Runner{Commands: c.Commands, FS: c.FS, Settle: c.Settle}
@@ -107,7 +123,7 @@ func (c Computer) Handlers() map[string]step.Handler {
 		"hooks":    scripts,
 		"install":  install.New(c.FS),
 		"merge":    merge.New(c.FS, kept, runner, c.Root),
-		"migrate":  migrate.New(runner, c.Probes, kept, migrate.Opener(c.Databases)),
+		"migrate":  migrate.New(runner, c.Probes, kept, migrate.Opener(c.Databases)).Timed(c.rehearsed),
 		"notify":   notify.New(runner, c.Probes),
 		"packages": steppackages.NewInstall(runner, c.Packages),
 		"params":   params.New(c.FS),

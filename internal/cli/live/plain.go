@@ -12,6 +12,7 @@ import (
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
+	"upkeep/internal/run"
 )
 
 // Attacher gives the events of a run until its engine has ended.
@@ -73,6 +74,9 @@ func (t *Track) Status(now time.Time, width int) string {
 	}
 	if t.Line != "" {
 		line = t.Line
+	}
+	if t.Prog != nil && line != "" && t.Dir == run.Do {
+		line = show.Until(line, t.Prog.Until, now)
 	}
 	size := min(30, max(10, width-60))
 	return fmt.Sprintf("%s %s\n%s\n%s", bar(size, t.Fraction(now), t.Back), fit(head, width-size-1),

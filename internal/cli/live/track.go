@@ -183,7 +183,11 @@ func (t *Track) Left(now time.Time) (time.Duration, bool) {
 	}
 	var sum time.Duration
 	for id, d := range t.left {
-		if id == t.Current.ID {
+		switch {
+		case id != t.Current.ID:
+		case t.Prog != nil && !t.Prog.Until.IsZero():
+			d = max(0, t.Prog.Until.Sub(now))
+		default:
 			d = max(0, d-now.Sub(t.InStep))
 		}
 		sum += d

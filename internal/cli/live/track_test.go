@@ -55,6 +55,10 @@ func progress(done, total int64, unit string) manage.Event {
 	return manage.Event{Kind: manage.EventProgress, Progress: &step.Progress{Done: done, Total: total, Unit: unit}}
 }
 
+func until(sec int, line string) manage.Event {
+	return manage.Event{Kind: manage.EventProgress, Progress: &step.Progress{Line: line, Until: at(sec)}}
+}
+
 func TestBar(t *testing.T) {
 	time.Local = time.UTC
 	tests := []struct {
@@ -69,6 +73,10 @@ func TestBar(t *testing.T) {
 			"━━━━──────────────────────────│step 1 of 4 · stage · 0:05 · about 26 s left · 22:00:31│▸ unpack app 3.1│  50.0 MiB of 100.0 MiB"},
 		{"the last line of its output", []manage.Event{begin(0, "migrate", run.Do), progress(2, 8, "files"), output("row 17\x1b[2J")}, 100,
 			"━━━━━━━━━━━━━━━━━─────────────│step 3 of 4 · migrate · 0:05 · about 26 s left · 22:00:31│▸ migrate database│  row 17 [2J"},
+		{"a rehearsal tells the end", []manage.Event{begin(0, "migrate", run.Do), until(9, "script 1 of 2: x.sql")}, 100,
+			"━━━━━━━━━━━━━━━━━─────────────│step 3 of 4 · migrate · 0:05 · about 15 s left · 22:00:20│▸ migrate database│  script 1 of 2: x.sql · until 22:00:09, as on a copy of the data"},
+		{"longer than rehearsed", []manage.Event{begin(0, "migrate", run.Do), until(2, "script 1 of 2: x.sql")}, 100,
+			"━━━━━━━━━━━━━━━━━─────────────│step 3 of 4 · migrate · 0:05 · about 11 s left · 22:00:16│▸ migrate database│  script 1 of 2: x.sql · 3.0 s longer than on a copy of the data"},
 		{"a narrow terminal", []manage.Event{begin(0, "stage", run.Do), output(strings.Repeat("long ", 20))}, 40,
 			"━─────────│step 1 of 4 · stage · 0:05│▸ unpack app 3.1│  long long long long long long long lo…"},
 		{"the way back", []manage.Event{begin(0, "migrate", run.Do), end(1, "migrate", run.Do, "no"), begin(2, "stop", run.Undo)}, 100,

@@ -99,11 +99,12 @@ type StatusDoc struct {
 	Stopped      []string             `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
 	NoBoot       string               `json:"noBoot,omitempty"`
 	Doing        string               `json:"doing,omitempty"` // what the step under way has said last
+	Until        time.Time            `json:"until,omitzero"`  // when it is expected to end, by a rehearsal
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, NoBoot: s.NoBoot, Doing: s.Doing}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, NoBoot: s.NoBoot, Doing: s.Doing, Until: s.Until}
 	if s.Restoring != nil {
 		d.Restoring = s.Restoring.Point
 	}

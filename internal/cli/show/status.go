@@ -118,7 +118,7 @@ func openRun(s manage.Status, command string, now time.Time, width int) string {
 	case r.Engine != 0:
 		text := wrap(one(fmt.Sprintf("%s: %s resume watches it", underWay(r), command)), blue.Render("▸")+" ", "  ", width)
 		if s.Doing != "" {
-			text += wrap(one(s.Doing), "  ", "  ", width)
+			text += wrap(one(Until(s.Doing, s.Until, now)), "  ", "  ", width)
 		}
 		return text
 	}
@@ -127,6 +127,18 @@ func openRun(s manage.Status, command string, now time.Time, width int) string {
 		what += fmt.Sprintf(", %s back undoes it", command)
 	}
 	return wrap(bold.Render(fmt.Sprintf("run %s was interrupted", r.ID)), yellow.Render("!")+" ", "  ", width) + wrap(one(what), "    ", "    ", width)
+}
+
+// Until adds to how far a step is when it is expected to end, where that is known
+// from a copy of the data.
+func Until(line string, end, now time.Time) string {
+	switch {
+	case end.IsZero():
+		return line
+	case end.Before(now):
+		return fmt.Sprintf("%s · %s longer than on a copy of the data", line, Duration(now.Sub(end).Round(time.Second)))
+	}
+	return fmt.Sprintf("%s · until %s, as on a copy of the data", line, end.Local().Format("15:04:05"))
 }
 
 // RunRow is one line of the history.

@@ -42,6 +42,16 @@ type Record struct {
 // done says that it has taken effect.
 func (r Record) done() bool { return r.Ended != "" && r.Error == "" }
 
+// Took is how long it took; 0: it has not ended.
+func (r Record) Took() time.Duration {
+	began, err := time.Parse(time.RFC3339Nano, r.Began)
+	ended, errEnd := time.Parse(time.RFC3339Nano, r.Ended)
+	if err != nil || errEnd != nil {
+		return 0
+	}
+	return max(0, ended.Sub(began))
+}
+
 // Note is what a person has said of a script.
 type Note struct {
 	At     string `json:"at"`

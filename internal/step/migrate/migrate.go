@@ -36,13 +36,14 @@ type Handler struct {
 	effect  run.Effect
 	scripts Scripts
 	open    Opener
+	times   Times // nil: nothing tells
 }
 
 var _ step.Handler = (*Handler)(nil)
 
 // New makes the handler.
 func New(r child.Runner, p *probe.Evaluator, s Scripts, open Opener) *Handler {
-	return &Handler{run.Effect{Runner: r, Probes: p}, s, open}
+	return &Handler{effect: run.Effect{Runner: r, Probes: p}, scripts: s, open: open}
 }
 
 // command is a migration by a command of the product; the schema's version,

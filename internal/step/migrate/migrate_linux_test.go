@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"upkeep/internal/database"
 	"upkeep/internal/database/databasetest"
@@ -380,5 +382,53 @@ func TestAllAppliedAndTheVersionWrong(t *testing.T) {
 	}
 	if obs, err := h.Observe(t.Context(), env, st, m); err != nil || obs.State != step.Mixed || !strings.Contains(obs.Evidence, "the version reads 3, wanted is 17") {
 		t.Errorf("Observe gives %+v, %v", obs, err)
+	}
+}
+
+// TestExpectedEnd: how long scripts took on a copy tells when they will be through,
+// from the statement at hand on; where one of them is not known, nothing does.
+func TestExpectedEnd(t *testing.T) {
+	s, b := newShop(t), scripts()
+	list := b.list(all...)
+	times := map[string]migrate.Pace{
+		list[0].SHA256: {Took: time.Hour, Statements: []time.Duration{20 * time.Minute, 30 * time.Minute}},
+		list[1].SHA256: {Took: 2 * time.Hour, Statements: []time.Duration{2 * time.Hour}},
+		list[2].SHA256: {Took: time.Minute, Statements: []time.Duration{time.Minute}},
+	}
+	st := s.step(t, plan.MigrateParams{Scripts: list})
+	ends := func(s *shop, times map[string]migrate.Pace) (out []time.Duration) {
+		env, _ := childtest.Env(t, st, step.Forward)
+		began := time.Now()
+		env.Progress = func(p step.Progress) {
+			if p.Until.IsZero() {
+				out = append(out, 0)
+			} else {
+				out = append(out, p.Until.Sub(began).Round(time.Minute))
+			}
+		}
+		h := s.handler(t, b).Timed(func(string) map[string]migrate.Pace { return times })
+		m, err := h.Prepare(t.Context(), env, st)
+		if err == nil {
+			err = h.Do(t.Context(), env, st, m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got, want := ends(s, times), []time.Duration{181 * time.Minute, 161 * time.Minute, 121 * time.Minute, time.Minute}; !slices.Equal(got, want) {
+		t.Errorf("expected ends %v, want %v", got, want)
+	}
+	s = newShop(t)
+	st = s.step(t, plan.MigrateParams{Scripts: list})
+	s.migrated(t, b, all[0])
+	if got, want := ends(s, times), []time.Duration{121 * time.Minute, time.Minute}; !slices.Equal(got, want) {
+		t.Errorf("after the first: expected ends %v, want %v", got, want)
+	}
+	s = newShop(t)
+	st = s.step(t, plan.MigrateParams{Scripts: list})
+	delete(times, list[2].SHA256)
+	if got, want := ends(s, times), []time.Duration{0, 0, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("one is not known: expected ends %v, want %v", got, want)
 	}
 }

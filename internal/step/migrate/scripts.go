@@ -142,6 +142,7 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 	if err := w.changed(); err != nil {
 		return err
 	}
+	paces := h.paces(env.State, w, p)
 	for i, sc := range p.Scripts {
 		if _, ok := w.journal.Find(sc.Name); ok {
 			child.Log(env, "%s is applied already", sc.Name)
@@ -163,7 +164,7 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 				_, err := h.effect.Run(ctx, env, s, child.Call{RunParams: plan.RunParams{Args: c.Args, Env: c.Env}, Stdin: script})
 				return err
 			},
-			At: shown(env, sc.Name, i, len(p.Scripts))}
+			At: shown(env, sc.Name, i, len(p.Scripts), paces)}
 		began := time.Now()
 		if err := r.Apply(ctx, script); err != nil {
 			return h.unapplied(ctx, s, script, i, len(p.Scripts), err)
@@ -175,18 +176,20 @@ func (h *Handler) apply(ctx context.Context, env step.Env, s plan.Step, p *plan.
 
 // shown tells who watches which statement of which script is under way. A line
 // without a number is about the same one.
-func shown(env step.Env, name string, i, all int) func(n, of int, line string) {
-	last := 0
+func shown(env step.Env, name string, i, all int, paces []Pace) func(n, of int, line string) {
+	last, end := 0, time.Time{}
 	return func(n, of int, line string) {
 		if n == 0 {
 			n = last
+		} else {
+			end = until(paces, i, n, of, time.Now())
 		}
 		last = n
 		where := fmt.Sprintf("script %d of %d", i+1, all)
 		if of > 1 {
 			where += fmt.Sprintf(", statement %d of %d", n, of)
 		}
-		child.Progress(env, step.Progress{Done: int64(i), Total: int64(all), Unit: "scripts", Item: name, Line: where + ": " + line})
+		child.Progress(env, step.Progress{Done: int64(i), Total: int64(all), Unit: "scripts", Item: name, Line: where + ": " + line, Until: end})
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"upkeep/internal/database"
@@ -161,6 +162,9 @@ func (h *Handler) steps(ctx context.Context, env step.Env, d plan.Rehearsed, cop
 		}
 		one := Step{ID: s.ID, Title: s.Title, Bundle: bundleOf(s)}
 		err := one.carryOut(ctx, env, handler, s)
+		if err == nil {
+			err = one.statements(ctx, copied, s)
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -245,6 +249,29 @@ func (one *Step) carryOut(ctx context.Context, env step.Env, h step.Handler, s p
 	return err
 }
 
+// statements notes how long each statement took, by the copy's own journal.
+func (one *Step) statements(ctx context.Context, copied database.Database, s plan.Step) error {
+	p, err := step.Params[plan.MigrateParams](s)
+	if err != nil {
+		return err
+	}
+	j, err := migration.Read(ctx, copied)
+	if err != nil {
+		return err
+	}
+	for i, sc := range one.Scripts {
+		for _, planned := range p.Scripts {
+			if planned.Name == sc.Name {
+				one.Scripts[i].SHA256 = strings.ToLower(planned.Runs())
+			}
+		}
+		for _, r := range j.Of(sc.Name) {
+			one.Scripts[i].Statements = append(one.Scripts[i].Statements, r.Took())
+		}
+	}
+	return nil
+}
+
 // lent is a scratch database that whoever gets it does not remove.
 type lent struct{ database.Database }
 
@@ -302,8 +329,10 @@ type Step struct {
 
 // Script is one script of a migration.
 type Script struct {
-	Name string        `json:"name"`
-	Took time.Duration `json:"took_ns"`
+	Name       string          `json:"name"`
+	SHA256     string          `json:"sha256,omitempty"` // of the text that was carried out
+	Took       time.Duration   `json:"took_ns"`
+	Statements []time.Duration `json:"statements_ns,omitempty"`
 }
 
 // Failed gives the migration that failed; nil: none.

@@ -64,12 +64,16 @@ func (w *world) handler(t testing.TB, fsys durable.FS) *rehearse.Handler {
 	})
 }
 
+func (w *world) sum(name string) string {
+	sum := sha256.Sum256([]byte(w.scripts[name]))
+	return hex.EncodeToString(sum[:])
+}
+
 // step has each script in a migration of its own.
 func (w *world) step(names ...string) plan.Step {
 	r := plan.Rehearsed{Database: plan.Database{Component: "data", Kind: w.kind}}
 	for _, n := range names {
-		sum := sha256.Sum256([]byte(w.scripts[n]))
-		raw, err := json.Marshal(plan.MigrateParams{Component: "data", DB: &r.Database, Bundle: "b1", Scripts: []plan.Script{{Name: n, SHA256: hex.EncodeToString(sum[:])}}})
+		raw, err := json.Marshal(plan.MigrateParams{Component: "data", DB: &r.Database, Bundle: "b1", Scripts: []plan.Script{{Name: n, SHA256: w.sum(n)}}})
 		if err != nil {
 			panic(err)
 		}
@@ -165,7 +169,7 @@ func TestServers(t *testing.T) {
 				t.Fatalf("%+v, %v", r, err)
 			}
 			d := r.Databases[0]
-			if d.Rows < 2 || d.Copied <= 0 || d.Steps[0].Took <= 0 || len(d.Steps[0].Scripts) != 1 || d.Steps[0].Scripts[0].Name != "001.sql" || d.Steps[0].Bundle != "b1" {
+			if d.Rows < 2 || d.Copied <= 0 || d.Steps[0].Took <= 0 || len(d.Steps[0].Scripts) != 1 || d.Steps[0].Scripts[0].Name != "001.sql" || len(d.Steps[0].Scripts[0].Statements) != 2 || d.Steps[0].Scripts[0].Statements[1] <= 0 || d.Steps[0].Scripts[0].SHA256 != w.sum("001.sql") || d.Steps[0].Bundle != "b1" {
 				t.Errorf("%+v", d)
 			}
 			s := w.step("001.sql", "bad.sql", "002.sql")
