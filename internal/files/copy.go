@@ -11,7 +11,7 @@ import (
 
 // CopyTree makes an exact copy of the tree (or single file) at from under the new name to: content, mode, owner, times, extended
 // attributes, hard links within the tree, holes, links as links, FIFOs, sockets and device nodes as nodes. What cannot be kept exactly is an
-// error (another account's files need root). to must not exist; after an error what was copied so far is removed. The copy is durable.
+// error (another account's files need root, unless o.Mine). to must not exist; after an error what was copied so far is removed. The copy is durable.
 //
 // It returns the description of what was copied, without sums. The source must be at rest: a file that changes meanwhile is an error.
 func CopyTree(ctx context.Context, fsys durable.FS, from, to string, o Options) (Tree, error) {
@@ -23,7 +23,7 @@ func CopyTree(ctx context.Context, fsys durable.FS, from, to string, o Options) 
 	if _, err := fsys.Lstat(to); err == nil {
 		return Tree{}, fmt.Errorf("cannot copy %s: %s exists already", from, to)
 	}
-	c := &copier{fsys: fsys.Unsynced(), from: from, to: to, buf: make([]byte, 256<<10)}
+	c := &copier{fsys: fsys.Unsynced(), from: from, to: to, mine: o.Mine, buf: make([]byte, 256<<10)}
 	err = c.all(ctx, t)
 	if err == nil {
 		err = fsys.SyncTree(to)
@@ -44,6 +44,7 @@ func CopyTree(ctx context.Context, fsys durable.FS, from, to string, o Options) 
 type copier struct {
 	fsys     durable.FS
 	from, to string
+	mine     bool
 	made     bool
 	buf      []byte
 }
@@ -61,7 +62,7 @@ func (c *copier) all(ctx context.Context, t Tree) error {
 	// Directories last and deepest first: what is made in them moves their times.
 	for i := len(t.Entries) - 1; i >= 0; i-- {
 		if e := t.Entries[i]; e.Type == Dir {
-			if err := Dress(c.fsys, join(c.to, e.Path), e); err != nil {
+			if err := c.dress(join(c.to, e.Path), e); err != nil {
 				return err
 			}
 		}
@@ -86,6 +87,19 @@ func (c *copier) one(e Entry) error {
 	}
 	if err != nil {
 		return err
+	}
+	return c.dress(to, e)
+}
+
+// dress gives what was made what its entry says of it, but for the owner where
+// the copy belongs to whoever makes it.
+func (c *copier) dress(to string, e Entry) error {
+	if c.mine {
+		have, err := c.fsys.Lstat(to)
+		if err != nil {
+			return err
+		}
+		e.UID, e.GID = have.UID, have.GID
 	}
 	return Dress(c.fsys, to, e)
 }

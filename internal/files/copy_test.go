@@ -210,3 +210,32 @@ func TestCancelledUnpack(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCopyOfAnother: a tree of another account is copied as one's own, by an
+// account that may not give files away too.
+func TestCopyOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of another account")
+	}
+	from := plant(t, t.TempDir(), map[string]string{"d/f": "x"})
+	for _, name := range []string{"/d", "/d/f", ""} {
+		must(t, os.Lchown(from+name, 1, 2))
+	}
+	want := scan(t, from)
+	to := t.TempDir() + "/copy"
+	_, err := CopyTree(t.Context(), withoutRights{durable.OS()}, from, to, Options{Mine: true})
+	must(t, err)
+	for i := range want.Entries {
+		want.Entries[i].UID, want.Entries[i].GID = uint32(os.Getuid()), uint32(os.Getgid())
+	}
+	diffTrees(t, want, scan(t, to), Ignore{})
+}
+
+// withoutRights gives no file away.
+type withoutRights struct{ durable.FS }
+
+func (w withoutRights) Unsynced() durable.FS { return withoutRights{w.FS.Unsynced()} }
+
+func (withoutRights) Chown(path string, _, _ uint32) error {
+	return &os.PathError{Op: "chown", Path: path, Err: syscall.EPERM}
+}

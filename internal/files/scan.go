@@ -30,6 +30,8 @@ type Options struct {
 	// again next time: a program may go on writing to mapped pages that are not yet written back, and that moves no ctime. With it
 	// only what changes from now on is read again.
 	Settle bool
+	// Mine has CopyTree give the copy to the account that makes it.
+	Mine bool
 }
 
 const (

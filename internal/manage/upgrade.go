@@ -182,7 +182,7 @@ func (in *Installation) keepBundle(ctx context.Context, b *bundle.Bundle) error 
 	if err := absent(in.FS.RemoveAll(at + ".new")); err != nil {
 		return fmt.Errorf("cannot remove the half copy that an interrupted command has left: %w", err)
 	}
-	if _, err := files.CopyTree(ctx, in.FS, b.Dir(), at+".new", files.Options{}); err != nil {
+	if _, err := files.CopyTree(ctx, in.FS, b.Dir(), at+".new", files.Options{Mine: true}); err != nil {
 		return fmt.Errorf("cannot keep the bundle: %w", err)
 	}
 	kept, err := bundle.Open(ctx, in.FS, at+".new", bundle.Options{})
