@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -48,6 +50,21 @@ type Options struct {
 	Cache string
 	// Limits bound what an archive may unpack to; also never more than is free on the cache's volume.
 	Limits files.Limits
+	// Lacking are payloads that need not be there yet, by their names, with their sizes in bytes: a feed brings a release's documents first. Whoever
+	// gives it answers for the sizes. Only files of the bundle's top folder that the sums list can be lacking, never the manifest; one that
+	// is there is compared like any other.
+	Lacking map[string]int64
+}
+
+// NotFetchedError says that a payload is wanted which is not there yet.
+type NotFetchedError struct {
+	Bundle string // as it was opened
+	Name   string // of the payload
+	Bytes  int64
+}
+
+func (e *NotFetchedError) Error() string {
+	return fmt.Sprintf("the payload %s (%d bytes) of the bundle in %s is not fetched yet: upkeep feed fetch brings it", e.Name, e.Bytes, e.Bundle)
 }
 
 // Bundle is an opened bundle, all of whose files had their sums when it was opened.
@@ -58,6 +75,7 @@ type Bundle struct {
 	sums   files.Sums
 	text   []byte // SHA256SUMS
 	tree   files.Tree
+	lacks  map[string]int64 // may not be there
 }
 
 // Open opens the directory or the archive at path. Errors name the file, the sum it has and the sum it should have, and say what to do;
@@ -71,7 +89,7 @@ func Open(ctx context.Context, fsys durable.FS, path string, o Options) (*Bundle
 	if err != nil {
 		return nil, fmt.Errorf("cannot open bundle: %w", err)
 	}
-	b := &Bundle{fsys: fsys, origin: path, dir: path}
+	b := &Bundle{fsys: fsys, origin: path, dir: path, lacks: maps.Clone(o.Lacking)}
 	if info.IsDir() {
 		err = b.load(ctx)
 	} else {
@@ -106,10 +124,29 @@ func (b *Bundle) load(ctx context.Context) error {
 	if b.sums[ManifestName] == "" {
 		return fmt.Errorf("%w: %s does not list %s", ErrDamaged, SumsName, ManifestName)
 	}
+	for name, size := range b.lacks {
+		if name == ManifestName || strings.Contains(name, "/") || b.sums[name] == "" || size < 0 {
+			return fmt.Errorf("%w: %q cannot be a payload of it that is not fetched yet: %s has no such payload", ErrDamaged, name, SumsName)
+		}
+	}
 	return b.Verify(ctx)
 }
 
-// Verify reads every file again and compares it with the sums that the bundle was opened with.
+// Missing lists the payloads that are not there yet, with their sizes in bytes; empty for a bundle that is whole.
+func (b *Bundle) Missing() map[string]int64 {
+	out := map[string]int64{}
+	for _, e := range b.tree.Entries {
+		if e.SHA256 == "" {
+			out[e.Path] = e.Size
+		}
+	}
+	return out
+}
+
+// Complete says that every file is there.
+func (b *Bundle) Complete() bool { return len(b.Missing()) == 0 }
+
+// Verify reads every file again and compares it with the sums that the bundle was opened with. What was lacking then may have come since.
 func (b *Bundle) Verify(ctx context.Context) error {
 	tree, err := files.Scan(ctx, b.fsys, b.dir, files.Options{Hash: true})
 	if err != nil {
@@ -130,9 +167,19 @@ func (b *Bundle) Verify(ctx context.Context) error {
 			summed.Entries = append(summed.Entries, e)
 		}
 	}
-	if err := files.CheckSums(summed, b.sums); err != nil {
+	want, lacking := b.sums, []files.Entry(nil)
+	for name := range b.lacks {
+		if _, there := summed.Find(name); !there {
+			want = maps.Clone(want)
+			delete(want, name)
+			lacking = append(lacking, files.Entry{Path: name, Type: files.File, Size: b.lacks[name]}) // without a sum
+		}
+	}
+	if err := files.CheckSums(summed, want); err != nil {
 		return fmt.Errorf("%w: %w; fetch the bundle again", ErrDamaged, err)
 	}
+	summed.Entries = append(summed.Entries, lacking...)
+	slices.SortFunc(summed.Entries, func(a, b files.Entry) int { return strings.Compare(a.Path, b.Path) })
 	b.tree = summed
 	return nil
 }
@@ -168,7 +215,18 @@ func (b *Bundle) Path(name string) (string, error) {
 	if b.sums[name] == "" {
 		return "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
+	if err := b.notFetched(name); err != nil {
+		return "", err
+	}
 	return filepath.Join(b.dir, filepath.FromSlash(name)), nil
+}
+
+// notFetched is the error about a payload that is not there yet; nil for what is.
+func (b *Bundle) notFetched(name string) error {
+	if e, ok := b.tree.Find(name); ok && e.SHA256 == "" {
+		return &NotFetchedError{Bundle: b.origin, Name: name, Bytes: e.Size}
+	}
+	return nil
 }
 
 // Payload describes what the payload of a component holds, as sums/<component>.sums says. fs.ErrNotExist where the bundle does not say.

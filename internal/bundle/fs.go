@@ -22,7 +22,8 @@ import (
 const inMemory = 8 << 20
 
 // FS shows the files that the sums list, and no others. What is read is compared with its sum: small files before anything is handed out, larger
-// ones while they are read, and then the read that comes to the end fails with ErrDamaged instead of io.EOF. Modes do not come from the disk: a
+// ones while they are read, and then the read that comes to the end fails with ErrDamaged instead of io.EOF. A payload that is not there yet is
+// listed with its size, and opening it is a NotFetchedError. Modes do not come from the disk: a
 // bundle's sums do not cover them. Files under hooks/ are 0755, all others 0644.
 func (b *Bundle) FS() fs.FS { return verified{b} }
 
@@ -38,6 +39,9 @@ func (v verified) Open(name string) (fs.File, error) {
 	e, ok := v.b.tree.Find(name)
 	if !ok || v.b.sums[name] == "" {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	if err := v.b.notFetched(name); err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	f, err := v.b.fsys.OpenNoFollow(filepath.Join(v.b.dir, filepath.FromSlash(name)))
 	if err != nil {
