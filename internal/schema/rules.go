@@ -6,6 +6,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"upkeep/internal/channel"
 	"upkeep/internal/manifest"
 	"upkeep/internal/version"
 )
@@ -141,6 +142,7 @@ func (b *builder) installationRules() {
 	b.replace("BackupPlace", "keep", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "integer", Minimum: "1", Maximum: "1000"},
 		{Type: "string", Pattern: `^(until-finished|(last )?[0-9]+|((last )?[0-9]+, *)?[0-9]+ (day|week|month|year)s?|[0-9]+ (day|week|month|year)s?, *(last )?[0-9]+)$`}}})
 	b.replace("BackupPlace", "bandwidth", &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|B)/s$`})
+	b.feedRules()
 	b.words("BackupPlace", "priority", "low")
 	b.words("BackupPlace", "prove", "never", "ahead", "always")
 	b.property("Encryption", "recipients").Items = &jsonschema.Schema{Type: "string", Pattern: `^age1[0-9a-z]{20,}$`}
@@ -161,12 +163,30 @@ func (b *builder) installationRules() {
 	b.defs["Window"].Required = []string{"from", "to"}
 	b.property("Installation", "installation").Required = []string{"id", "product"}
 	b.describe("Installation", map[string]string{
-		"backup": "where restore points are kept", "nodes": "computers; none: this computer has every role",
+		"backup": "where restore points are kept", "feed": "where releases come from, and what is believed of it", "nodes": "computers; none: this computer has every role",
 		"instances": "component to its instances; none: one each, at the product's place", "params": "values of the product's parameters; secrets only as references",
 		"choices": "chosen features", "waivers": "accepted checks", "edited": "files that the site edited, and what becomes of them",
 		"hooks": "the site's own folders of scripts", "notify": "command that tells people", "windows": "when runs may start",
 		"gate": "how users are kept out", "on-failure": "where a failed run of several hops goes back to", "rehearse": "what is tried on a copy before anything is closed", "limits": "deadline of a verb or a step",
 	})
+}
+
+func (b *builder) feedRules() {
+	place := &jsonschema.Schema{Type: "string", Pattern: `^(https?://.|/)`}
+	b.replace("Feed", "urls", listOf(place))
+	b.defs["Feed"].Properties.Set("url", place)
+	for _, key := range []string{"root", "ca"} {
+		file := object()
+		file.Properties.Set("file", text())
+		file.Required = []string{"file"}
+		b.replace("Feed", key, file)
+	}
+	b.words("Feed", "channel", channel.Stable, channel.Candidate)
+	b.words("Feed", "install", "by-hand", "automatic")
+	b.replace("Feed", "rate", &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|B)/s$`})
+	b.property("Feed", "between").Pattern = `^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$`
+	b.defs["Feed"].Required = []string{"root"}
+	b.defs["Feed"].Not = &jsonschema.Schema{Required: []string{"url", "urls"}}
 }
 
 func orders() []any { return texts(version.Names()) }

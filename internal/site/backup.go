@@ -38,18 +38,18 @@ type Encryption struct {
 }
 
 // rate reads a number of bytes a second, such as "20 MiB/s".
-func (d decoder) rate(n *document.Node, text string) int64 {
+func (d decoder) rate(n *document.Node, key, text string) int64 {
 	size, perSecond := strings.CutSuffix(text, "/s")
 	rate, err := document.ParseBytes(size, document.Decimal)
 	if err != nil || !perSecond {
-		d.Errorf(n.Pos, `write it as "20 MiB/s"`, `"bandwidth" must be a size a second, not %q`, text)
+		d.Errorf(n.Pos, `write it as "20 MiB/s"`, `%q must be a size a second, not %q`, key, text)
 	} else if rate < slowest {
-		d.Errorf(n.Pos, "", `"bandwidth" must be 1 KiB/s at least, not %q`, text)
+		d.Errorf(n.Pos, "", `%q must be 1 KiB/s at least, not %q`, key, text)
 	}
 	return rate
 }
 
-// slowest is the least bandwidth, in bytes a second: anything made with less
+// slowest is the least rate, in bytes a second: anything made with less
 // would hardly end.
 const slowest = 1 << 10
 
@@ -68,7 +68,7 @@ func (d decoder) backup(b *document.MapDecoder) BackupPlace {
 	}
 	if n := b.Get("bandwidth"); n != nil {
 		if text := b.Scalar("bandwidth"); n.Kind == document.Scalar {
-			p.Bandwidth = d.rate(n, text)
+			p.Bandwidth = d.rate(n, "bandwidth", text)
 		}
 	}
 	if e := b.Map("encrypt"); e != nil {

@@ -71,6 +71,9 @@ func (d decoder) installation(n *document.Node) *Installation {
 	if b := m.Map("backup"); b != nil {
 		in.Backup = d.backup(b)
 	}
+	if f := m.Map("feed"); f != nil {
+		in.Feed = d.feed(f)
+	}
 	d.nodes(m, in)
 	d.instances(m, in)
 	if params := m.Map("params"); params != nil {
@@ -240,10 +243,15 @@ func (d decoder) clock(m *document.MapDecoder, key string) string {
 	if s == "" {
 		return ""
 	}
-	if _, err := time.Parse("15:04", s); err != nil || len(s) != 5 {
+	if !clock(s) {
 		d.Errorf(m.Get(key).Pos, `write "22:00"`, "%q must be a time of day, not %q", key, s)
 	}
 	return s
+}
+
+func clock(s string) bool {
+	_, err := time.Parse("15:04", s)
+	return err == nil && len(s) == 5
 }
 
 func (d decoder) gate(m *document.MapDecoder, in *Installation) {

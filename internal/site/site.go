@@ -1,7 +1,7 @@
 // Package site is the administrator's half of the documents: the
 // installation, which the administrator, the wizard or adopt writes. It is
 // part of the model: it does no I/O and imports only the standard library
-// and the packages document, document/nearest and manifest.
+// and the packages channel, document, document/nearest and manifest.
 package site
 
 import (
@@ -18,6 +18,7 @@ type Installation struct {
 	Product string       `json:"product"`
 	State   string       `json:"state,omitempty"` // folder of the journal, runs and staging; absolute or beside the document
 	Backup  BackupPlace  `json:"backup,omitzero"`
+	Feed    *Feed        `json:"feed,omitempty"` // nil: releases come in bundles that people name
 
 	Nodes     map[string]Node     `json:"nodes,omitempty"`     // empty: this computer has every role
 	Instances map[string][]Place  `json:"instances,omitempty"` // component to its instances; empty: one each, at the product's place
