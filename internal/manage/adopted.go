@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"upkeep/internal/approval"
 	"upkeep/internal/bundle"
 	"upkeep/internal/files"
 	"upkeep/internal/journal"
@@ -98,6 +99,9 @@ func (in *Installation) Adopted() (*Adopted, error) {
 func (in *Installation) keepAdopted(a *Adopted, document []byte, baseline map[string][]byte) error {
 	if err := in.FS.MkdirAll(in.adoptedDir(), 0o700); err != nil {
 		return fmt.Errorf("cannot keep what was found: %w", err)
+	}
+	if _, err := approval.MakeKey(in.FS, in.siteKeyPath()); err != nil {
+		return err
 	}
 	for component, text := range baseline {
 		if err := in.FS.WriteFile(in.baselinePath(component), text, 0o600); err != nil {

@@ -148,6 +148,9 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 	if err != nil {
 		return false, err
 	}
+	if err := in.approved(ctx, r); err != nil {
+		return false, err
+	}
 	dir := in.RunDir(id)
 	log, err := newEventLog(dir)
 	if err != nil {

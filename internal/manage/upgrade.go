@@ -114,12 +114,16 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 			return "", fmt.Errorf("cannot keep the forecast: %w", err)
 		}
 	}
+	approved, err := in.approve(p.Plan, id, by)
+	if err != nil {
+		return "", err
+	}
 	j, err := openJournal(ctx, in.journalPath())
 	if err != nil {
 		return "", err
 	}
 	defer j.Close()
-	if _, err = j.OpenRun(ctx, id, p.Plan, run.Opened{Plan: p.Plan.Digest, By: by, Trigger: p.Plan.Trigger, Engine: Version(), Origin: in.origin()}); err != nil {
+	if _, err = j.OpenRun(ctx, id, p.Plan, run.Opened{Plan: p.Plan.Digest, By: by, Trigger: p.Plan.Trigger, Engine: Version(), Origin: in.origin(), Approval: approved}); err != nil {
 		return "", fmt.Errorf("cannot open the run: %w", err)
 	}
 	return id, nil

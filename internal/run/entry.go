@@ -68,6 +68,8 @@ type Opened struct {
 	Trigger string `json:"trigger,omitempty"`
 	Engine  string `json:"engine,omitempty"` // version of Upkeep
 	Origin  Origin `json:"origin,omitzero"`  // not in journals of before
+	// Approval is the sum of the file in the run's folder with the site's approval; not in journals of before.
+	Approval string `json:"approval,omitempty"`
 }
 
 // Origin is where a run was started from.
