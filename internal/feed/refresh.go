@@ -1,0 +1,196 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"upkeep/internal/channel"
+	"upkeep/internal/feed/fetch"
+	"upkeep/internal/feed/trust"
+	"upkeep/internal/step"
+)
+
+// State is what is remembered of looking at the feed. Nothing is believed for it:
+// it tells people when.
+type State struct {
+	Refreshed time.Time            `json:"refreshed,omitzero"` // looked at with success
+	Tried     time.Time            `json:"tried,omitzero"`     // looked at
+	Problem   string               `json:"problem,omitempty"`  // what came of it, if that was no success
+	Kind      trust.Kind           `json:"kind,omitempty"`     // of the problem
+	Until     time.Time            `json:"until,omitzero"`     // until when the feed's word holds
+	Seen      map[string]time.Time `json:"seen,omitempty"`     // version to when it was seen first
+}
+
+func (f *Feed) state() (State, error) {
+	var s State
+	raw, err := f.o.FS.ReadFile(f.at("state.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("cannot read when the feed was looked at: %w", err)
+	}
+	if json.Unmarshal(raw, &s) != nil {
+		return State{}, nil // it is written anew
+	}
+	return s, nil
+}
+
+func (f *Feed) setState(s State) error {
+	raw, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := f.o.FS.WriteFile(f.at("state.json"), append(raw, '\n'), 0o600); err != nil {
+		return fmt.Errorf("cannot note when the feed was looked at: %w", err)
+	}
+	return nil
+}
+
+// Known gives what is stored, whether or not the feed's word for it holds any
+// more. The index is nil before the first look. For showing; nothing may be installed by it.
+func (f *Feed) Known() (*channel.Index, State, error) {
+	s, err := f.state()
+	if err != nil {
+		return nil, s, err
+	}
+	raw, err := f.o.FS.ReadFile(f.index())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, s, nil
+	}
+	if err != nil {
+		return nil, s, fmt.Errorf("cannot read the index of releases: %w", err)
+	}
+	x, err := f.decode(raw)
+	return x, s, err
+}
+
+// Refreshed is what a look at the feed has found.
+type Refreshed struct {
+	trust.Report
+	Index *channel.Index
+	New   []string // versions that were not seen before
+}
+
+// Refresh looks at the feed.
+func (f *Feed) Refresh(ctx context.Context) (Refreshed, error) {
+	if f.o.Source == nil {
+		return Refreshed{}, &step.UserError{Msg: "the installation document names no address of the feed", Now: "bring its releases with upkeep feed import FILE, or write feed: {url: …}"}
+	}
+	release, err := f.lock(ctx)
+	if err != nil {
+		return Refreshed{}, err
+	}
+	defer release()
+	return f.refresh(ctx, f.o.Source)
+}
+
+// refresh looks at the feed in a source, and notes what came of it. The lock is held.
+func (f *Feed) refresh(ctx context.Context, from fetch.Source) (Refreshed, error) {
+	s, err := f.state()
+	if err != nil {
+		return Refreshed{}, err
+	}
+	out, err := f.look(ctx, from)
+	s.Tried, s.Problem, s.Kind = f.o.Now().UTC().Truncate(time.Second), "", ""
+	if err != nil {
+		if ctx.Err() != nil {
+			return out, err
+		}
+		s.Problem = err.Error()
+		var e *trust.Error
+		if errors.As(err, &e) {
+			s.Kind = e.Kind
+		}
+		return out, errors.Join(err, f.setState(s))
+	}
+	s.Refreshed, s.Until = s.Tried, out.Expires
+	seen := map[string]time.Time{}
+	for _, r := range out.Index.Releases {
+		if seen[r.Version] = s.Seen[r.Version]; seen[r.Version].IsZero() {
+			seen[r.Version], out.New = s.Tried, append(out.New, r.Version)
+		}
+	}
+	s.Seen = seen
+	return out, f.setState(s)
+}
+
+func (f *Feed) look(ctx context.Context, from fetch.Source) (Refreshed, error) {
+	var out Refreshed
+	c, err := f.client(from)
+	if err != nil {
+		return out, err
+	}
+	name := channel.IndexTarget(f.o.Product)
+	if out.Report, err = c.Refresh(ctx, name); err != nil {
+		return out, err
+	}
+	t, err := c.Target(ctx, name)
+	if err != nil {
+		return out, f.noProduct(err)
+	}
+	was, err := f.o.FS.ReadFile(f.index())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return out, fmt.Errorf("cannot read the index of releases: %w", err)
+	}
+	raw := was
+	if sum := sha256.Sum256(was); err != nil || hex.EncodeToString(sum[:]) != t.SHA256 {
+		if raw, err = f.small(ctx, from, t, channel.MaxBytes); err != nil {
+			return out, err
+		}
+		out.Requests++
+		out.Bytes += int64(len(raw))
+	}
+	if out.Index, err = f.decode(raw); err != nil || bytes.Equal(raw, was) {
+		return out, err
+	}
+	out.Changed = true
+	if err := f.o.FS.WriteFile(f.index(), raw, 0o600); err != nil {
+		return out, fmt.Errorf("cannot keep the index of releases: %w", err)
+	}
+	return out, f.sweep(out.Index)
+}
+
+// small fetches a target into memory.
+func (f *Feed) small(ctx context.Context, from fetch.Source, t trust.Target, most int64) ([]byte, error) {
+	if t.Length > most {
+		return nil, &trust.Error{Kind: trust.TooLong, Feed: f.o.Name, File: t.Name}
+	}
+	raw, err := f.fetcher(from, "").Small(ctx, "targets/"+t.Path, t.Length)
+	if err != nil {
+		kind := trust.Unreachable
+		if errors.Is(err, fs.ErrNotExist) {
+			kind = trust.NotThere
+		}
+		return nil, &trust.Error{Kind: kind, Feed: f.o.Name, File: t.Name, Err: err}
+	}
+	if sum := sha256.Sum256(raw); hex.EncodeToString(sum[:]) != t.SHA256 {
+		return nil, &trust.Error{Kind: trust.MixUp, Feed: f.o.Name, File: t.Name}
+	}
+	return raw, nil
+}
+
+// sweep removes what came of releases that the index does not have (any more),
+// or has with another content.
+func (f *Feed) sweep(x *channel.Index) error {
+	list, err := f.o.FS.ReadDir(f.at("releases"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot tidy up the releases: %w", err)
+	}
+	for _, e := range list {
+		if r := x.Find(e.Name); r == nil {
+			if err := f.o.FS.RemoveAll(filepath.Join(f.at("releases"), e.Name)); err != nil {
+				return fmt.Errorf("cannot tidy up the releases: %w", err)
+			}
+		}
+	}
+	return nil
+}
