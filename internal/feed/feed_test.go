@@ -205,4 +205,3 @@ func TestWithdrawn(t *testing.T) {
 		t.Errorf("found %+v", got.Index.Releases)
 	}
 }
-
