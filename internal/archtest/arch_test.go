@@ -36,7 +36,7 @@ var (
 	core = []string{"internal/engine", "internal/journal", "internal/step"}
 	// world touches files, processes, databases and networks.
 	world = []string{"internal/backup", "internal/bundle", "internal/config", "internal/database", "internal/durable", "internal/feed", "internal/files",
-		"internal/gate", "internal/memo", "internal/node", "internal/packages", "internal/probe", "internal/scope", "internal/scratch", "internal/service", "internal/step/*", "internal/survey",
+		"internal/gate", "internal/memo", "internal/node", "internal/packages", "internal/probe", "internal/scope", "internal/scratch", "internal/service", "internal/step/*", "internal/survey", "internal/selfupgrade",
 		"internal/journal/sqlite", "internal/vendor"}
 	// faces show and ask; they reach the world through manage only.
 	faces = []string{"internal/cli", "internal/console", "internal/hub"}

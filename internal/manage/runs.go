@@ -249,12 +249,16 @@ func pick(rows []journal.Run, id string) (journal.Run, error) {
 
 func (in *Installation) load(ctx context.Context, j *sqlite.Journal, row journal.Run) (*Run, error) {
 	r := &Run{Run: row, Dir: in.RunDir(row.ID)}
-	var err error
-	if r.Plan, err = j.Plan(ctx, row.Plan); err != nil {
-		return nil, err
-	}
 	entries, err := j.Entries(ctx, row.ID, 0)
 	if err != nil {
+		return nil, err
+	}
+	if row.Closed.IsZero() {
+		if err := in.mine(row.ID, entries); err != nil {
+			return nil, err
+		}
+	}
+	if r.Plan, err = j.Plan(ctx, row.Plan); err != nil {
 		return nil, err
 	}
 	if r.State, err = run.Fold(r.Plan, entries); err != nil {

@@ -123,7 +123,7 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 		return "", err
 	}
 	defer j.Close()
-	if _, err = j.OpenRun(ctx, id, p.Plan, run.Opened{Plan: p.Plan.Digest, By: by, Trigger: p.Plan.Trigger, Engine: Version(), Origin: in.origin(), Approval: approved}); err != nil {
+	if _, err = j.OpenRun(ctx, id, p.Plan, run.Opened{Plan: p.Plan.Digest, By: by, Trigger: p.Plan.Trigger, Engine: Version(), Generation: run.Generation, Origin: in.origin(), Approval: approved}); err != nil {
 		return "", fmt.Errorf("cannot open the run: %w", err)
 	}
 	return id, nil

@@ -66,8 +66,10 @@ type Opened struct {
 	Plan    string `json:"plan"` // digest
 	By      string `json:"by"`   // the person
 	Trigger string `json:"trigger,omitempty"`
-	Engine  string `json:"engine,omitempty"` // version of Upkeep
-	Origin  Origin `json:"origin,omitzero"`  // not in journals of before
+	Engine  string `json:"engine,omitempty"` // version of Upkeep that began the run
+	// Generation of that Upkeep: who goes on with the run must be of one that Finishes it.
+	Generation int    `json:"generation,omitempty"`
+	Origin     Origin `json:"origin,omitzero"` // not in journals of before
 	// Approval is the sum of the file in the run's folder with the site's approval; not in journals of before.
 	Approval string `json:"approval,omitempty"`
 }
