@@ -25,6 +25,7 @@ import (
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
+	"upkeep/internal/run"
 )
 
 // The exit codes.
@@ -212,7 +213,7 @@ data included.`,
 	})
 	root.AddCommand(a.status(), a.check(), a.drift(), a.features(), a.plan(), a.review(), a.rehearse(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.holds(), a.migrations(), a.install(), a.adopt(), a.remove(),
 		a.done(), a.tasks(), a.doctor(), a.support(),
-		a.vendor(), a.schema(), a.version(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
+		a.vendor(), a.schema(), a.version(), a.selfUpgrade(), a.selfCheck(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
 	return root
 }
 
@@ -246,7 +247,7 @@ func args(n, most int, what string) cobra.PositionalArgs {
 func (a *App) version() *cobra.Command {
 	return &cobra.Command{Use: "version", Short: "Show the version of Upkeep", Args: args(0, 0, "no argument"), RunE: func(*cobra.Command, []string) error {
 		if a.format == "json" {
-			return a.json(map[string]string{"version": manage.Version()})
+			return a.json(map[string]any{"version": manage.Version(), "generation": run.Generation})
 		}
 		a.print("upkeep " + manage.Version() + "\n")
 		return nil

@@ -22,6 +22,7 @@ func documentsIn(folders []string) []string {
 	var out []string
 	for _, dir := range folders {
 		files, _ := filepath.Glob(filepath.Join(dir, "*.yaml"))
+		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) == site.HostName })
 		within, _ := filepath.Glob(filepath.Join(dir, "*", "installation.yaml"))
 		out = append(append(out, files...), within...)
 	}

@@ -1,0 +1,33 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"upkeep/internal/manage"
+)
+
+// OwnUpgrade says which release of Upkeep would come, and where it is from.
+func OwnUpgrade(u *manage.OwnUpgrade, width int) string {
+	var b strings.Builder
+	if u.UpToDate {
+		b.WriteString(Good(fmt.Sprintf("Upkeep is up to date: %s", one(u.Now))) + "\n")
+	} else {
+		b.WriteString(bold.Render(fmt.Sprintf("Upkeep %s → %s", one(u.Now), one(u.To))) + "\n")
+		signed := u.Signed
+		if signed == "" {
+			signed = "not checked: its sums show that it is whole, not whose it is"
+		}
+		b.WriteString(table("  ", rows{
+			{faint.Render("program"), one(u.Program)},
+			{faint.Render("release"), one(u.Release)},
+			{faint.Render("digest"), one(u.Digest[:12])},
+			{faint.Render("signature"), one(signed)},
+			{faint.Render("kept"), one(u.Kept)},
+		}, 1, width))
+	}
+	for _, n := range u.Notes {
+		b.WriteString(wrap(one(n), "  "+yellow.Render("!")+" ", "    ", width))
+	}
+	return b.String()
+}
