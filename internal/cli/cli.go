@@ -85,6 +85,7 @@ func (a *App) report(err error) int {
 	var wrong usage
 	var refused *manage.RefusedError
 	var older *route.OlderError
+	var newer *manage.NeedsUpkeepError
 	var docs document.Errors
 	w := a.writer(a.Err)
 	switch {
@@ -101,7 +102,7 @@ func (a *App) report(err error) int {
 	case errors.As(err, &refused):
 		fmt.Fprint(w, show.Refused(refused, a.width()))
 		return ExitBlocked
-	case errors.As(err, &older):
+	case errors.As(err, &older), errors.As(err, &newer):
 		fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
 		return ExitBlocked
 	case errors.As(err, &docs):

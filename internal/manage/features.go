@@ -55,7 +55,7 @@ func (in *Installation) target(ctx context.Context, req Request) (*Prepared, err
 	releases, err := in.OpenReleases(ctx, req.From, p.temp.Path)
 	if err == nil {
 		var target Release
-		if target, _, err = choose(releases, req.To); err == nil {
+		if target, _, err = in.choose(releases, req.To); err == nil {
 			err = in.fits(target.Product)
 		}
 		p.Releases = []Release{target}

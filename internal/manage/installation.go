@@ -47,7 +47,8 @@ type Installation struct {
 	probes    *probe.Evaluator
 	states    *probe.Evaluator // probes, for whether an access mode is on
 	gate      *gate.Gate
-	atHand    []Release // that a command has named, whose standards count too
+	atHand    []Release           // that a command has named, whose standards count too
+	tooNew    []*NeedsUpkeepError // what lies beside them and needs a newer Upkeep
 }
 
 // NoInstallationError says that no installation could be found, and where it

@@ -107,7 +107,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	in.atHand = releases
-	target, passed, err := choose(releases, req.To)
+	target, passed, err := in.choose(releases, req.To)
 	if err != nil {
 		return err
 	}

@@ -53,8 +53,14 @@ func (in *Installation) OpenReleases(ctx context.Context, from, cache string) ([
 		return nil, err
 	}
 	var out []Release
+	in.tooNew = nil
 	for _, p := range paths {
 		r, err := in.openRelease(ctx, p, cache)
+		var newer *NeedsUpkeepError
+		if errors.As(err, &newer) && newer.Product == in.Doc.Product {
+			in.tooNew = append(in.tooNew, newer)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -63,6 +69,9 @@ func (in *Installation) OpenReleases(ctx context.Context, from, cache string) ([
 		} else if len(paths) == 1 {
 			return nil, fmt.Errorf("%s is a release of %s, but this installation is %s", p, r.Product.ID, in.Doc.Product)
 		}
+	}
+	if len(out) == 0 && len(in.tooNew) > 0 {
+		return nil, in.tooNew[len(in.tooNew)-1]
 	}
 	if len(out) == 0 {
 		return nil, &NoReleaseError{From: from}
@@ -134,6 +143,9 @@ func (in *Installation) openRelease(ctx context.Context, path, cache string) (*R
 func decode(name string, text []byte) (*manifest.Product, *manifest.Release, error) {
 	nodes, err := yaml.Parse(name, text)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := needsUpkeep(nodes); err != nil {
 		return nil, nil, err
 	}
 	return manifest.Decode(document.Source{Name: name, Text: text}, nodes)

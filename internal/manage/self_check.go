@@ -99,4 +99,3 @@ func (m *Machine) copyFile(from, to string) error {
 	_, err = io.Copy(w, r)
 	return errors.Join(err, w.Close())
 }
-

@@ -17,6 +17,14 @@ func (d decoder) release(n *document.Node) *Release {
 		r.Withdrawn, r.Fix = d.text(head, "withdrawn"), d.fix(head.Get("fix"))
 		head.Done()
 	}
+	if q := m.Map("requires"); q != nil {
+		q.Required("upkeep")
+		r.Requires = Requires{Pos: q.Pos(), Upkeep: d.version(q, "upkeep")}
+		if r.Requires.Upkeep != "" && Upkeeps().Valid(r.Requires.Upkeep) != nil {
+			d.Errorf(q.Get("upkeep").Pos, `write the lowest one: "1.4.0"`, "%q is no version of Upkeep", r.Requires.Upkeep)
+		}
+		q.Done()
+	}
 	r.Facts, _ = named(d, m, "facts", "a fact", func(_ string, n *document.Node) Probe { return d.probe(n) })
 	r.Routes = each(m, "routes", d.route)
 	r.Blocked = each(m, "blocked", d.block)

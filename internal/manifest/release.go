@@ -15,6 +15,7 @@ type Release struct {
 	Notes     string            `json:"notes,omitempty"`
 	Withdrawn string            `json:"withdrawn,omitempty"` // why nobody should install it any more
 	Fix       *Fix              `json:"fix,omitempty"`       // what it is a fix of
+	Requires  Requires          `json:"requires,omitzero"`
 	Routes    []Route           `json:"routes,omitempty"`
 	Blocked   []Block           `json:"blocked,omitempty"`
 	Facts     map[string]Probe  `json:"facts,omitempty"` // besides those of the product
@@ -23,6 +24,12 @@ type Release struct {
 	Versions  map[string]string `json:"versions,omitempty"` // component to the version that is read back after
 	Procedure Procedure         `json:"procedure,omitzero"`
 	Places    Places            `json:"-"` // of payloads and versions
+}
+
+// Requires is what a release needs of whoever carries it out.
+type Requires struct {
+	Pos    document.Pos `json:"-"`
+	Upkeep string       `json:"upkeep"` // the lowest version
 }
 
 // Route is a supported source of the release.

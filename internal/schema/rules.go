@@ -104,7 +104,8 @@ func (b *builder) manifestRules() {
 		"feed": "where published releases are found", "self-upgrade": "what upgrades the product's own upgrade tool", "support": "whom to ask",
 	})
 	b.describe("Release", map[string]string{
-		"facts": "named probes, beside those of the product", "routes": "versions that it can be reached from",
+		"requires": "the lowest Upkeep that can carry it out",
+		"facts":    "named probes, beside those of the product", "routes": "versions that it can be reached from",
 		"blocked": "versions that it must not be reached from, though a route says so, and why", "checks": "readiness conditions",
 		"payloads": "component to file of the bundle", "versions": "component to the version that is read back afterwards",
 		"procedure": "steps added to the phases; order, barrier and reopening are Upkeep's own",
