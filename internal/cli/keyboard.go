@@ -27,7 +27,9 @@ func (t *typed) Read(b []byte) (int, error) {
 	}
 	got := make(chan result, 1)
 	go func() {
-		own := make([]byte, len(b)) // b is the caller's again when the command is interrupted
+		// b is the caller's again when the command is interrupted. Byte by byte:
+		// whoever this process becomes, or starts, is to read what comes behind the line
+		own := make([]byte, min(len(b), 1))
 		n, err := t.in.Read(own)
 		got <- result{own[:n], err}
 	}()

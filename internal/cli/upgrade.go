@@ -197,6 +197,10 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 	if err := a.settle(ctx, in); err != nil {
 		return err
 	}
+	if err := a.selfFirst(ctx, w); err != nil {
+		return err
+	}
+	w.req.Tool = a.toolFirst(w)
 	w.leads = !w.yes && !w.dryRun && w.plan == ""
 	if w.leads && a.format == "text" {
 		w.req.Params.Ask = a.asker()

@@ -46,7 +46,10 @@ type Request struct {
 	Rehearse  string            // data: try the migrations on a copy first; empty: as the installation says
 	Answers   map[string]string // question's id to what a person answers; kept with By
 	By        string            // who gives them
-	later     map[string]string // of Answers, those to what is found only when files are merged
+	// Tool has the product's own tool upgraded where its vendor wants that first,
+	// and is called at most once; nil: it is left as it is.
+	Tool  func(context.Context, *OwnTool) error
+	later map[string]string // of Answers, those to what is found only when files are merged
 }
 
 // Prepared is a plan with what it was made of.
@@ -76,6 +79,11 @@ func (p *Prepared) Close() {
 // nothing.
 func (in *Installation) Prepare(ctx context.Context, req Request) (*Prepared, error) {
 	p, err := in.survey(ctx, req)
+	if errors.Is(err, errToolUpgraded) {
+		p.Close()
+		req.Tool = nil
+		p, err = in.survey(ctx, req)
+	}
 	if err != nil {
 		p.Close()
 		return nil, err
@@ -151,6 +159,16 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	}
 	sel.Notes = append(slices.Clone(p.Outside), sel.Notes...)
 	p.Installed = sel.From
+	tool, err := in.ownTool(s, target, facts)
+	if err != nil {
+		return err
+	}
+	if tool != nil && p.Installed != p.To {
+		if req.Tool != nil {
+			return cmp.Or(req.Tool(ctx, tool), errToolUpgraded)
+		}
+		sel.Notes = append(sel.Notes, tool.note())
+	}
 	for _, r := range releases {
 		if r.Release.Version == p.Installed {
 			p.was = &r

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -44,6 +45,12 @@ func (l *linter) product() {
 			l.errorf(a.Pos, "contradiction", "", "access mode %s parks a marker that it does not have", mode)
 		} else if a.Content != "" && (a.Marker == "" || a.Parked != "") {
 			l.errorf(a.Pos, "contradiction", "", "access mode %s says what a marker holds that it does not write", mode)
+		}
+	}
+	if s := l.p.SelfUpgrade; s != nil {
+		plain := Step{Pos: s.Pos, Verb: "run", Args: s.Args, As: s.As, Within: s.Within, Title: s.Title}
+		if fmt.Sprint(*s) != fmt.Sprint(plain) {
+			l.errorf(s.Pos, "contradiction", "self-upgrade: {run: [PROGRAM, …], as: ACCOUNT}", "self-upgrade is one command before anything is planned: it takes run, as, within and title only")
 		}
 	}
 	groups := map[string]bool{}

@@ -36,9 +36,6 @@ func (b *builder) refuseLater() {
 		for _, id := range b.res.Product.Order {
 			b.componentLater(id, b.res.Product.Components[id], h)
 		}
-		if h.Product.SelfUpgrade != nil {
-			b.check(&NotYetError{What: "self-upgrade", Where: h.Product.SelfUpgrade.Pos})
-		}
 	}
 }
 

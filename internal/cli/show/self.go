@@ -31,3 +31,19 @@ func OwnUpgrade(u *manage.OwnUpgrade, width int) string {
 	}
 	return b.String()
 }
+
+// OwnTool says what is done before an upgrade is planned.
+func OwnTool(t *manage.OwnTool, width int) string {
+	title := t.Title
+	if title == "" {
+		title = "The product's own tool is upgraded before the upgrade is planned"
+	}
+	var words []string
+	for _, w := range t.Command {
+		words = append(words, Quote(w))
+	}
+	return wrap(bold.Render(one(title)), "", "", width) + table("  ", rows{
+		{faint.Render("command"), one(strings.Join(words, " "))},
+		{faint.Render("account"), one(t.Account())},
+	}, 1, width) + wrap(faint.Render("It is no part of the run: nothing takes it back."), "  ", "  ", width)
+}
