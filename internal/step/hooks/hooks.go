@@ -106,6 +106,15 @@ func (h *Handler) one(ctx context.Context, env step.Env, s plan.Step, p *plan.Ho
 
 func part(i int) string { return strconv.Itoa(i + 1) }
 
+// parts are those of all the scripts.
+func parts(p *plan.HooksParams) []string {
+	var out []string
+	for i := range p.Files {
+		out = append(out, part(i))
+	}
+	return out
+}
+
 // landing is the prefix of the steps that open a milestone.
 var landing = regexp.MustCompile(`^m[0-9]+\.`)
 
@@ -216,7 +225,7 @@ func (h *Handler) Observe(_ context.Context, env step.Env, s plan.Step, _ step.M
 
 func (h *Handler) observeBack(env step.Env, s plan.Step, p *plan.HooksParams) (step.Observation, error) {
 	if p.Undo == nil || s.Undo != "action" {
-		return run.Nothing(s), nil
+		return h.effect.Records().Forgotten(env, s, run.Nothing(s), parts(p)...)
 	}
 	begun, err := h.begun(env, s, p)
 	if err != nil {
@@ -230,7 +239,7 @@ func (h *Handler) observeBack(env step.Env, s plan.Step, p *plan.HooksParams) (s
 	case err != nil:
 		return step.Observation{}, err
 	case rec.OK():
-		return step.Observation{State: step.Old, Evidence: "what takes them back ended with exit code 0"}, nil
+		return h.effect.Records().Forgotten(env, s, step.Observation{State: step.Old, Evidence: "what takes them back ended with exit code 0"}, parts(p)...)
 	case rec.Failed():
 		return step.Observation{State: step.Mixed, Evidence: rec.Why}, nil
 	case rec.Interrupted():

@@ -96,7 +96,7 @@ func (h *Handler) Observe(ctx context.Context, env step.Env, s plan.Step, m step
 	case err != nil:
 		return step.Observation{}, err
 	case env.Direction == step.Back:
-		return step.Observation{State: step.Old, Evidence: "the restore point brings back what it changed"}, nil
+		return h.effect.Records().Forgotten(env, s, step.Observation{State: step.Old, Evidence: "the restore point brings back what it changed"}, "")
 	case p.Run != nil:
 		return h.effect.Observe(ctx, env, s, command(p))
 	}

@@ -65,7 +65,7 @@ func (h *Handler) Observe(ctx context.Context, env step.Env, s plan.Step, _ step
 		return h.effect.Observe(ctx, env, s, Spec{Run: *p, Verify: p.Verify})
 	}
 	if p.Undo == nil || s.Undo != "action" {
-		return Nothing(s), nil
+		return h.effect.Records().Forgotten(env, s, Nothing(s), "")
 	}
 	return h.effect.ObserveBack(ctx, env, s, Spec{Run: *p.Undo, Verify: p.Undo.Verify})
 }
@@ -212,7 +212,7 @@ func (e Effect) ObserveBack(ctx context.Context, env step.Env, s plan.Step, c Sp
 		}
 		return step.Observation{State: step.Mixed, Evidence: why}, nil
 	}
-	return step.Observation{State: step.Old, Evidence: "what takes it back ended with exit code 0"}, nil
+	return e.Records().Forgotten(env, s, step.Observation{State: step.Old, Evidence: "what takes it back ended with exit code 0"}, "")
 }
 
 func missing(v probe.Verdict) string {

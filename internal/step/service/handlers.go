@@ -253,10 +253,15 @@ func (h *Restart) Observe(ctx context.Context, env step.Env, s plan.Step, m step
 		return step.Observation{}, err
 	}
 	if env.Direction == step.Back {
-		if kept, now, err := h.kept(ctx, env, s, m); kept || err != nil {
-			return step.Observation{State: step.Old, Evidence: Describe(p.Service, now) + ", as a later step keeps it"}, err
+		kept, now, err := h.kept(ctx, env, s, m)
+		o := step.Observation{State: step.Old, Evidence: Describe(p.Service, now) + ", as a later step keeps it"}
+		if err == nil && !kept {
+			o, err = h.observeBack(ctx, env, p.Service, was)
 		}
-		return h.observeBack(ctx, env, p.Service, was)
+		if err != nil {
+			return step.Observation{}, err
+		}
+		return h.records.Forgotten(env, s, o, "")
 	}
 	now, err := h.c.State(ctx, env, p.Service)
 	if err != nil {

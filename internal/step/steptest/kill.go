@@ -48,9 +48,11 @@ func (s Subject[W]) killed(t *testing.T) {
 	from = c.k.count()
 	c.undone()
 	undoing := c.k.since(from)
+	c.prepare()
+	again := c.look(step.Forward).State
 	for _, m := range manners() {
 		for _, n := range s.moments(m, undoing) {
-			t.Run(fmt.Sprintf("undo %s %d %s", m, n, undoing[n].name), func(t *testing.T) { s.killedUndo(t, m, n) })
+			t.Run(fmt.Sprintf("undo %s %d %s", m, n, undoing[n].name), func(t *testing.T) { s.killedUndo(t, m, n, again) })
 		}
 	}
 }
@@ -103,14 +105,20 @@ func (s Subject[W]) killedDo(t *testing.T, m manner, n int, done string) {
 }
 
 // killedUndo interrupts Undo, then recovers as the engine does: what is
-// observed as old is recorded, everything else undone again.
-func (s Subject[W]) killedUndo(t *testing.T, m manner, n int) {
+// observed as old is recorded, everything else undone again. Forward once more,
+// as where a step is retried from an earlier one, it must find what a whole Undo
+// leaves: again.
+func (s Subject[W]) killedUndo(t *testing.T, m manner, n int, again step.State) {
 	c := s.begin(t)
 	c.do()
 	c.between()
 	c.interrupt(step.Back, m, n)
 	if got := c.observeAny(step.Back); got.State == step.Old {
 		c.sameOld("an interrupted Undo that is observed as old")
+		c.prepare()
+		if got := c.look(step.Forward).State; got != again {
+			t.Errorf("forward again after an interrupted Undo that is observed as old it is %s, after a whole one %s", got, again)
+		}
 		return
 	}
 	c.undone()

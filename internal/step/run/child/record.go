@@ -92,6 +92,22 @@ func (r Records) Forget(env step.Env, s plan.Step, d step.Direction, part string
 	return nil
 }
 
+// Forgotten makes of what the way back observes a step that is not old yet while
+// a record of it is left: it would count as done where the run goes forward
+// from before it once more.
+func (r Records) Forgotten(env step.Env, s plan.Step, o step.Observation, parts ...string) (step.Observation, error) {
+	for _, part := range parts {
+		rec, err := r.Read(env, s, step.Forward, part)
+		if err != nil {
+			return step.Observation{}, err
+		}
+		if rec != nil && o.State == step.Old {
+			return step.Observation{State: step.Mixed, Evidence: o.Evidence + ", and it still counts as begun"}, nil
+		}
+	}
+	return o, nil
+}
+
 // Records gives the runner's records.
 func (r Runner) Records() Records { return Records{r.FS} }
 
