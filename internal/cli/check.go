@@ -57,12 +57,12 @@ func (a *App) check() *cobra.Command {
 			switch {
 			case every == 0:
 				if r, err = look(false); err == nil {
-					err = a.readiness(report.Report{Installation: name, At: time.Now(), Readiness: r}, show.Quote(w.req.From))
+					err = a.readiness(report.Report{Installation: name, At: time.Now(), Readiness: r}, w.release())
 				}
 			case a.format == "html" || a.format == "junit":
 				err = usage{fmt.Errorf("cannot watch in the format %s: use text or json", a.format)}
 			default:
-				r, err = a.lookAgain(cmd.Context(), time.Duration(every), show.Quote(w.req.From), look)
+				r, err = a.lookAgain(cmd.Context(), time.Duration(every), w.release(), look)
 			}
 			switch {
 			case err != nil:

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *App) drift() *cobra.Command {
-	var from string
+	var from, to string
 	cmd := &cobra.Command{Use: "drift", Annotations: map[string]string{moreFormats: "html"}, Short: "Show what differs from the vendor's standard: files, database objects, versions; change nothing", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
@@ -21,7 +21,7 @@ func (a *App) drift() *cobra.Command {
 			if err := idle(cmd.Context(), in); err != nil {
 				return err
 			}
-			d, err := in.Drift(cmd.Context(), from)
+			d, err := in.Drift(cmd.Context(), from, to)
 			if err != nil {
 				return err
 			}
@@ -39,6 +39,7 @@ func (a *App) drift() *cobra.Command {
 			return err
 		}}
 	cmd.Flags().StringVar(&from, "from", "", "`DIR or FILE` of a bundle of the installed release, or of one that it can be upgraded to, where Upkeep has none of its own")
+	cmd.Flags().StringVar(&to, "to", "", "`VERSION` of the feed that it can be upgraded to, instead of --from")
 	return cmd
 }
 

@@ -29,7 +29,7 @@ func (a *App) features() *cobra.Command {
 			case len(list) == 0:
 				a.print(in.Doc.Product + " " + release + " has nothing to choose.\n")
 			default:
-				a.print(show.Features(release, list, refused, a.command(), show.Quote(w.req.From), a.width()))
+				a.print(show.Features(release, list, refused, a.command(), w.release(), a.width()))
 			}
 			if err == nil && len(refused) > 0 {
 				return exit(ExitBlocked)

@@ -95,14 +95,14 @@ func (a *App) unready(w *wish, p *plan.Plan) error {
 		}
 		return exit(ExitBlocked)
 	}
-	a.print(show.Unready(open, a.command(), show.Quote(w.req.From), a.width()))
+	a.print(show.Unready(open, a.command(), w.release(), a.width()))
 	return exit(ExitBlocked)
 }
 
 // before says that a task is done which comes before the run.
 func (a *App) before(ctx context.Context, in *manage.Installation, w *wish, id string, word plan.Word) error {
-	if w.req.From == "" {
-		return fmt.Errorf("%w; for a task before a run say which release it is for, with --from", &manage.NoRunError{Want: "do a task of"})
+	if w.req.From == "" && w.req.To == "" {
+		return fmt.Errorf("%w; for a task before a run say which release it is for, with --from or --to", &manage.NoRunError{Want: "do a task of"})
 	}
 	req, err := w.request(a.person())
 	if err != nil {
@@ -116,6 +116,6 @@ func (a *App) before(ctx context.Context, in *manage.Installation, w *wish, id s
 	if err != nil || a.format == "json" {
 		return err
 	}
-	a.print(show.People(all, a.command(), show.Quote(w.req.From), a.width()))
+	a.print(show.People(all, a.command(), w.release(), a.width()))
 	return nil
 }

@@ -111,6 +111,6 @@ func (a *App) tasksBefore(ctx context.Context, in *manage.Installation, w *wish)
 		a.print(show.TaskList(nil, a.command(), time.Now(), a.width()))
 		return nil
 	}
-	a.print(show.People(all, a.command(), show.Quote(w.req.From), a.width()))
+	a.print(show.People(all, a.command(), w.release(), a.width()))
 	return nil
 }

@@ -32,8 +32,8 @@ type wish struct {
 
 // which are the flags that say which release is meant.
 func (w *wish) which(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&w.req.From, "from", "", "`DIR or FILE` of the release's bundle, or a folder of bundles")
-	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` wanted; the latest at hand otherwise")
+	cmd.Flags().StringVar(&w.req.From, "from", "", "`DIR or FILE` of the release's bundle, or a folder of bundles; without it the installation's feed")
+	cmd.Flags().StringVar(&w.req.To, "to", "", "`VERSION` wanted; the latest at hand, or in the feed, otherwise")
 }
 
 func (w *wish) flags(cmd *cobra.Command) {
@@ -46,6 +46,17 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().StringArrayVar(&w.set, "set", nil, "`NAME=VALUE` of a parameter that may change in an upgrade")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
+}
+
+// release repeats which release is meant.
+func (w *wish) release() string {
+	switch {
+	case w.req.From != "":
+		return " --from " + show.Quote(w.req.From)
+	case w.req.To != "":
+		return " --to " + show.Quote(w.req.To)
+	}
+	return ""
 }
 
 // again repeats what was asked for beside the release.
@@ -66,6 +77,9 @@ func (w *wish) again() string {
 	for _, o := range w.req.Only {
 		text += " --only " + show.Quote(o)
 	}
+	if w.req.Unsigned != "" {
+		text += " --unsigned " + show.Quote(w.req.Unsigned)
+	}
 	if w.req.Rehearse != "" {
 		text += " --rehearse " + show.Quote(w.req.Rehearse)
 	}
@@ -81,6 +95,7 @@ func (w *wish) again() string {
 // commonFlags are those that install has too.
 func (w *wish) commonFlags(cmd *cobra.Command) {
 	w.which(cmd)
+	cmd.Flags().StringVar(&w.req.Unsigned, "unsigned", "", "`WHY` a bundle is installed that the installation's feed does not name; kept in plan and report")
 	cmd.Flags().StringArrayVar(&w.waive, "waive", nil, "`CHECK=why`: accept a failing check that the vendor lets you accept")
 	cmd.Flags().StringVar(&w.file, "answers", "", "`FILE` of answers, as upkeep runs answers writes it; what else is said counts first")
 	cmd.Flags().StringArrayVar(&w.req.Choose, "choose", nil, "`FEATURE` to add to what is installed; upkeep features lists them; may be given several times")
@@ -88,6 +103,9 @@ func (w *wish) commonFlags(cmd *cobra.Command) {
 }
 
 func (w *wish) request(person string) (manage.Request, error) {
+	if w.req.Unsigned != "" && strings.TrimSpace(w.req.Unsigned) == "" {
+		return w.req, usage{fmt.Errorf("--unsigned wants a reason")}
+	}
 	if w.req.OnFailure != "" && w.req.OnFailure != "origin" && w.req.OnFailure != "stay" {
 		return w.req, usage{fmt.Errorf("--on-failure is origin or stay, not %q", w.req.OnFailure)}
 	}
@@ -168,10 +186,10 @@ func (a *App) plan() *cobra.Command {
 			}
 			a.print(show.Plan(p.Plan, p.Forecast, a.width()))
 			if open := p.Plan.Open(); len(open) > 0 {
-				a.print(show.Unready(open, a.command(), show.Quote(w.req.From), a.width()))
+				a.print(show.Unready(open, a.command(), w.release(), a.width()))
 				return nil
 			}
-			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade --from %s%s --plan %s\n", a.command(), show.Quote(w.req.From), w.again(), p.Plan.ID()))
+			a.print(fmt.Sprintf("To carry out exactly this plan: %s upgrade%s%s --plan %s\n", a.command(), w.release(), w.again(), p.Plan.ID()))
 			return nil
 		}}
 	w.flags(cmd)
@@ -206,6 +224,11 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 		w.req.Params.Ask = a.asker()
 	}
 	p, err := a.prepare(ctx, in, w)
+	if fetched, ferr := a.needed(ctx, in, err); fetched {
+		p, err = a.prepare(ctx, in, w)
+	} else {
+		err = ferr
+	}
 	if err != nil {
 		return err
 	}
@@ -244,6 +267,10 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 			return exit(ExitDeclined)
 		}
 	}
+	if p, err = a.fetchFor(ctx, in, w, p); err != nil {
+		return err
+	}
+	defer p.Close()
 	id, err := in.Start(ctx, p, a.person())
 	if err != nil {
 		return err

@@ -68,6 +68,10 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	environ NAME=VALUE...           environment of the next commands
 //	point NAME                      the name of the latest restore point, as a variable
 //	repository                      keep restore points with restic; sets $RESTIC $REPOSITORY $PASSWORD
+//	feed [LINE...]                  make a feed of the product and write it into the document, with further lines of feed:; sets $FEED
+//	publish CHANNEL FILE...         publish bundles in it
+//	withdraw VERSION WHY            withdraw a release; block VERSION FROM WHY blocks a way; promote VERSION makes it stable
+//	resign DAYS                     sign the feed as if it were so many days ago
 //	restore NAME                    upkeep backup restore, of the latest restore point
 func scripts(t *testing.T, account string, files ...string) {
 	dir := "testdata/script"
@@ -95,6 +99,7 @@ func scripts(t *testing.T, account string, files ...string) {
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
 			"environ": scriptEnviron, "point": scriptPoint, "repository": scriptRepository,
+			"feed": scriptFeed, "publish": scriptPublish, "withdraw": scriptFeedChange, "block": scriptFeedChange, "promote": scriptFeedChange, "resign": scriptResign,
 		},
 	})
 }
@@ -110,6 +115,7 @@ type script struct {
 	kept    map[string]string
 	still   map[string]string
 	wait    func() sitetest.Result
+	feed    *sitetest.Feed
 	known   int // runs before the command in the background
 }
 

@@ -195,7 +195,7 @@ func (f *Feed) Vouched(ctx context.Context) (*channel.Index, Vouch, error) {
 	if err != nil {
 		return nil, Vouch{}, err
 	}
-	root, err := f.pinned()
+	root, err := f.Pinned()
 	return x, Vouch{Feed: f.o.Name, Root: root, Seen: s.Refreshed, Until: s.Until}, err
 }
 
@@ -234,8 +234,8 @@ func (f *Feed) noProduct(err error) error {
 	return err
 }
 
-// pinned is the SHA-256 of the root that everything began with.
-func (f *Feed) pinned() (string, error) {
+// Pinned is the SHA-256 of the root that everything began with.
+func (f *Feed) Pinned() (string, error) {
 	list, err := f.o.FS.ReadDir(f.metadata())
 	if err != nil {
 		return "", fmt.Errorf("cannot look for the pinned root: %w", err)

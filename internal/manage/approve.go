@@ -13,12 +13,16 @@ import (
 
 	"upkeep/internal/approval"
 	"upkeep/internal/bundle"
+	"upkeep/internal/feed"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 )
 
 // approvalName is the file of a run's folder with the site's approval.
 const approvalName = "approval.json"
+
+// vouchName is the folder of a run with what vouches for its releases.
+const vouchName = "vouched"
 
 func (in *Installation) siteKeyPath() string { return filepath.Join(in.State, "site.key") }
 
@@ -40,6 +44,38 @@ func (in *Installation) approve(p *plan.Plan, id, by string) (string, error) {
 	}
 	sum := sha256.Sum256(file)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// keepVouch keeps, with the run, what the feed says of its releases. The feed's
+// word must hold now.
+func (in *Installation) keepVouch(ctx context.Context, p *plan.Plan, id string) error {
+	if p.Vouch == nil || p.Vouch.Feed == "" {
+		return nil
+	}
+	f, err := in.Feed(nil)
+	if err != nil {
+		return err
+	}
+	return distrust(f.Keep(ctx, filepath.Join(in.RunDir(id), vouchName)))
+}
+
+// stillVouched checks again that the feed names the releases of a run: from what
+// was kept with it, from the root that the plan names.
+func (in *Installation) stillVouched(ctx context.Context, r *Run) error {
+	v := r.Plan.Vouch
+	if v == nil || v.Feed == "" {
+		return nil
+	}
+	x, err := feed.Kept(ctx, in.FS, filepath.Join(r.Dir, vouchName), r.Plan.Product, v.Root)
+	if err != nil {
+		return &approval.RefusedError{Why: "its vendor's word for the releases does not hold: " + err.Error()}
+	}
+	for _, h := range r.Plan.Hops {
+		if said := x.Find(h.To); said == nil || said.Digest != h.Bundle {
+			return &approval.RefusedError{Why: fmt.Sprintf("the vendor does not name the bundle %.12s… as release %s", h.Bundle, h.To)}
+		}
+	}
+	return nil
 }
 
 // approving is what an approval of a plan says.
@@ -87,6 +123,9 @@ func (in *Installation) approvalHolds(ctx context.Context, r *Run) error {
 		return err
 	}
 	if err := a.Covers(approving(r.Plan)); err != nil {
+		return err
+	}
+	if err := in.stillVouched(ctx, r); err != nil {
 		return err
 	}
 	if r.Plan.Trigger == plan.TriggerBack {

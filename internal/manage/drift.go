@@ -64,10 +64,10 @@ func (d Drift) Any() bool {
 }
 
 // Drift compares the product with its vendor's standard, as the release says that
-// is installed, or one at from that can be reached from it. It changes nothing.
+// is installed, or one at from, or to of the feed, that can be reached from it. It changes nothing.
 // The definitions that it gives have no secrets in them.
-func (in *Installation) Drift(ctx context.Context, from string) (*Drift, error) {
-	known, err := in.standing(ctx, from)
+func (in *Installation) Drift(ctx context.Context, from, to string) (*Drift, error) {
+	known, err := in.standing(ctx, from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -190,15 +190,15 @@ type standing struct {
 // pristine reads some of a component's files as the release has them; none where
 // it is not at hand.
 func (k *standing) pristine(ctx context.Context, component string, paths []string) (map[string][]byte, error) {
-	if k.release == nil || k.release.Release.Payloads[component] == "" {
+	if k.release == nil || k.release.Release.Payloads[component] == "" || k.release.Bundle.Missing()[k.release.Release.Payloads[component]] > 0 {
 		return nil, nil
 	}
 	return k.release.Bundle.Pristine(ctx, k.release.Release.Payloads[component], paths, largestText)
 }
 
 // standing finds out what is installed, by the document of the release that
-// brought it, or of those at from.
-func (in *Installation) standing(ctx context.Context, from string) (_ *standing, err error) {
+// brought it, or of those at from, or of a release of the feed.
+func (in *Installation) standing(ctx context.Context, from, to string) (_ *standing, err error) {
 	temp, err := scratch.New(in.FS, "", "drift")
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
@@ -215,6 +215,12 @@ func (in *Installation) standing(ctx context.Context, from string) (_ *standing,
 			return nil, err
 		}
 		in.atHand = releases
+	} else if to != "" {
+		o, err := in.offer(ctx, Request{To: to}, temp.Path)
+		if err != nil {
+			return nil, err
+		}
+		releases, in.atHand = o.releases, o.releases
 	}
 	if out.product, err = in.product(ctx, ""); errors.Is(err, errNoProduct) && len(releases) > 0 {
 		out.product, err = in.present(releases[len(releases)-1].Product), nil
@@ -278,7 +284,7 @@ func (k *standing) survey(ctx context.Context, in *Installation, s *survey.Surve
 // VendorStandard reads a database of an installed product as its vendor's
 // standard.
 func (in *Installation) VendorStandard(ctx context.Context, component, from string) (drift.Schema, error) {
-	known, err := in.standing(ctx, from)
+	known, err := in.standing(ctx, from, "")
 	if err != nil {
 		return drift.Schema{}, err
 	}

@@ -52,10 +52,10 @@ func (in *Installation) target(ctx context.Context, req Request) (*Prepared, err
 	if err != nil {
 		return nil, err
 	}
-	releases, err := in.OpenReleases(ctx, req.From, p.temp.Path)
+	o, err := in.offer(ctx, req, p.temp.Path)
 	if err == nil {
 		var target Release
-		if target, _, err = in.choose(releases, req.To); err == nil {
+		if target, _, err = in.choose(o.releases, req.To); err == nil {
 			err = in.fits(target.Product)
 		}
 		p.Releases = []Release{target}

@@ -37,6 +37,7 @@ type Request struct {
 	Only      []string // components, or instances as COMPONENT@INSTANCE; empty: the whole product
 	Waivers   map[string]string
 	Trigger   string
+	Unsigned  string            // why a bundle is installed that nobody vouches for
 	Choose    []string          // features, beside those that are installed
 	File      *site.Answers     // what an answers file says, where nothing else does
 	Params    Answers           // parameters that are asked at every upgrade, to be changed
@@ -97,7 +98,7 @@ func (in *Installation) survey(ctx context.Context, req Request) (*Prepared, err
 	if err != nil {
 		return nil, err
 	}
-	return p, in.prepare(ctx, req, p)
+	return p, p.needsPayload(in.prepare(ctx, req, p))
 }
 
 // unpacking has a folder in which archives are unpacked to be read.
@@ -110,15 +111,17 @@ func (in *Installation) unpacking() (*Prepared, error) {
 }
 
 func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {
-	releases, err := in.OpenReleases(ctx, req.From, p.temp.Path)
+	o, err := in.offer(ctx, req, p.temp.Path)
 	if err != nil {
 		return err
 	}
+	releases := o.releases
 	in.atHand = releases
 	target, passed, err := in.choose(releases, req.To)
 	if err != nil {
 		return err
 	}
+	passed = append(o.passed, passed...)
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
@@ -169,6 +172,16 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		}
 		sel.Notes = append(sel.Notes, tool.note())
 	}
+	if o.fetched {
+		kept, err := in.kept(ctx, p.Installed)
+		if err != nil {
+			return err
+		}
+		if err := in.along(ctx, o, target, p.Installed, kept == nil); err != nil {
+			return err
+		}
+		releases, in.atHand = o.releases, o.releases
+	}
 	for _, r := range releases {
 		if r.Release.Version == p.Installed {
 			p.was = &r
@@ -192,10 +205,18 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		p.UpToDate, p.Notes = true, append(sel.Notes, unlike(target, facts, p.Installed)...)
 		return nil
 	}
+	vouch, err := o.stands(hops, req)
+	if err != nil {
+		return err
+	}
+	if vouch != nil && vouch.Unsigned != "" {
+		sel.Notes = append(sel.Notes, "nobody vouches for the bundle: "+vouch.Unsigned)
+	}
 	input, err := in.input(ctx, s, req, p, target, sel, hops, facts)
 	if err != nil {
 		return err
 	}
+	input.Vouch = vouch
 	p.Input = input
 	var claims []claim
 	for _, product := range []*manifest.Product{p.Input.Installed, target.Product} { // what is there, and what comes new
@@ -216,6 +237,10 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		return err
 	}
 	p.Forecast = plan.Estimate(p.Plan, p.Input)
+	if vouch != nil && vouch.Feed != "" {
+		p.Forecast.Seen = o.vouch.Seen
+	}
+	p.Forecast.Fetch = p.missing()
 	if p.Forecast.Goes, err = in.wouldGo(ctx, p.Plan); err != nil {
 		return err
 	}

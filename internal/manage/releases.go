@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"upkeep/internal/bundle"
+	"upkeep/internal/channel"
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/files"
@@ -23,6 +24,7 @@ type Release struct {
 	Product *manifest.Product
 	Release *manifest.Release
 	Bundle  *bundle.Bundle
+	Feed    *channel.Release // what the feed says of it; nil: it does not name it, or there is none
 }
 
 // NoReleaseError says that no release was found where one was looked for.
@@ -120,6 +122,12 @@ func (in *Installation) openRelease(ctx context.Context, path, cache string) (*R
 	if err != nil {
 		return nil, err
 	}
+	return in.release(ctx, b)
+}
+
+// release reads the documents of a bundle.
+func (in *Installation) release(_ context.Context, b *bundle.Bundle) (*Release, error) {
+	path := b.Origin()
 	text, err := fs.ReadFile(b.FS(), bundle.ManifestName)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the manifest of %s: %w", path, err)

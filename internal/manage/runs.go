@@ -76,7 +76,7 @@ func (in *Installation) Tidy(ctx context.Context) error {
 }
 
 // unopened lists the folders of runs that were never opened: they hold at most
-// the forecast and the approval, and the journal does not know them. What an engine has worked in
+// the forecast, the approval and what vouches for the releases, and the journal does not know them. What an engine has worked in
 // is never among them.
 func (in *Installation) unopened(ctx context.Context) ([]string, error) {
 	dirs, err := filepath.Glob(in.RunDir("*"))
@@ -90,7 +90,7 @@ func (in *Installation) unopened(ctx context.Context) ([]string, error) {
 			return nil, fmt.Errorf("cannot look at the runs: %w", err)
 		}
 		if !slices.ContainsFunc(list, func(e durable.DirEntry) bool {
-			return e.Name != "forecast.json" && e.Name != approvalName && !strings.HasPrefix(e.Name, ".upkeep-tmp-")
+			return e.Name != "forecast.json" && e.Name != approvalName && e.Name != vouchName && !strings.HasPrefix(e.Name, ".upkeep-tmp-")
 		}) {
 			found = append(found, dir)
 		}

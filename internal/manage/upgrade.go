@@ -78,6 +78,9 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 	if err := in.quiet(ctx); err != nil {
 		return "", err
 	}
+	if n := p.missing(); n > 0 {
+		return "", fmt.Errorf("%s of payloads are not fetched yet: upkeep feed fetch brings them", plan.Size(n))
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, absent(in.FS.Remove(in.reservePath())))
@@ -113,6 +116,9 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 		if err := in.FS.WriteFile(filepath.Join(in.RunDir(id), "forecast.json"), raw, 0o600); err != nil {
 			return "", fmt.Errorf("cannot keep the forecast: %w", err)
 		}
+	}
+	if err := in.keepVouch(ctx, p.Plan, id); err != nil {
+		return "", err
 	}
 	approved, err := in.approve(p.Plan, id, by)
 	if err != nil {

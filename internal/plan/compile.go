@@ -268,6 +268,7 @@ func (b *builder) header() {
 		}
 		p.Hops = append(p.Hops, Hop{From: from, To: h.Release.Version, Bundle: h.Bundle.Digest, Why: h.Why, Settings: h.settings()})
 	}
+	p.Vouch = in.Vouch
 	p.Units, p.Notes = in.Units, slices.Concat(p.Notes, in.Facts.Remarks, in.Notes)
 	p.Params = b.res.Scope.Public()
 	if c := in.Hops[len(in.Hops)-1].Product.Chosen; c != nil {

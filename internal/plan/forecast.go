@@ -20,6 +20,10 @@ type Forecast struct {
 	Reserve int64 `json:"reserve"`
 	// Goes names restore points that the run removes at its end, as things are now.
 	Goes []string `json:"goes,omitempty"`
+	// Seen is when the feed that vouches for the releases was looked at last;
+	// Fetch how many bytes of payloads are still to be fetched before the run opens.
+	Seen  time.Time `json:"seen,omitzero"`
+	Fetch int64     `json:"fetch,omitempty"`
 }
 
 // Need is what a plan needs on one volume.

@@ -23,6 +23,7 @@ type Input struct {
 	Facts     Facts
 	Units     []string // that are upgraded; nil: all
 	Notes     []string // of the selection
+	Vouch     *Vouch   // who stands for the releases; nil: nobody could
 	Trigger   string
 	OnFailure string                // origin, stay
 	Rehearse  bool                  // migrations are tried on a copy of the data before anything is closed

@@ -21,6 +21,7 @@ type Plan struct {
 	Trigger      string            `json:"trigger"`
 	From         string            `json:"from"`
 	To           string            `json:"to"`
+	Vouch        *Vouch            `json:"vouch,omitempty"` // nil: nobody could
 	Hops         []Hop             `json:"hops"`
 	Instances    []Instance        `json:"instances"`
 	Units        []string          `json:"units,omitempty"` // that are upgraded; empty: all of the product
@@ -60,6 +61,24 @@ func (p *Plan) Subject() string {
 		return fmt.Sprintf("%s: %d of its %d parts", p.Product, n, len(p.Instances))
 	}
 	return p.Product + ": " + strings.Join(p.Units, ", ")
+}
+
+// Vouch is who stands for the releases of a plan.
+type Vouch struct {
+	Feed     string `json:"feed,omitempty"`     // that names each of them, as people call it
+	Root     string `json:"root,omitempty"`     // SHA-256 of its pinned root
+	Unsigned string `json:"unsigned,omitempty"` // nobody does: "by: why" it is done all the same
+}
+
+// String says who stands for the releases, in a sentence.
+func (v *Vouch) String() string {
+	switch {
+	case v == nil:
+		return "nobody has signed this bundle"
+	case v.Unsigned != "":
+		return "nobody vouches for this bundle; it is installed all the same (" + v.Unsigned + ")"
+	}
+	return fmt.Sprintf("signed by the feed %s (root %.12s)", v.Feed, v.Root)
 }
 
 // Hop is one edge of the route.

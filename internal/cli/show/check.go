@@ -68,13 +68,13 @@ func finding(f manage.Finding, command, from string, width int) string {
 		b.WriteString(wrap(Clean(f.Fix), "  → ", "    ", width))
 	}
 	if f.Fixable {
-		b.WriteString(wrap(Clean(fmt.Sprintf("to have it done: %s check --fix --from %s", command, from)), "    ", "      ", width))
+		b.WriteString(wrap(Clean(fmt.Sprintf("to have it done: %s check --fix%s", command, from)), "    ", "      ", width))
 	}
 	if f.Reference != "" {
 		b.WriteString(wrap(Clean("see "+f.Reference), "    ", "    ", width))
 	}
 	if f.Waivable {
-		b.WriteString(wrap(Clean(fmt.Sprintf("to accept it: %s upgrade --from %s --waive '%s=REASON'", command, from, f.ID)), "    ", "      ", width))
+		b.WriteString(wrap(Clean(fmt.Sprintf("to accept it: %s upgrade%s --waive '%s=REASON'", command, from, f.ID)), "    ", "      ", width))
 	}
 	return b.String()
 }

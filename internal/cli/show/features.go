@@ -56,7 +56,7 @@ func Features(release string, list []feature.State, refused []string, command, f
 		b.WriteString("\n" + wrap(one(r), red.Render("✗")+" ", "  ", width))
 	}
 	if addable != "" && len(refused) == 0 {
-		b.WriteString("\n" + wrap(one("To add one: "+command+" plan --from "+from+" --choose "+Quote(addable)), "", "  ", width))
+		b.WriteString("\n" + wrap(one("To add one: "+command+" plan"+from+" --choose "+Quote(addable)), "", "  ", width))
 	}
 	return b.String()
 }

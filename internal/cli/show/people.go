@@ -68,11 +68,11 @@ func asked(a plan.Asked, command, from string, width int) string {
 func typed(a plan.Asked, command, from string) string {
 	switch a.Kind {
 	case plan.AskedAnswer:
-		return fmt.Sprintf("%s plan --from %s --answer %s=VALUE", command, from, a.ID)
+		return fmt.Sprintf("%s plan%s --answer %s=VALUE", command, from, a.ID)
 	case plan.AskedFinding:
-		return fmt.Sprintf("%s done %s --from %s --note 'WHAT CAME OF IT'", command, a.ID, from)
+		return fmt.Sprintf("%s done %s%s --note 'WHAT CAME OF IT'", command, a.ID, from)
 	}
-	return fmt.Sprintf("%s done %s --from %s", command, a.ID, from)
+	return fmt.Sprintf("%s done %s%s", command, a.ID, from)
 }
 
 func day(at string) string {

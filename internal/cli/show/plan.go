@@ -18,6 +18,7 @@ func Plan(p *plan.Plan, f plan.Forecast, width int) string {
 	b.WriteString(planInstances(p, width))
 	b.WriteString(planFeatures(p, width))
 	b.WriteString(planRoute(p, width))
+	b.WriteString(planVouch(p, f, width))
 	b.WriteString(planPeople(p, width))
 	b.WriteString(edited(mergedFiles(p), width))
 	b.WriteString(planReviews(p, width))
@@ -91,6 +92,27 @@ func planRoute(p *plan.Plan, width int) string {
 	}
 	b.WriteString(wrap(one("One outage; every version is verified, with a restore point of its own. If a later hop fails: "+where+"."), "  ", "  ", width) + "\n")
 	return b.String()
+}
+
+// planVouch says who stands for what would be installed.
+func planVouch(p *plan.Plan, f plan.Forecast, width int) string {
+	if p.Trigger == plan.TriggerBack {
+		return "" // what was installed before
+	}
+	text := one(p.Vouch.String())
+	text = strings.ToUpper(text[:1]) + text[1:]
+	switch {
+	case p.Vouch == nil:
+		text = faint.Render(text)
+	case p.Vouch.Unsigned != "":
+		text = yellow.Render(text)
+	case !f.Seen.IsZero():
+		text += ", seen " + f.Seen.Local().Format("2006-01-02 15:04")
+	}
+	if f.Fetch > 0 {
+		text += "; " + plan.Size(f.Fetch) + " of it are fetched before the run begins"
+	}
+	return wrap(text+".", "", "", width) + "\n"
 }
 
 // part is a stretch of the plan under one heading.

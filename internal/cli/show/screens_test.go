@@ -253,10 +253,10 @@ func screens() map[string]func(width int) string {
 		"detached":   func(w int) string { return show.Detached("20260304-220000-77c9", "upkeep", w) },
 		"up to date": func(int) string { return show.UpToDate("shop", "3.1") },
 		"readiness": func(w int) string {
-			return show.Readiness(manage.Readiness{Installed: "3.0", To: "3.1", Findings: findings}, "upkeep", "/srv/releases", w)
+			return show.Readiness(manage.Readiness{Installed: "3.0", To: "3.1", Findings: findings}, "upkeep", " --from /srv/releases", w)
 		},
 		"readiness warnings": func(w int) string {
-			return show.Readiness(manage.Readiness{Installed: "3.0", To: "3.1", Findings: findings[2:3]}, "upkeep", "/srv/releases", w)
+			return show.Readiness(manage.Readiness{Installed: "3.0", To: "3.1", Findings: findings[2:3]}, "upkeep", " --from /srv/releases", w)
 		},
 		"refusal": func(w int) string {
 			return show.Refusal(&plan.Refusal{Reasons: []string{"service web has no account: say as: ACCOUNT; root must be written", "too little room: the upgrade needs 3.0 GiB on the volume of /srv, where 1.0 GiB are free"}}, w)

@@ -1,0 +1,152 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+)
+
+// Feed shows what is installed, what its files say, and what was published.
+func Feed(v *manage.FeedView, command string, now time.Time, width int) string {
+	var b strings.Builder
+	b.WriteString(feedHead(v, now, width))
+	var list rows
+	for _, u := range v.Installed {
+		since, detected := "", ""
+		if !u.Since.IsZero() {
+			since = "since " + u.Since.Local().Format("2006-01-02 15:04")
+		}
+		switch {
+		case u.Detected != "" && u.Detected != u.Version:
+			detected = yellow.Render("its files say " + one(u.Detected))
+		case u.Detected != "":
+			detected = faint.Render("its files say so, too")
+		}
+		list = append(list, []string{one(u.Unit), one(u.Version), since, detected})
+	}
+	if len(list) > 0 {
+		b.WriteString("\n" + heading("Installed") + table("  ", list, 3, width))
+	}
+	b.WriteString("\n" + heading("Published"))
+	if len(v.Releases) == 0 {
+		return b.String() + "  " + faint.Render("nothing is known") + "\n"
+	}
+	list = nil
+	for i := len(v.Releases) - 1; i >= 0; i-- { // the newest first
+		list = append(list, feedRelease(v.Releases[i]))
+	}
+	b.WriteString(table("  ", list, 4, width))
+	return b.String()
+}
+
+func feedRelease(r manage.FeedRelease) []string {
+	mark, about := " ", []string{}
+	if r.Installed {
+		mark = green.Render("✓")
+		about = append(about, "installed")
+	}
+	switch {
+	case r.Here == "whole":
+		about = append(about, "here")
+	case r.Fetch < r.Whole:
+		about = append(about, fmt.Sprintf("%s to fetch by patch (%s whole)", plan.Size(r.Fetch), plan.Size(r.Whole)))
+	default:
+		about = append(about, plan.Size(r.Fetch)+" to fetch")
+	}
+	if r.Upkeep != "" {
+		about = append(about, "needs Upkeep "+r.Upkeep)
+	}
+	text := faint.Render(one(strings.Join(about, "; ")))
+	if r.Withdrawn != "" {
+		mark, text = red.Render("✗"), red.Render("withdrawn: ")+one(r.Withdrawn)
+	}
+	seen := ""
+	if !r.Seen.IsZero() {
+		seen = "seen " + r.Seen.Local().Format("2006-01-02 15:04")
+	}
+	return []string{mark + " " + one(r.Version), r.Channel, r.Published.Local().Format("2006-01-02 15:04"), faint.Render(seen), text}
+}
+
+func feedHead(v *manage.FeedView, now time.Time, width int) string {
+	var b strings.Builder
+	pinned := "no root is pinned yet"
+	if v.Root != "" {
+		pinned = "root " + v.Root[:min(12, len(v.Root))]
+	}
+	b.WriteString(table("", rows{{bold.Render(one(v.Product)), one(v.Feed), faint.Render(v.Channel + ", " + pinned)}}, 1, width))
+	switch {
+	case v.Looked.IsZero() && v.Problem == "":
+		b.WriteString(wrap("Nobody has looked at it yet: upkeep feed refresh does.", yellow.Render("!")+" ", "  ", width))
+	case v.Looked.IsZero():
+	default:
+		b.WriteString(wrap(fmt.Sprintf("Looked at %s (%s); its word holds until %s.", ago(now.Sub(v.Looked)), v.Looked.Local().Format("2006-01-02 15:04"), v.Until.Local().Format("2006-01-02 15:04")), "", "", width))
+	}
+	if v.Expired {
+		b.WriteString(wrap("Its word does not hold any more: upgrades wait until its vendor has signed it anew. Nothing else does.", yellow.Render("!")+" ", "  ", width))
+	}
+	if v.Problem != "" {
+		b.WriteString(wrap(one(fmt.Sprintf("The last look, at %s: %s", v.Tried.Local().Format("2006-01-02 15:04"), v.Problem)), yellow.Render("!")+" ", "  ", width))
+	}
+	return b.String()
+}
+
+// ago says for people how long ago something was.
+func ago(d time.Duration) string {
+	if d < time.Minute {
+		return "just now"
+	}
+	return age(d) + " ago"
+}
+
+// FeedRefreshed says what is new.
+func FeedRefreshed(fresh []string, width int) string {
+	text := "Nothing new."
+	if len(fresh) > 0 {
+		text = "New: " + strings.Join(fresh, ", ")
+	}
+	return wrap(one(text), green.Render("✓")+" ", "  ", width)
+}
+
+// Fetched says what was fetched.
+func Fetched(f manage.FeedFetched, width int) string {
+	if len(f.Releases) == 0 {
+		return Good("nothing is to be fetched: what is installed is the latest of the channel") + "\n"
+	}
+	what := fmt.Sprintf("%s: whole and verified", strings.Join(f.Releases, ", "))
+	switch {
+	case f.Files == 0:
+		what += "; all of it was here"
+	case len(f.Patched) > 0:
+		what += fmt.Sprintf("; %s fetched, by patch: %s", plan.Size(f.Bytes), strings.Join(f.Patched, ", "))
+	default:
+		what += fmt.Sprintf("; %s fetched", plan.Size(f.Bytes))
+	}
+	text := wrap(one(what), green.Render("✓")+" ", "  ", width)
+	for _, n := range f.Notes {
+		text += wrap(one(n), yellow.Render("!")+" ", "  ", width)
+	}
+	return text
+}
+
+// Exported says what can be carried away.
+func Exported(file string, versions []string, bytes int64, until time.Time, width int) string {
+	return wrap(one(fmt.Sprintf("%s has %s of it, with all that proves it (%s)", file, strings.Join(versions, ", "), plan.Size(bytes))), green.Render("✓")+" ", "  ", width) +
+		wrap(fmt.Sprintf("The feed's word holds until %s: bring it there before.", until.Local().Format("2006-01-02 15:04")), "  ", "  ", width)
+}
+
+// Imported says what came, and how old it is.
+func Imported(versions []string, made, until time.Time, command string, now time.Time, width int) string {
+	what := "the feed is known as of then; no release came along"
+	if len(versions) > 0 {
+		what = strings.Join(versions, ", ") + ": whole and verified"
+	}
+	text := wrap(one(what), green.Render("✓")+" ", "  ", width) +
+		wrap(fmt.Sprintf("Made %s, by what the file says; the feed's word holds until %s.", ago(now.Sub(made)), until.Local().Format("2006-01-02 15:04")), "  ", "  ", width)
+	if len(versions) > 0 {
+		text += wrap(one(fmt.Sprintf("Next: %s plan --to %s", command, versions[len(versions)-1])), "  ", "  ", width)
+	}
+	return text
+}

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func scriptFeed(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 0)
+	s.feed = s.Site.Feed(args...)
+	ts.Setenv("FEED", s.feed.Dir)
+}
+
+func scriptPublish(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 2)
+	for _, file := range args[1:] {
+		ts.Check(s.feed.Release(args[0], ts.MkAbs(file)))
+	}
+}
+
+func scriptFeedChange(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	f := s.feed
+	switch len(args) {
+	case 1:
+		ts.Check(f.Change(f.Promote(f.Product, args[0])))
+	case 2:
+		ts.Check(f.Change(f.Withdraw(f.Product, args[0], args[1])))
+	case 3:
+		ts.Check(f.Change(f.Block(f.Product, args[0], args[1], args[2])))
+	}
+}
+
+func scriptResign(ts *testscript.TestScript, _ bool, args []string) {
+	days, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ts.Check(of(ts, args, 1).feed.Resign(time.Duration(days) * 24 * time.Hour))
+}
