@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -198,7 +200,7 @@ func (f *Feed) SignTargets(role string) {
 		m = f.Products[role]
 	}
 	data := Sign(f.tb, m, f.Keys[role]...)
-	f.Put(fmt.Sprintf("metadata/%d.%s.json", m.Signed.Version, role), data)
+	f.Put(fmt.Sprintf("metadata/%d.%s.json", m.Signed.Version, url.PathEscape(role)), data)
 	f.Snapshot.Signed.Meta[role+".json"] = f.meta(m.Signed.Version, data)
 }
 
@@ -303,6 +305,20 @@ func (f *Feed) Asked() []string {
 	a := f.asked
 	f.asked = nil
 	return a
+}
+
+// ServeHTTP serves the feed at the root of a server.
+func (f *Feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.EscapedPath(), "/")
+	if strings.HasPrefix(name, "targets/") {
+		name = strings.TrimPrefix(r.URL.Path, "/")
+	}
+	data, err := f.Small(r.Context(), name, 0)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = w.Write(data)
 }
 
 // Put sets a file of the feed, Get gives it or nil, Drop removes it.
