@@ -35,7 +35,33 @@ func (a *App) vendor() *cobra.Command {
 		}
 		return nil
 	}
-	cmd.AddCommand(lint, build, a.standard(), a.vendorKeys(), a.vendorFeed(), a.vendorSign(), a.vendorPublish())
+	cmd.AddCommand(a.vendorInit(), lint, build, a.standard(), a.vendorKeys(), a.vendorFeed(), a.vendorSign(), a.vendorPublish(), a.vendorTest())
+	return cmd
+}
+
+// vendorInit writes the source of a first bundle.
+func (a *App) vendorInit() *cobra.Command {
+	var product, version string
+	cmd := &cobra.Command{Use: "init DIR", Short: "Write the source of a first bundle, to be filled", Args: args(1, 1, "a new folder"),
+		RunE: func(cmd *cobra.Command, got []string) error {
+			if product == "" {
+				return usage{errors.New("say what the product is called with --product")}
+			}
+			files, err := manage.InitSource(got[0], product, version)
+			if err != nil {
+				return err
+			}
+			if a.format == "json" {
+				return a.json(map[string][]string{"files": files})
+			}
+			for _, f := range files {
+				a.print(show.Good(show.Clean(f)) + "\n")
+			}
+			a.print(show.Hang("  → put your product's files into "+show.Clean(got[0])+"/components/app, and change upkeep.yaml to fit; then: upkeep vendor lint "+show.Quote(got[0]), "    ", a.width()))
+			return nil
+		}}
+	cmd.Flags().StringVar(&product, "product", "", "`ID` of the product: small letters, digits, - and _")
+	cmd.Flags().StringVar(&version, "version", "1.0.0", "`VERSION` of the first release")
 	return cmd
 }
 

@@ -132,7 +132,7 @@ func FeedReport(r manage.FeedReport, width int) string {
 			sign = Careful(one(role.Role))
 			end += fmt.Sprintf(" (less than %d days)", role.Alarm)
 		}
-		list = append(list, []string{sign, fmt.Sprint(role.Version), end, one(fmt.Sprintf("%d of %s", role.Needs, strings.Join(role.Keys, ", "))), one("signed by " + strings.Join(role.Signed, ", "))})
+		list = append(list, []string{sign, fmt.Sprint(role.Version), end, one(fmt.Sprintf("signed by %s; %d of %s", strings.Join(role.Signed, ", "), role.Needs, count(len(role.Keys), "key", "keys")))})
 	}
 	b.WriteString(table("", list, 3, width))
 	b.WriteString(pending(r.Pending, r.Feed, width))
