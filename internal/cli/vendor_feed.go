@@ -203,7 +203,7 @@ func (a *App) feedStatus() *cobra.Command {
 
 func (a *App) vendorPublish() *cobra.Command {
 	var c changing
-	var feed, in, upkeep, notes string
+	var feed, in, notes string
 	var patches int
 	cmd := &cobra.Command{Use: "publish BUNDLE", Short: "Bring a bundle into a feed, signed", Args: args(1, 1, "one bundle"),
 		RunE: func(cmd *cobra.Command, got []string) error {
@@ -214,7 +214,7 @@ func (a *App) vendorPublish() *cobra.Command {
 			if patches == 0 {
 				patches = -1
 			}
-			out, err := v.Publish(cmd.Context(), got[0], in, upkeep, notes, patches)
+			out, err := v.Publish(cmd.Context(), got[0], in, notes, patches)
 			if err != nil {
 				return err
 			}
@@ -230,7 +230,6 @@ func (a *App) vendorPublish() *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&feed, "feed", "", "`DIR` of the feed")
 	cmd.Flags().StringVar(&in, "channel", "candidate", "candidate or stable")
-	cmd.Flags().StringVar(&upkeep, "needs-upkeep", "", "the lowest `VERSION` of Upkeep that can carry the release out")
 	cmd.Flags().StringVar(&notes, "notes", "", "`ADDRESS` of the release notes (default what the manifest says)")
 	cmd.Flags().IntVar(&patches, "patches", 3, "from `HOW MANY` earlier releases patches are made; 0: none")
 	c.flags(cmd, "those of the product, snapshot and timestamp")

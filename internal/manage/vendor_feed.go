@@ -190,7 +190,7 @@ type FeedPublication struct {
 }
 
 // Publish brings a bundle into the feed and into a channel.
-func (v *VendorFeed) Publish(ctx context.Context, path, in, upkeep, notes string, patches int) (FeedPublication, error) {
+func (v *VendorFeed) Publish(ctx context.Context, path, in, notes string, patches int) (FeedPublication, error) {
 	var out FeedPublication
 	applied, err := v.change(false, func() error {
 		if r := Lint(path); isFolder(path) && !r.Usable() {
@@ -205,7 +205,7 @@ func (v *VendorFeed) Publish(ctx context.Context, path, in, upkeep, notes string
 		if err != nil {
 			return err
 		}
-		out.FeedPublished, err = v.feed.Publish(ctx, vendor.Publishing{Bundle: b, Channel: in, Upkeep: upkeep, Notes: notes, Patches: patches})
+		out.FeedPublished, err = v.feed.Publish(ctx, vendor.Publishing{Bundle: b, Channel: in, Notes: notes, Patches: patches})
 		return err
 	})
 	out.FeedApplied = applied

@@ -1,6 +1,7 @@
 package vendor_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,7 @@ import (
 	"upkeep/internal/bundle"
 	"upkeep/internal/channel"
 	"upkeep/internal/durable"
+	"upkeep/internal/feed/trust"
 	"upkeep/internal/vendor"
 )
 
@@ -92,6 +94,7 @@ components:
   app: {kind: tree, at: /srv/notes, version: {file: /srv/notes/version.txt}}
 ---
 release: {product: notes, version: %q, notes: "https://example.org/notes"}
+requires: {upkeep: "0.0.1"}
 routes: [{from: ">= 1.0"}]
 payloads: {app: app.tar.zst}
 versions: {app: %q}
@@ -120,7 +123,18 @@ func publish(t testing.TB, f *vendor.Feed, k keys, b *bundle.Bundle, in string) 
 }
 
 // folder serves a feed's folder to a client.
-type folder struct{ fsys durable.FS }
+type folder struct {
+	fsys durable.FS
+	dir  string
+}
+
+func (d folder) Small(_ context.Context, name string, most int64) ([]byte, error) {
+	text, err := d.fsys.ReadFile(filepath.Join(d.dir, filepath.FromSlash(name)))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s is too long", name)
+	}
+	return text, err
+}
 
 func (d folder) DownloadFile(address string, most int64, _ time.Duration) ([]byte, error) {
 	u, err := url.Parse(address)
@@ -145,23 +159,48 @@ type site struct {
 	own  string
 	root []byte
 	now  time.Time
+	real *trust.Client // Upkeep's own client
 }
 
 func newSite(t testing.TB, f *vendor.Feed) *site {
 	t.Helper()
 	root, err := f.FS.ReadFile(filepath.Join(f.Dir, "metadata/1.root.json"))
 	must(t, err)
-	return &site{t, f.FS, f.Dir, t.TempDir(), root, start().Add(time.Hour)}
+	s := &site{t: t, fsys: f.FS, dir: f.Dir, own: t.TempDir(), root: root, now: start().Add(time.Hour)}
+	store := t.TempDir()
+	must(t, trust.Pin(durable.OS(), store, root))
+	s.real, err = trust.Open(durable.OS(), store, folder{f.FS, f.Dir}, trust.Options{Feed: f.Dir, Now: func() time.Time { return s.now }})
+	must(t, err)
+	return s
 }
 
-// look refreshes, and gives the index of notes.
+// look refreshes with Upkeep's own client and with that of go-tuf, which must
+// agree, and gives the index of notes.
 func (s *site) look() (*channel.Index, *updater.Updater, error) {
+	_, own := s.real.Refresh(s.t.Context())
+	var at trust.Target
+	if own == nil {
+		at, own = s.real.Target(s.t.Context(), "notes/index.json")
+	}
+	x, u, err := s.other()
+	if (own == nil) != (err == nil) {
+		s.t.Errorf("Upkeep's client says %v, that of go-tuf %v", own, err)
+	}
+	if own == nil && err == nil {
+		if info, err := u.GetTargetInfo("notes/index.json"); err != nil || info.Hashes["sha256"].String() != at.SHA256 {
+			s.t.Errorf("the two clients have found two indexes: %v, %s; %v", info, at.SHA256, err)
+		}
+	}
+	return x, u, err
+}
+
+func (s *site) other() (*channel.Index, *updater.Updater, error) {
 	c, err := config.New("http://feed"+s.dir+"/metadata", s.root)
 	must(s.t, err)
 	c.LocalMetadataDir, c.LocalTargetsDir = s.own, s.t.TempDir()
 	c.RemoteTargetsURL = "http://feed" + s.dir + "/targets"
 	c.PrefixTargetsWithHash = true
-	c.Fetcher = folder{s.fsys}
+	c.Fetcher = folder{s.fsys, s.dir}
 	u, err := updater.New(c)
 	must(s.t, err)
 	u.UnsafeSetRefTime(s.now)

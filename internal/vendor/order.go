@@ -12,6 +12,7 @@ import (
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
 	"upkeep/internal/version"
 )
 
@@ -61,6 +62,6 @@ func (f *Feed) publishedOrder(t *targetsFile, documents string) (version.Order, 
 		if p == nil {
 			return version.Order{}, fmt.Errorf("%s has no product document", documents)
 		}
-		return orderOf(p)
+		return plan.OrderOf(p)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/manifest"
+	"upkeep/internal/plan"
 	"upkeep/internal/version"
 )
 
@@ -29,7 +30,6 @@ import (
 type Publishing struct {
 	Bundle  *bundle.Bundle
 	Channel string // channel.Stable or channel.Candidate
-	Upkeep  string // the lowest version of Upkeep that can carry it out; empty: any
 	Notes   string // an address; empty: what its manifest says
 	Patches int    // from how many earlier releases patches are made; 0: 3, below 0: none
 }
@@ -74,7 +74,7 @@ func (f *Feed) publishBundle(ctx context.Context, p Publishing, product *manifes
 		return nil
 	}
 	r := channel.Release{Version: release.Version, Published: f.Now().UTC().Truncate(time.Second), Channel: p.Channel, Digest: p.Bundle.Digest(),
-		Upkeep: p.Upkeep, Notes: p.Notes, Withdrawn: release.Withdrawn, Documents: channel.DocumentsTarget(product.ID, release.Version)}
+		Upkeep: release.Requires.Upkeep, Notes: p.Notes, Withdrawn: release.Withdrawn, Documents: channel.DocumentsTarget(product.ID, release.Version)}
 	if r.Notes == "" {
 		r.Notes = release.Notes
 	}
@@ -122,15 +122,8 @@ func manifestOf(b *bundle.Bundle) (*manifest.Product, *manifest.Release, version
 			return nil, nil, version.Order{}, mistake("see upkeep vendor lint", f.Error())
 		}
 	}
-	order, err := orderOf(p)
+	order, err := plan.OrderOf(p)
 	return p, r, order, err
-}
-
-func orderOf(p *manifest.Product) (version.Order, error) {
-	if len(p.Versions.List) > 0 {
-		return version.Listed(p.Versions.List)
-	}
-	return version.Parse(p.Versions.Name)
 }
 
 // product gives what is to be changed for a product: its targets, and its index.

@@ -35,7 +35,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("the releases are %s", got)
 	}
 	r := x.Find("1.1")
-	if r.Digest != b.Digest() || r.Notes != "https://example.org/notes" || len(r.Routes) != 1 || r.Routes[0].From != ">= 1.0" {
+	if r.Digest != b.Digest() || r.Notes != "https://example.org/notes" || r.Upkeep != "0.0.1" || len(r.Routes) != 1 || r.Routes[0].From != ">= 1.0" {
 		t.Errorf("the release is described as %+v", r)
 	}
 	payload, err := s.get(u, r.Payloads["app.tar.zst"].Target)
