@@ -25,21 +25,32 @@ func (s *signers) flags(cmd *cobra.Command, what string) {
 	cmd.Flags().StringVar(&s.passphrase, "passphrase-file", "", "`FILE` with the passphrase of the keys; otherwise it is asked for")
 }
 
-// word gives the passphrase of a key.
-func (a *App) word(ctx context.Context, file string) func(name string) (string, error) {
-	return func(name string) (string, error) {
-		if file != "" {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return "", fmt.Errorf("cannot read the passphrase: %w", err)
-			}
-			return strings.TrimRight(string(text), "\r\n"), nil
+// word gives the passphrases of keys: what fitted one is tried for the next.
+func (a *App) word(ctx context.Context, file string) func(name string, wrong bool) (string, error) {
+	known := ""
+	return func(name string, wrong bool) (string, error) {
+		switch {
+		case file != "" && wrong:
+			return "", fmt.Errorf("the passphrase in %s is not that of the key", file)
+		case file != "":
+			return wordIn(file)
+		case known != "" && !wrong:
+			return known, nil
 		}
 		fmt.Fprint(a.writer(a.Err), "Passphrase of the key "+show.Clean(name)+": ")
 		word, err := a.secretLine(ctx)
 		fmt.Fprintln(a.writer(a.Err))
+		known = word
 		return word, err
 	}
+}
+
+func wordIn(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the passphrase: %w", err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
 func (a *App) vendorKeys() *cobra.Command {
@@ -96,7 +107,7 @@ func (a *App) newWord(ctx context.Context, file string) (func() (string, error),
 			return known, nil
 		}
 		if file != "" {
-			word, err := a.word(ctx, file)("")
+			word, err := wordIn(file)
 			if err == nil && word == "" {
 				err = fmt.Errorf("the passphrase in %s is empty", file)
 			}

@@ -38,9 +38,9 @@ const (
 // VendorFeed is a feed as its vendor changes it.
 type VendorFeed struct {
 	Dir        string
-	Keys       []string                          // files and folders of those who sign
-	Passphrase func(name string) (string, error) // of a key
-	Lifetimes  []string                          // ROLE=DAYS
+	Keys       []string          // files and folders of those who sign
+	Passphrase vendor.Passphrase // of a key
+	Lifetimes  []string          // ROLE=DAYS
 	feed       *vendor.Feed
 	keys       []*vendor.Key
 }
@@ -82,7 +82,7 @@ func (v *VendorFeed) open(fresh bool) (done func(), err error) {
 	return l.release, nil
 }
 
-func readKeys(passphrase func(string) (string, error), paths []string) ([]*vendor.Key, error) {
+func readKeys(passphrase vendor.Passphrase, paths []string) ([]*vendor.Key, error) {
 	var all []string
 	for _, p := range paths {
 		abs, err := filepath.Abs(p)
@@ -245,7 +245,7 @@ func (v *VendorFeed) Status() (FeedReport, error) {
 }
 
 // SignDraft adds signatures to a draft of a feed that was carried here.
-func SignDraft(path string, keys []string, passphrase func(string) (string, error)) (FeedDraft, error) {
+func SignDraft(path string, keys []string, passphrase vendor.Passphrase) (FeedDraft, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return FeedDraft{}, err

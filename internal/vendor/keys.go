@@ -38,6 +38,9 @@ const (
 // maxWork bounds what a key file may ask of scrypt: 2^maxWork.
 const maxWork = 20
 
+// tries is how often a passphrase is asked for.
+const tries = 4
+
 // keyName can name a key and its file.
 var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
 
@@ -48,6 +51,10 @@ type Key struct {
 	public ed25519.PublicKey
 	secret func() (ed25519.PrivateKey, error) // nil: only the public half is at hand
 }
+
+// Passphrase gives the passphrase of a key when it signs for the first time.
+// wrong: the one that was given before was not it.
+type Passphrase func(name string, wrong bool) (string, error)
 
 // NewKey makes a key.
 func NewKey(name string) (*Key, error) {
@@ -138,9 +145,8 @@ func (k *Key) Private(passphrase string, work int) ([]byte, error) {
 	return append(public, pem.EncodeToMemory(&pem.Block{Type: blockAge, Bytes: box.Bytes()})...), nil
 }
 
-// ParseKey reads a key file, public or private. passphrase is asked when the key
-// signs for the first time, if the file is encrypted.
-func ParseKey(name string, text []byte, passphrase func(name string) (string, error)) (*Key, error) {
+// ParseKey reads a key file, public or private.
+func ParseKey(name string, text []byte, passphrase Passphrase) (*Key, error) {
 	head, rest := pem.Decode(text)
 	if head == nil || head.Type != blockPublic {
 		return nil, errors.New("it is no key file: it does not begin with a public key")
@@ -181,30 +187,10 @@ func ParseKey(name string, text []byte, passphrase func(name string) (string, er
 	return k, nil
 }
 
-func unlock(name string, body *pem.Block, passphrase func(string) (string, error)) (ed25519.PrivateKey, error) {
+func unlock(name string, body *pem.Block, passphrase Passphrase) (ed25519.PrivateKey, error) {
 	der := body.Bytes
 	if body.Type == blockAge {
-		word, err := passphrase(name)
-		if err != nil {
-			return nil, err
-		}
-		if word == "" {
-			return nil, mistake("", "it has a passphrase, and none was given")
-		}
-		id, err := age.NewScryptIdentity(word)
-		if err != nil {
-			return nil, err
-		}
-		id.SetMaxWorkFactor(maxWork)
-		r, err := age.Decrypt(bytes.NewReader(der), id)
-		var none *age.NoIdentityMatchError
-		if errors.As(err, &none) {
-			return nil, mistake("try again; a passphrase that is lost cannot be found: docs/how-to/feed-keys.md says what then", "the passphrase is wrong")
-		}
-		if err != nil {
-			return nil, err
-		}
-		plain, err := io.ReadAll(io.LimitReader(r, 1<<16))
+		plain, err := decrypt(name, der, passphrase)
 		if err != nil {
 			return nil, err
 		}
@@ -223,6 +209,33 @@ func unlock(name string, body *pem.Block, passphrase func(string) (string, error
 		return nil, errors.New("it is no Ed25519 key")
 	}
 	return secret, nil
+}
+
+func decrypt(name string, box []byte, passphrase Passphrase) ([]byte, error) {
+	for try := range tries {
+		word, err := passphrase(name, try > 0)
+		if err != nil {
+			return nil, err
+		}
+		if word == "" {
+			return nil, mistake("name a file that has it with --passphrase-file, or type it", "it has a passphrase, and none was given")
+		}
+		id, err := age.NewScryptIdentity(word)
+		if err != nil {
+			return nil, err
+		}
+		id.SetMaxWorkFactor(maxWork)
+		r, err := age.Decrypt(bytes.NewReader(box), id)
+		var none *age.NoIdentityMatchError
+		if errors.As(err, &none) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(io.LimitReader(r, 1<<16))
+	}
+	return nil, mistake("try again; a passphrase that is lost cannot be found: docs/how-to/feed-keys.md says what then", "the passphrase is wrong")
 }
 
 // WriteKey writes a new key into dir: NAME.key, which only its owner can read,
@@ -260,7 +273,7 @@ func exists(fsys durable.FS, path string) bool {
 
 // ReadKeys reads key files, and all of those that lie in folders. A key whose
 // private half is among them can sign.
-func ReadKeys(fsys durable.FS, passphrase func(name string) (string, error), paths ...string) ([]*Key, error) {
+func ReadKeys(fsys durable.FS, passphrase Passphrase, paths ...string) ([]*Key, error) {
 	var list []string
 	for _, p := range paths {
 		info, err := fsys.Stat(p)

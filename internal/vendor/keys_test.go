@@ -13,6 +13,13 @@ import (
 	"upkeep/internal/vendor"
 )
 
+func must1[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 const work = 10 // of scrypt, for tests
 
 func TestKeyFiles(t *testing.T) {
@@ -30,7 +37,13 @@ func TestKeyFiles(t *testing.T) {
 	}
 	asked := 0
 	word := "correct horse"
-	got, err := vendor.ReadKeys(durable.OS(), func(name string) (string, error) { asked++; return word, nil }, dir)
+	got, err := vendor.ReadKeys(durable.OS(), func(name string, wrong bool) (string, error) {
+		if wrong {
+			return "", nil
+		}
+		asked++
+		return word, nil
+	}, dir)
 	must(t, err)
 	if len(got) != 1 || got[0].ID != k.ID || got[0].Name != "root-1" || !got[0].CanSign() {
 		t.Fatalf("read back: %+v", got)
@@ -44,8 +57,11 @@ func TestKeyFiles(t *testing.T) {
 	must(t, f.Create(c))
 	word = "wrong"
 	var user *step.UserError
-	if _, err := f.Apply(false, got...); !errors.As(err, &user) || !strings.Contains(err.Error(), "passphrase is wrong") {
+	if _, err := f.Apply(false, got...); !errors.As(err, &user) || !strings.Contains(err.Error(), "none was given") {
 		t.Errorf("a wrong passphrase: %v", err)
+	}
+	if _, err := f.Apply(false, must1(vendor.ReadKeys(durable.OS(), func(string, bool) (string, error) { return word, nil }, dir))...); err == nil || !strings.Contains(err.Error(), "passphrase is wrong") {
+		t.Errorf("a passphrase that stays wrong: %v", err)
 	}
 	word = "correct horse"
 	a, err := f.Apply(false, got...)
@@ -100,7 +116,7 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		k, err := vendor.ParseKey("a", text, func(string) (string, error) { return "", nil })
+		k, err := vendor.ParseKey("a", text, func(string, bool) (string, error) { return "", nil })
 		if err != nil {
 			return
 		}

@@ -134,17 +134,22 @@ func sign[T metadata.Roles](m *metadata.Metadata[T], k *Key) error {
 	return nil
 }
 
-// signWith has every key sign that the rules allow, can sign, and has not done so.
+// signWith has keys sign that the rules allow and that have not, until there are
+// enough: a key that is not needed is not opened.
 func signWith[T metadata.Roles](m *metadata.Metadata[T], keys []*Key, rules ...rule) (changed bool, err error) {
-	for _, k := range keys {
-		for _, r := range rules {
-			if r.keys[k.ID] == nil || !k.CanSign() || slices.Contains(signers(r, m), k.ID) {
+	for _, r := range rules {
+		have := signers(r, m)
+		for _, k := range keys {
+			if len(have) >= r.threshold {
+				break
+			}
+			if r.keys[k.ID] == nil || !k.CanSign() || slices.Contains(have, k.ID) {
 				continue
 			}
 			if err := sign(m, k); err != nil {
 				return changed, err
 			}
-			changed = true
+			have, changed = append(have, k.ID), true
 		}
 	}
 	return changed, nil
