@@ -59,6 +59,7 @@ var (
 		"internal/manage/restore_look.go .Sync":                   "through a file that durable.FS made",
 		"internal/backup/archive/sink.go .Sync":                   "through files that durable.FS made",
 		"internal/feed/fetch/file.go .Sync":                       "through files that durable.FS made",
+		"internal/feed/patch/apply.go .Sync":                      "through a file that durable.FS made",
 		"internal/manage/world_crash.go internal/lab/crash/fault": "in the test build only, behind a build tag",
 	}
 )

@@ -217,9 +217,18 @@ func (w *builder) payload(ctx context.Context, name, dir string) error {
 	return w.write(ctx, sums, &text)
 }
 
-// pack writes a tree as tar.zst. One encoder without concurrency, so that the bytes depend on nothing else.
-func pack(ctx context.Context, fsys durable.FS, out io.Writer, root string, t files.Tree, o files.PackOptions) (files.Tree, error) {
+// Compressor compresses as payloads are. One encoder without concurrency, so that the bytes depend on nothing else: a patch makes them again.
+func Compressor(out io.Writer) (io.WriteCloser, error) {
 	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	if err != nil {
+		return nil, err
+	}
+	return struct{ io.WriteCloser }{z}, nil
+}
+
+// pack writes a tree as tar.zst.
+func pack(ctx context.Context, fsys durable.FS, out io.Writer, root string, t files.Tree, o files.PackOptions) (files.Tree, error) {
+	z, err := Compressor(out)
 	if err != nil {
 		return files.Tree{}, err
 	}
