@@ -219,7 +219,7 @@ func (w *builder) payload(ctx context.Context, name, dir string) error {
 
 // Compressor compresses as payloads are. One encoder without concurrency, so that the bytes depend on nothing else: a patch makes them again.
 func Compressor(out io.Writer) (io.WriteCloser, error) {
-	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	z, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -34,7 +35,7 @@ type Want struct {
 // Apply makes the payload dest of the payload old and a patch; all are absolute
 // paths. dest appears whole and durable, or not at all; one that is there is
 // replaced. An error that is ErrUnusable says that the payload must be fetched whole;
-// others are faults of this computer. It takes the size of the old tar and about 60 MB in memory, and
+// others are faults of this computer. It takes the size of the old tar and about 25 MB in memory, and
 // refuses tars above tarLimit bytes (0: MaxTar).
 func Apply(ctx context.Context, fsys durable.FS, old, patch, dest string, want Want, tarLimit int64) error {
 	if err := apply(ctx, fsys, old, patch, dest, want, tarLimit); err != nil {
@@ -71,8 +72,9 @@ func apply(ctx context.Context, fsys durable.FS, old, patch, dest string, want W
 	if err != nil {
 		return err
 	}
-	making := dest + Making
-	if err := fsys.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	runtime.GC() // what unpacking took makes room for what follows
+	making, lazy := dest+Making, fsys.Unsynced() // nothing refers to it: what a power cut brings back, the next try removes
+	if err := lazy.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // what an earlier try has left
 	}
 	f, err := fsys.Create(making, 0o644)
@@ -93,7 +95,7 @@ func apply(ctx context.Context, fsys durable.FS, old, patch, dest string, want W
 	if err == nil {
 		return fsys.Replace(making, dest)
 	}
-	return errors.Join(err, fsys.Remove(making))
+	return errors.Join(err, lazy.Remove(making))
 }
 
 // load unpacks the payload that the patch begins with.
@@ -161,7 +163,7 @@ func replay(ctx context.Context, h header, old []byte, patch io.ReaderAt, tar io
 	var parts [3]*bufio.Reader
 	at := headerSize
 	for i, n := range h.Parts {
-		z, err := unpacked(stopping{ctx, io.NewSectionReader(patch, at, n)})
+		z, err := unpacked(stopping{ctx, io.NewSectionReader(patch, at, n)}, windows()[i])
 		if err != nil {
 			return err
 		}

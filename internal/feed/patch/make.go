@@ -75,7 +75,7 @@ func diff(ctx context.Context, old, tar []byte) (header, [3][]byte, error) {
 	for i := range raw {
 		var err error
 		if err = ctx.Err(); err == nil {
-			parts[i], err = part(raw[i])
+			parts[i], err = part(raw[i], windows()[i])
 		}
 		if err != nil {
 			return h, parts, err

@@ -29,8 +29,7 @@ const (
 	MaxTar = 1 << 30
 	// maxShare: a patch that saves less is not worth its trouble, in parts of a hundred.
 	maxShare = 60
-	// window of the compressed parts of a patch, and the widest of a payload.
-	window        = 8 << 20
+	// payloadWindow is the widest that a payload's compression may have.
 	payloadWindow = 128 << 20
 )
 
@@ -101,8 +100,11 @@ func readHeader(r io.ReaderAt, size int64) (header, error) {
 	return h, nil
 }
 
+// windows of the parts: what is wider takes memory where the patch is applied.
+func windows() [3]int { return [3]int{256 << 10, 1 << 20, 4 << 20} }
+
 // part compresses one part of a patch.
-func part(b []byte) ([]byte, error) {
+func part(b []byte, window int) ([]byte, error) {
 	var out bytes.Buffer
 	z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithWindowSize(window), zstd.WithEncoderCRC(false))
 	if err != nil {
@@ -116,6 +118,6 @@ func part(b []byte) ([]byte, error) {
 }
 
 // unpacked reads a compressed stream within bounds.
-func unpacked(r io.Reader) (*zstd.Decoder, error) {
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window))
+func unpacked(r io.Reader, window int) (*zstd.Decoder, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(uint64(window)))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -40,6 +41,17 @@ func payload(t testing.TB, tar []byte) []byte {
 func wanted(payload []byte) Want {
 	s := sha256.Sum256(payload)
 	return Want{int64(len(payload)), hex.EncodeToString(s[:])}
+}
+
+// wantedOf is wanted of what need not be in memory.
+func wantedOf(t testing.TB, r io.Reader) Want {
+	t.Helper()
+	h := sha256.New()
+	n, err := io.Copy(h, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Want{n, hex.EncodeToString(h.Sum(nil))}
 }
 
 // program is something like compiled code: it compresses, and has addresses
@@ -231,7 +243,7 @@ func forged(t testing.TB, old []byte, size int64, steps, differences, fresh []by
 	h := header{Magic: magic, Old: sumOf(old), New: tarSum{Size: size}}
 	var tail []byte
 	for i, raw := range [][]byte{steps, differences, fresh} {
-		p, err := part(raw)
+		p, err := part(raw, windows()[i])
 		if err != nil {
 			t.Fatal(err)
 		}
