@@ -72,7 +72,7 @@ func apply(ctx context.Context, fsys durable.FS, old, patch, dest string, want W
 	if err != nil {
 		return err
 	}
-	runtime.GC() // what unpacking took makes room for what follows
+	runtime.GC()                                 // what unpacking took makes room for what follows
 	making, lazy := dest+Making, fsys.Unsynced() // nothing refers to it: what a power cut brings back, the next try removes
 	if err := lazy.Remove(making); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // what an earlier try has left
