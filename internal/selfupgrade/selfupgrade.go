@@ -68,7 +68,8 @@ func (e *UnfitError) Error() string {
 // Tidy removes what an interrupted exchange has left. The lock is held.
 func (p Program) Tidy() error {
 	for _, at := range []string{staged(p.Path), keeping(p.Path)} {
-		if err := p.FS.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// what a power cut brings back is removed again
+		if err := p.FS.Unsynced().Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("cannot remove what an interrupted self-upgrade has left: %w", err)
 		}
 	}
@@ -82,8 +83,8 @@ func (p Program) Stage(r io.Reader) (err error) {
 	if err != nil {
 		return fmt.Errorf("cannot look at the program in use: %w", err)
 	}
-	at := staged(p.Path)
-	f, err := p.FS.Create(at, 0o700)
+	at, fsys := staged(p.Path), p.FS.Unsynced() // SyncFile below is the one that counts
+	f, err := fsys.Create(at, 0o700)
 	if err != nil {
 		return fmt.Errorf("cannot lay the new program beside the old one: %w", err)
 	}
@@ -96,13 +97,13 @@ func (p Program) Stage(r io.Reader) (err error) {
 	}
 	err = errors.Join(err, f.Close())
 	if is, lerr := p.FS.Lstat(at); err == nil && lerr == nil && (is.UID != now.UID || is.GID != now.GID) {
-		err = p.FS.Chown(at, now.UID, now.GID)
+		err = fsys.Chown(at, now.UID, now.GID)
 	}
 	if err == nil {
-		err = p.FS.Chmod(at, now.Mode.Perm()|0o500)
+		err = fsys.Chmod(at, now.Mode.Perm()|0o500)
 	}
 	if err == nil {
-		err = p.FS.SyncFile(at)
+		err = fsys.SyncFile(at)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot lay the new program beside the old one: %w", err), p.Tidy())
@@ -138,10 +139,11 @@ func (p Program) keep() error {
 	if same, err := p.kept(); err != nil || same {
 		return err // a rename onto another name of the same file does nothing
 	}
-	if err := p.FS.Link(p.Path, keeping(p.Path)); err != nil {
+	fsys := p.FS.Unsynced() // whoever exchanges the program syncs the same folder
+	if err := fsys.Link(p.Path, keeping(p.Path)); err != nil {
 		return err
 	}
-	return p.FS.Replace(keeping(p.Path), Kept(p.Path))
+	return fsys.Replace(keeping(p.Path), Kept(p.Path))
 }
 
 // kept says whether what is kept is the program in use.
@@ -159,7 +161,7 @@ func (p Program) kept() (bool, error) {
 
 // restore puts the kept program in place; it stays kept.
 func (p Program) restore() error {
-	err := p.FS.Link(Kept(p.Path), keeping(p.Path))
+	err := p.FS.Unsynced().Link(Kept(p.Path), keeping(p.Path))
 	if err == nil {
 		err = p.FS.Replace(keeping(p.Path), p.Path)
 	}

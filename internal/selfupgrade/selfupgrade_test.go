@@ -22,10 +22,12 @@ func disk(t *testing.T, more ...string) *crashfs.FS {
 	if err := d.MkdirAll("/usr/local/bin", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	put(t, d, exe, "upkeep 1.0")
-	for _, m := range more {
+	for _, m := range append(more, "=upkeep 1.0") {
 		name, text, _ := strings.Cut(m, "=")
 		put(t, d, exe+name, text)
+		if err := d.Chown(exe+name, 5, 6); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := d.SyncAll(); err != nil {
 		t.Fatal(err)
@@ -52,8 +54,8 @@ func asker(d durable.FS) selfupgrade.Asker {
 		i, err := d.Stat(at)
 		words := strings.Fields(string(text))
 		switch mark := words[len(words)-1]; {
-		case err != nil || i.Mode.Perm() != 0o755:
-			return selfupgrade.Answer{}, fmt.Errorf("cannot be run: %v, %v", i.Mode, err)
+		case err != nil || i.Mode.Perm() != 0o755 || len(words) > 1 && words[1] == "1.1" && (i.UID != 5 || i.GID != 6):
+			return selfupgrade.Answer{}, fmt.Errorf("cannot be run, or is another's: %v %d %d, %v", i.Mode, i.UID, i.GID, err)
 		case words[0] != "upkeep" || mark == "mute" || mark == "misplaced" && at == exe:
 			return selfupgrade.Answer{}, errors.New("it did not answer")
 		case mark == "blind":
@@ -64,6 +66,7 @@ func asker(d durable.FS) selfupgrade.Asker {
 }
 
 func upgrade(d durable.FS, text, version string) error {
+	d = tap.Mutated(d)
 	p := selfupgrade.Program{FS: d, Path: exe, Ask: asker(d)}
 	err := p.Tidy()
 	if err == nil {
@@ -76,6 +79,7 @@ func upgrade(d durable.FS, text, version string) error {
 }
 
 func back(d durable.FS) error {
+	d = tap.Mutated(d)
 	p := selfupgrade.Program{FS: d, Path: exe, Ask: asker(d)}
 	err := p.Tidy()
 	if err == nil {
@@ -126,6 +130,9 @@ func TestExchange(t *testing.T) {
 		if got := is(t, d); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
+		if got := is(t, d.Crash(crashfs.KeepNone())); got != tt.want {
+			t.Errorf("%s: after a power cut: %s, want %s", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -148,6 +155,9 @@ func TestBack(t *testing.T) {
 		}
 		if got := is(t, d); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+		if got := is(t, d.Crash(crashfs.KeepNone())); got != tt.want {
+			t.Errorf("%s: after a power cut: %s, want %s", tt.name, got, tt.want)
 		}
 	}
 	d := disk(t, ".old=upkeep 0.9")
