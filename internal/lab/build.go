@@ -42,6 +42,35 @@ func Build(t testing.TB) string {
 	return b.path
 }
 
+// BuildAs builds ./cmd/upkeep as a version of its own, for tests of what one
+// version makes of another. The tests of a process share it.
+func BuildAs(t testing.TB, version string) string {
+	t.Helper()
+	b, err := buildAs(version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.path
+}
+
+// buildAs remembers the builds of a test process by their versions.
+var buildAs = func() func(string) (*binary, error) {
+	var mu sync.Mutex
+	built := map[string]*binary{}
+	return func(version string) (*binary, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if b := built[version]; b != nil {
+			return b, nil
+		}
+		b, err := build("upkeep-"+version, "-ldflags", "-s -w -X upkeep/internal/manage.stamped="+version)
+		if err == nil {
+			built[version] = b
+		}
+		return b, err
+	}
+}()
+
 // Binary is Build where there is no test at hand.
 func Binary() (string, error) {
 	b, err := buildOnce()

@@ -46,7 +46,8 @@ type OutcomeDoc struct {
 	Mode     run.Mode          `json:"mode"`
 	By       string            `json:"by"`
 	Trigger  string            `json:"trigger"`
-	Origin   run.Origin        `json:"origin"` // where it was started
+	Origin   run.Origin        `json:"origin"`           // where it was started
+	Upkeep   string            `json:"upkeep,omitempty"` // the version that began it
 	Result   run.Result        `json:"result,omitempty"`
 	Version  string            `json:"version,omitempty"`
 	Outage   time.Duration     `json:"outage"` // nanoseconds
@@ -66,7 +67,7 @@ type OutcomeDoc struct {
 func OutcomeJSON(o Outcome) OutcomeDoc {
 	s := o.State
 	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
-		By: s.Opened.By, Trigger: s.Opened.Trigger, Origin: s.Opened.Origin,
+		By: s.Opened.By, Trigger: s.Opened.Trigger, Origin: s.Opened.Origin, Upkeep: s.Opened.Engine,
 		Reason: s.Why, Waivers: o.Plan.Waivers, Reviews: o.Plan.Reviews, Work: s.Work(), Points: o.Points, Merged: installedFiles(o.Plan, s), Steps: []StepDoc{}}
 	if s.Closed != nil {
 		d.Result, d.Version = s.Closed.Result, s.Closed.Version

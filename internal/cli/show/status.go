@@ -195,6 +195,9 @@ func Run(r *manage.Run, width int) string {
 	var b strings.Builder
 	b.WriteString(table("", rows{RunRow(r.Run)}, 99, width))
 	if from := r.State.Opened.Origin.Text(); from != "" {
+		if v := r.State.Opened.Engine; v != "" {
+			from += ", with Upkeep " + v
+		}
 		b.WriteString(wrap(faint.Render(one("started by "+from)), "", "", width))
 	}
 	b.WriteString("\n")
