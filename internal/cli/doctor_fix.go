@@ -159,11 +159,14 @@ func (a *App) carry(ctx context.Context, v *manage.Visit, s manage.Symptom, r ma
 	return nil // a person did it
 }
 
-// said writes the lines of a command, set off from Upkeep's own.
+// said writes the lines of a command, set off from Upkeep's own. Of a line that
+// was written over, what stood there last.
 type said struct{ to io.Writer }
 
 func (w said) Write(line []byte) (int, error) {
-	fmt.Fprintln(w.to, show.Faint("    | "+show.Clean(string(bytes.TrimRight(line, "\n")))))
+	text := bytes.TrimRight(line, "\r\n")
+	text = text[bytes.LastIndexByte(text, '\r')+1:]
+	fmt.Fprintln(w.to, show.Faint("    | "+show.Clean(string(text))))
 	return len(line), nil
 }
 

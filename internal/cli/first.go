@@ -98,7 +98,7 @@ func (a *App) toolFirst(w *wish) func(context.Context, *manage.OwnTool) error {
 		if a.format == "json" {
 			to = a.Err
 		}
-		if err := t.Upgrade(ctx, a.person(), a.writer(to)); err != nil {
+		if err := t.Upgrade(ctx, a.person(), said{a.writer(to)}); err != nil {
 			return err
 		}
 		a.say(show.Good("the product's own tool is upgraded; the upgrade is planned with it") + "\n\n")

@@ -26,8 +26,8 @@ routes: [{from: ">= 0.1.0"}]
 payloads: {linux-amd64: linux-amd64.tar.zst, linux-arm64: linux-arm64.tar.zst}
 `
 
-// ownRelease builds the bundle of a release of Upkeep, whose program is the file.
-func ownRelease(t *testing.T, s *sitetest.Site, version, program string) string {
+// ownSource is the source of a release of Upkeep, whose program is the file.
+func ownSource(t *testing.T, version, program string) string {
 	t.Helper()
 	src := t.TempDir()
 	for _, platform := range []string{"linux-amd64", "linux-arm64"} {
@@ -36,6 +36,13 @@ func ownRelease(t *testing.T, s *sitetest.Site, version, program string) string 
 	if err := os.WriteFile(filepath.Join(src, "upkeep.yaml"), fmt.Appendf(nil, ownManifest, version), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return src
+}
+
+// ownRelease builds the bundle of a release of Upkeep.
+func ownRelease(t *testing.T, s *sitetest.Site, version, program string) string {
+	t.Helper()
+	src := ownSource(t, version, program)
 	to := filepath.Join(s.Dir, "own", "upkeep-"+version+".tar.zst")
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		t.Fatal(err)
