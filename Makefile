@@ -25,7 +25,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw lab lab-shell crash crash-short crash-all crash-hosts clean
+.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw lab lab-shell crash crash-short crash-all crash-hosts own-release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -107,6 +107,10 @@ lab-shell: build lab ## boot a machine of the lab and give a shell in it (root)
 # MOMENTS and SEED take other numbers: MOMENTS=100 SEED=17
 crash-hosts: setup ## as root: whole machines ended, rebooted and cut from power at 30 moments of an upgrade, a package database locked for five minutes
 	UPKEEP_SLOW=1 UPKEEP_MOMENTS=$(or $(MOMENTS),30) UPKEEP_SEED=$(SEED) $(GO) test -v -count 1 -timeout 120m -run 'NotesHosts|XivoHosts|XivoFaults' ./internal/e2e
+
+own-release: ## the bundle of a release of Upkeep itself: make own-release VERSION=1.4.0
+	@[ -n "$(VERSION)" ] || { echo "say VERSION=1.4.0"; exit 2; }
+	GO="$(GO)" sh scripts/own-release.sh "$(VERSION)" "dist/upkeep-$(VERSION).tar.zst"
 
 schema: build ## the JSON Schemas of the documents, in dist
 	mkdir -p dist

@@ -15,17 +15,6 @@ import (
 	"upkeep/internal/manage"
 )
 
-// ownManifest is the manifest of a release of Upkeep.
-const ownManifest = `product: {id: upkeep, vendor: Upkeep, versions: semver}
-components:
-  linux-amd64: {kind: tree, at: /usr/local/bin}
-  linux-arm64: {kind: tree, at: /usr/local/bin}
----
-release: {product: upkeep, version: "%s"}
-routes: [{from: ">= 0.1.0"}]
-payloads: {linux-amd64: linux-amd64.tar.zst, linux-arm64: linux-arm64.tar.zst}
-`
-
 // ownSource is the source of a release of Upkeep, whose program is the file.
 func ownSource(t *testing.T, version, program string) string {
 	t.Helper()
@@ -33,7 +22,15 @@ func ownSource(t *testing.T, version, program string) string {
 	for _, platform := range []string{"linux-amd64", "linux-arm64"} {
 		copyProgram(t, program, filepath.Join(src, "components", platform, "upkeep"))
 	}
-	if err := os.WriteFile(filepath.Join(src, "upkeep.yaml"), fmt.Appendf(nil, ownManifest, version), 0o644); err != nil {
+	root, err := lab.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "scripts/own-release.yaml"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(src, "upkeep.yaml"), []byte(strings.ReplaceAll(string(text), "@VERSION@", version)), 0o644)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return src
