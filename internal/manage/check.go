@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"upkeep/internal/plan"
 )
@@ -128,6 +129,9 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 		add(Finding{ID: "changed-outside", Level: "warning", Evidence: text})
 	}
 	for _, f := range customised(p.Input.Facts.Customised) {
+		add(f)
+	}
+	for _, f := range in.unpunctual(ctx, NewMachine(in.Exe), time.Now()) {
 		add(f)
 	}
 	people := []plan.Asked(nil)
