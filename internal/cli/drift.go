@@ -12,6 +12,7 @@ import (
 
 func (a *App) drift() *cobra.Command {
 	var from, to string
+	var build bool
 	cmd := &cobra.Command{Use: "drift", Annotations: map[string]string{moreFormats: "html"}, Short: "Show what differs from the vendor's standard: files, database objects, versions; change nothing", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
@@ -20,6 +21,11 @@ func (a *App) drift() *cobra.Command {
 			}
 			if err := idle(cmd.Context(), in); err != nil {
 				return err
+			}
+			if build {
+				if _, err := in.BuildStandards(cmd.Context(), from, to); err != nil {
+					return err
+				}
 			}
 			d, err := in.Drift(cmd.Context(), from, to)
 			if err != nil {
@@ -40,6 +46,7 @@ func (a *App) drift() *cobra.Command {
 		}}
 	cmd.Flags().StringVar(&from, "from", "", "`DIR or FILE` of a bundle of the installed release, or of one that it can be upgraded to, where Upkeep has none of its own")
 	cmd.Flags().StringVar(&to, "to", "", "`VERSION` of the feed that it can be upgraded to, instead of --from")
+	cmd.Flags().BoolVar(&build, "build", false, "first make the standards of databases from the scripts that the release brings, in scratch databases on their servers")
 	return cmd
 }
 

@@ -198,3 +198,44 @@ func TestDriftWithoutRights(t *testing.T) {
 	m.SQL("books", "DROP EVENT e; CREATE DEFINER=root@localhost PROCEDURE hidden() SELECT 2")
 	wants(t, flat(a.upkeep(4, "drift")), `\? books: not known: .*the body of procedure hidden is hidden from this account.*GRANT SELECT ON mysql\.\*`)
 }
+
+// A release that has no standard for the site's server brings the script of a
+// fresh install: the standard is made from it there, on request, and holds until
+// the script, the release or the server is another one.
+func TestDriftBuilt(t *testing.T) {
+	lab.Slow(t)
+	m := lab.MariaDBServer(t)
+	m.SQL("", "CREATE DATABASE books; CREATE USER books@'%' IDENTIFIED BY 'pw'; GRANT ALL ON books.* TO books@'%'")
+	const schema = "CREATE TABLE meta (version VARCHAR(9));\nCREATE TABLE entries (id INT PRIMARY KEY, text VARCHAR(80));\nCREATE VIEW fresh AS SELECT id FROM entries;\nCREATE PROCEDURE total() SELECT count(*) FROM entries;\n"
+	a := &archivesSite{t: t, bin: lab.Build(t), dir: lab.Dir(t), kind: "mariadb", migration: map[string]string{
+		"1.0": schema + "INSERT INTO meta VALUES ('1.0');", "2.0": "CREATE TABLE more (x INT);\nUPDATE meta SET version = '2.0';"}}
+	a.write("1.0/standard/books/schema.sql", schema, 0o644)
+	first := a.bundle("1.0", "first.tar.zst")
+	a.install(first, fmt.Sprintf("mariadb://books:pw@127.0.0.1:%d/books", m.Port))
+	m.SQL("books", "ALTER TABLE entries ADD COLUMN ours INT; CREATE OR REPLACE VIEW fresh AS SELECT id, ours FROM entries")
+	if err := os.RemoveAll(filepath.Join(a.dir, "state/standards")); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, flat(a.upkeep(4, "drift")), `\? books: not known: .*release 1\.0 brings a script of its objects: upkeep drift --build makes the standard from it`)
+	wants(t, flat(a.upkeep(3, "drift", "--build")), "no standard is built.*books: .*no scratch database can be made.*GRANT ALL PRIVILEGES ON `upkeep\\\\_scratch\\\\_%`")
+	m.SQL("", "GRANT ALL ON `upkeep\\_scratch\\_%`.* TO books@'%'")
+	out := a.upkeep(4, "drift", "--build")
+	wants(t, flat(out), `! books: 2 objects differ, compared with the standard of release 1\.0, built from its script on this server on `)
+	wants(t, out, `table entries  changed\n(.*\n)*? +\+   .*ours`)
+	if got := m.SQL("", "SELECT group_concat(schema_name) FROM information_schema.schemata WHERE schema_name LIKE 'upkeep%'"); strings.TrimSpace(got) != "NULL" {
+		t.Errorf("left: %s", got)
+	}
+	// kept, and used by itself from then on
+	wants(t, flat(a.upkeep(4, "drift")), `2 objects differ, compared with the standard of release 1\.0, built from its script`)
+	m.SQL("books", "CREATE OR REPLACE VIEW fresh AS SELECT id FROM entries; ALTER TABLE entries DROP COLUMN ours")
+	wants(t, flat(a.upkeep(0, "drift")), `books: no difference, compared with the standard of release 1\.0, built from its script`)
+	// another release is another standard
+	m.SQL("", "GRANT SET USER ON *.* TO books@'%'")
+	a.write("2.0/standard/books/schema.sql", schema+"CREATE TABLE more (x INT);\nCREATE TABLE most (x INT);\n", 0o644)
+	a.upkeep(0, "upgrade", "--yes", "--from", a.bundle("2.0", "second.tar.zst"))
+	wants(t, flat(a.upkeep(0, "drift")), `books: no difference, compared with what run .*drift --build makes`)
+	wants(t, flat(a.upkeep(4, "drift", "--build")), `1 object differs, compared with the standard of release 2\.0, built from its script.*table most missing`)
+	// a script that is none is refused when the bundle is built
+	a.write("1.0/standard/books/schema.sql", "-- upkeep: some words\n"+schema, 0o644)
+	wants(t, a.run(1, "vendor", "build", filepath.Join(a.dir, "1.0"), "-o", filepath.Join(a.dir, "bad.tar.zst")), `schema\.sql, line 1: .*is not understood`)
+}

@@ -115,6 +115,18 @@ func (s standards) compare(ctx context.Context, unit string, c manifest.Componen
 	}
 	out.Standard = "the standard of release " + s.version
 	if standard == nil {
+		built, note, err := s.built(unit, actual)
+		if err != nil {
+			out.Notes = append(out.Notes, err.Error())
+		}
+		if note != "" {
+			out.Notes = append(out.Notes, note)
+		}
+		if built != nil {
+			out.Standard, standard = built.words(), &built.Schema
+		}
+	}
+	if standard == nil {
 		r, err := s.in.recordedStandard(unit)
 		switch {
 		case err != nil:
@@ -200,12 +212,16 @@ func (in *Installation) recordOne(ctx context.Context, run, version string, d pl
 	if err != nil {
 		return errors.Join(err, absent(in.FS.Remove(in.standardPath(d.Component))))
 	}
-	raw, err := json.Marshal(r)
+	return in.writeStandard(in.standardPath(d.Component), r)
+}
+
+func (in *Installation) writeStandard(path string, standard any) error {
+	raw, err := json.Marshal(standard)
 	if err != nil {
 		return err
 	}
 	if err := in.FS.MkdirAll(in.standardsDir(), 0o700); err != nil {
 		return err
 	}
-	return in.FS.WriteFile(in.standardPath(d.Component), append(raw, '\n'), 0o600)
+	return in.FS.WriteFile(path, append(raw, '\n'), 0o600)
 }

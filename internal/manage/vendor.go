@@ -144,12 +144,18 @@ func standardsOf(source string) error {
 			if err != nil {
 				return err
 			}
+			if filepath.Base(path) == bundle.StandardScript {
+				if _, err := standardScript(path, text); err != nil {
+					return err
+				}
+				continue
+			}
 			s, err := drift.Parse(text)
 			if err == nil && filepath.Base(path) != s.File() {
 				err = fmt.Errorf("it is of %s %s: call it %s", s.Kind, s.Server, s.File())
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w (upkeep vendor standard writes it)", path, err)
+				return fmt.Errorf("%s: %w (upkeep vendor standard writes it; a script of all objects is called %s)", path, err, bundle.StandardScript)
 			}
 		}
 	}

@@ -30,6 +30,15 @@ func testScratch(t *testing.T, s Subject) {
 		t.Fatalf("room %+v, %v", info.Scratch, err)
 	}
 	before := Fingerprint(t, s.DB)
+	empty := scratch(t, s)
+	if err := Apply(t.Context(), empty, database.Script{Name: "new", SQL: "CREATE TABLE fresh (x INTEGER); INSERT INTO fresh VALUES (1)"}); err != nil {
+		t.Errorf("in a scratch database that is empty: %v", err)
+	} else if o, err := empty.Objects(t.Context()); err != nil || len(o.Objects) != 1 {
+		t.Errorf("a table was made in it, and there are %v, %v", o.Objects, err)
+	}
+	if err := empty.Close(); err != nil {
+		t.Error(err)
+	}
 	dump, report := Dump(t, s.DB)
 	if report.Consistency.By == "" {
 		t.Error("the report does not say what consistency was had")

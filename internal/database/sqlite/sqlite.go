@@ -73,6 +73,9 @@ func (db *DB) Scratch(ctx context.Context) (database.Database, error) {
 	}
 	s := &DB{config: db.config, patience: db.patience, made: remove}
 	s.config.Path = filepath.Join(dir, "scratch.db")
+	if err := db.config.FS.Unsynced().WriteFile(s.config.Path, nil, 0o600); err != nil {
+		return nil, errors.Join(db.fail(ctx, "make a scratch database", fmt.Errorf("%w: %w", database.ErrScratch, explain(err))), remove())
+	}
 	return s, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,8 +16,10 @@ import (
 	"upkeep/internal/database"
 	"upkeep/internal/database/databasetest"
 	"upkeep/internal/database/mariadb"
+	"upkeep/internal/database/migration"
 	"upkeep/internal/database/postgres"
 	"upkeep/internal/database/sqlite"
+	"upkeep/internal/drift"
 	"upkeep/internal/durable"
 	"upkeep/internal/lab"
 	"upkeep/internal/plan"
@@ -270,5 +273,77 @@ func testContained(t *testing.T, all map[string]*world) {
 		if w.Fingerprint() != before {
 			t.Errorf("%s: the product's data have changed", kind)
 		}
+	}
+}
+
+// TestBuild: what a script of a fresh install makes in a scratch database is what
+// it makes in the product's; nothing is left of it, and nothing of the product has
+// changed.
+func TestBuild(t *testing.T) {
+	lab.Slow(t)
+	const tables = "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(40));\nCREATE TABLE posts (id INTEGER PRIMARY KEY, author INTEGER NOT NULL);\nCREATE INDEX by_author ON posts (author);\nCREATE VIEW authors AS SELECT u.id, u.name FROM users u JOIN posts p ON p.author = u.id;\n"
+	trigger := map[string]string{
+		"sqlite":   "CREATE TRIGGER gone AFTER DELETE ON users BEGIN DELETE FROM posts WHERE author = old.id; END;\n",
+		"mariadb":  "DELIMITER //\nCREATE TRIGGER gone AFTER DELETE ON users FOR EACH ROW BEGIN DELETE FROM posts WHERE author = old.id; END//\nDELIMITER ;\n",
+		"postgres": "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM posts WHERE author = old.id; RETURN old; END $$;\nCREATE TRIGGER gone AFTER DELETE ON users FOR EACH ROW EXECUTE FUNCTION gone();\n",
+	}
+	for kind, w := range servers(t) {
+		t.Run(kind, func(t *testing.T) {
+			live, err := w.open(t.Context(), plan.Database{}, "standard/shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer live.Close()
+			all := migration.Script{Script: database.Script{Name: "schema.sql", SQL: tables + trigger[kind]}, SHA256: "x"}
+			rest := all
+			_, rest.SQL, _ = strings.Cut(all.SQL, "\n") // users are there
+			rest.Name = "rest.sql"
+			if err := (&migration.Runner{DB: live}).Apply(t.Context(), rest); err != nil {
+				t.Fatal(err)
+			}
+			before := w.Fingerprint()
+			built, err := rehearse.Build(t.Context(), live, all)
+			if err != nil {
+				t.Fatal(err)
+			}
+			is, err := live.Objects(t.Context())
+			if err != nil || len(built.Objects) < 4 {
+				t.Fatalf("%d objects, %v", len(built.Objects), err)
+			}
+			if err := drift.Comparable(built, is); err != nil {
+				t.Error(err)
+			}
+			if list := drift.Compare(built, is); len(list) > 0 {
+				t.Errorf("the same script makes something else: %v", list)
+			}
+			if err := databasetest.Do(t.Context(), live, "DROP VIEW authors"); err != nil {
+				t.Fatal(err)
+			}
+			is, err = live.Objects(t.Context())
+			if list := drift.Compare(built, is); err != nil || len(list) != 1 || list[0].Name == "" || list[0].How != drift.Missing {
+				t.Errorf("a view that is not there: %v, %v", list, err)
+			}
+			if err := databasetest.Do(t.Context(), live, "CREATE VIEW authors AS SELECT u.id, u.name FROM users u JOIN posts p ON p.author = u.id"); err != nil {
+				t.Fatal(err)
+			}
+			bad := all
+			bad.SQL += "INSERT INTO nowhere VALUES (1);\n"
+			if _, err := rehearse.Build(t.Context(), live, bad); err == nil || !strings.Contains(err.Error(), "schema.sql, line ") || !strings.Contains(err.Error(), "nowhere") {
+				t.Errorf("a script that fails: %v", err)
+			}
+			var user *step.UserError
+			bad.SQL = map[string]string{"sqlite": "ATTACH 'x' AS y;", "mariadb": "CREATE TABLE archive.more (x INT);", "postgres": "CREATE ROLE eve;"}[kind]
+			if _, err := rehearse.Build(t.Context(), live, bad); !errors.As(err, &user) {
+				t.Errorf("a script that reaches out: %v", err)
+			}
+			if list, ok := map[string]string{"postgres": "SELECT count(*) FROM pg_database WHERE datname LIKE 'upkeep%'", "mariadb": "SELECT count(*) FROM information_schema.schemata WHERE schema_name LIKE 'upkeep%'"}[kind]; ok {
+				if left, err := live.Query(t.Context(), list); err != nil || left != "0" {
+					t.Errorf("%s scratch databases are left, %v", left, err)
+				}
+			}
+			if w.Fingerprint() != before {
+				t.Error("the product's data have changed")
+			}
+		})
 	}
 }

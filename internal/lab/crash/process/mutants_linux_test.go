@@ -219,6 +219,8 @@ var explained = map[string]string{
 	"internal/database/sqlite/restore.go:remove":     "there is none: the service was stopped, and SQLite has taken away what it wrote beside",
 	"internal/database/sqlite/restore.go:stage":      "dress, the call before, syncs the file as well",
 	"internal/database/sqlite/restore.go:dress":      "stage syncs the file after it",
+	"internal/database/sqlite/sqlite.go:Scratch":     "a scratch database is gone with its process: nobody looks for it after a crash",
+	"internal/manage/built.go":                       "only upkeep drift --build makes standards from scripts, and no run depends on them",
 	"internal/manage/adopted.go:keepAdopted":         "the folder's name is synced with what is written beside it, the record last",
 	"internal/manage/doctor_fix.go:Carry":            "the state folder is there whenever an upgrade has run",
 	"internal/manage/doctor_span.go:Hold":            "the state folder is there whenever an upgrade has run",
