@@ -176,3 +176,27 @@ func TestHostRebootVerb(t *testing.T) {
 		}
 	}
 }
+
+// A timer is set up, and no restore point was made for longer than it promises:
+// check says so, until one is made.
+func TestHostTimerUnpunctual(t *testing.T) {
+	h := newNotesHost(t, false, nil)
+	h.upgrade(0, bundleOf("2.0")...)
+	h.Must(t, "upkeep", "setup-host", "--backup", "daily")
+	look := func(code int) string {
+		out, got, err := h.Run(append([]string{"upkeep", "check"}, bundleOf("3.0")...)...)
+		if err != nil || got != code {
+			t.Fatalf("check: code %d, want %d (%v)\n%s", got, code, err, out)
+		}
+		return flat(out)
+	}
+	if out := look(0); strings.Contains(out, "restore-points") {
+		t.Errorf("a timer that was set up just now:\n%s", out)
+	}
+	h.Must(t, "sh", "-c", "systemctl stop upkeep-backup-notes.timer; touch -d '3 days ago' /etc/systemd/system/upkeep-backup-notes.timer; rm -r /var/lib/upkeep/notes/restore-points/*")
+	wants(t, look(4), `! restore-points: restore points are to be made daily, by the timer of upkeep setup-host, and there is none`)
+	h.Must(t, "upkeep", "backup", "create")
+	if out := look(0); strings.Contains(out, "restore-points") {
+		t.Errorf("one was made:\n%s", out)
+	}
+}
