@@ -53,19 +53,14 @@ func (a *App) feedCreate() *cobra.Command {
 			return a.change(cmd, got[0], &c, func(v *manage.VendorFeed) (manage.FeedApplied, error) { return v.Create(root, targets) })
 		}}
 	c.flags(cmd, "root-…, targets-…, snapshot and timestamp; of those that are not here the file .pub is enough")
-	cmd.Flags().IntVar(&root, "root-needs", 0, "`HOW MANY` of the root keys must sign (default 3)")
-	cmd.Flags().IntVar(&targets, "targets-needs", 0, "`HOW MANY` of the targets keys must sign (default 2)")
-	return needsKey(cmd, &c)
-}
-
-// needsKey has a command refuse to go on without --key.
-func needsKey(cmd *cobra.Command, c *changing) *cobra.Command {
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if len(c.keys) == 0 {
 			return usage{fmt.Errorf("name the keys with --key\nsee %s --help", cmd.CommandPath())}
 		}
 		return nil
 	}
+	cmd.Flags().IntVar(&root, "root-needs", 0, "`HOW MANY` of the root keys must sign (default 3)")
+	cmd.Flags().IntVar(&targets, "targets-needs", 0, "`HOW MANY` of the targets keys must sign (default 2)")
 	return cmd
 }
 
@@ -113,7 +108,7 @@ func (a *App) feedRenew() *cobra.Command {
 			return a.change(cmd, got[0], &c, func(v *manage.VendorFeed) (manage.FeedApplied, error) { return v.Renew(got[1:]) })
 		}}
 	c.flags(cmd, "those of the roles, and of snapshot and timestamp")
-	return needsKey(cmd, &c)
+	return cmd
 }
 
 func (a *App) feedApply() *cobra.Command {

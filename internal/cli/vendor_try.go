@@ -37,7 +37,7 @@ of its own, is laid out by a program of yours: --prepare. It finds in its
 environment UPKEEP_TEST_DIR, an empty folder, UPKEEP_TEST_VERSION, the release to
 lay out, UPKEEP_TEST_PORT, a free port, and UPKEEP_TEST_DOCUMENT, where it must
 write the installation document; in that the state and all folders lie in
-UPKEEP_TEST_DIR.`,
+UPKEEP_TEST_DIR. Upkeep starts the services then.`,
 		RunE: func(cmd *cobra.Command, got []string) error { return a.tryAll(cmd.Context(), got[0], o) }}
 	cmd.Flags().StringArrayVar(&o.set, "set", nil, "`NAME=VALUE` of a parameter; may be given several times")
 	cmd.Flags().StringVar(&o.prepare, "prepare", "", "`PROGRAM` that lays out the release a way begins with, in place of upkeep install")
@@ -117,7 +117,7 @@ func (a *App) try(ctx context.Context, t *manage.Trial, n int, w manage.TrialWay
 	if prepare != "" {
 		port, err := freePort()
 		if err == nil {
-			err = t.Prepare(ctx, p, prepare, w.From, port)
+			err = t.Prepare(ctx, p, prepare, w.From, a.Exe, port)
 		}
 		if err != nil {
 			r.Broke, r.Why = "prepare "+w.From, err.Error()

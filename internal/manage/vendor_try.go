@@ -208,8 +208,8 @@ func (t *Trial) Place(n int, version string, given map[string]string, freePort f
 // Prepare has the vendor's own program lay out the release that a way begins
 // with, in place of a first install: for products that a release cannot install,
 // or that need a database of their own. It is told the folder, the version and a
-// free port, and must leave an installation document.
-func (t *Trial) Prepare(ctx context.Context, p *TrialPlace, program, version string, port int) error {
+// free port, and must leave an installation document. The services are started.
+func (t *Trial) Prepare(ctx context.Context, p *TrialPlace, program, version, exe string, port int) error {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return err
@@ -223,6 +223,13 @@ func (t *Trial) Prepare(ctx context.Context, p *TrialPlace, program, version str
 	}
 	if _, err := os.Stat(p.Document); err != nil {
 		return fmt.Errorf("%s has left no installation document: %w", program, err)
+	}
+	in, err := Open(p.Document, exe)
+	if err != nil {
+		return err
+	}
+	if err := in.StartServices(ctx, t.docs[version]); err != nil {
+		return fmt.Errorf("cannot start what %s has laid out: %w", program, err)
 	}
 	return nil
 }

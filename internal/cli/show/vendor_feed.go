@@ -28,7 +28,7 @@ func MadeKeys(list []manage.MadeKey, width int) string {
 		}
 	}
 	b.WriteString("\n")
-	say("root", "root: give each to another person, on a medium that lies in a safe, and keep no other copy. Three of five make or replace all other keys; they are needed once a year.")
+	say("root", "root: give each to another person, on a medium that lies in a safe, with one copy in another. Three of five make or replace all other keys; they are needed once a year.")
 	say("targets", "targets: give each to another person, offline. Two of three say which key signs which product; they are needed once a year, and for a new product.")
 	say("release", "release: for whoever publishes; best on a computer of its own.")
 	say("snapshot", "snapshot and timestamp: onto the computer that has the feed, readable by the account of its timer only.")
