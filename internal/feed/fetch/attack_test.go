@@ -147,6 +147,21 @@ func TestForeignPart(t *testing.T) {
 	}
 }
 
+// A server that sends another range than was asked for is not believed.
+func TestWrongRange(t *testing.T) {
+	good := bytes.Repeat([]byte("good"), 50_000)
+	for _, sent := range []string{"bytes 0-199989/200000", "bytes 11-199999/200000", "bytes */200000", "10-199999/200000", "bytes 10-199999/99999999999999999999", ""} {
+		s := web1(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Range", sent)
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(good[10:])
+		})))
+		if _, _, err := s.Open(t.Context(), "app", 10); !errors.Is(err, ErrWrong) {
+			t.Errorf("%q: %v", sent, err)
+		}
+	}
+}
+
 // drip is a source that gives n bytes after each pause.
 func drip(n int, pause time.Duration) Source {
 	return fake(func(ctx context.Context, _ string, _ int64) (io.ReadCloser, int64, error) {

@@ -20,7 +20,7 @@ import (
 func feed(t *testing.T) (dir string, content []byte) {
 	t.Helper()
 	dir, content = t.TempDir(), bytes.Repeat([]byte("0123456789abcde\n"), 40_000)
-	for name, data := range map[string][]byte{"targets/notes/2.0 beta+1~x/app.tar.zst": content, "metadata/timestamp.json": []byte("{}")} {
+	for name, data := range map[string][]byte{"targets/notes/2.0 beta+1~x/app.tar.zst": content, "metadata/timestamp.json": []byte("{}"), "targets/50%41": []byte("half")} {
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o644)); err != nil {
 			t.Fatal(err)
@@ -101,6 +101,9 @@ func TestSources(t *testing.T) {
 			}
 			if _, err := f.Small(t.Context(), "metadata/9.root.json", 9); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("missing: %v", err)
+			}
+			if data, err := f.Small(t.Context(), "targets/50%41", 9); err != nil || string(data) != "half" {
+				t.Errorf("%q, %v", data, err)
 			}
 			for _, bad := range []string{"../x", "/etc/passwd", "metadata/../../x", "", ".", "a//b"} {
 				if _, err := f.Small(t.Context(), bad, 9); err == nil || errors.Is(err, fs.ErrNotExist) {

@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -287,6 +288,45 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// What would do no harm in the end is stopped where it begins.
+func TestStoppedEarly(t *testing.T) {
+	var disk bytes.Buffer
+	out := bounded{w: &disk, left: 10, hash: sha256.New()}
+	if _, err := out.Write(make([]byte, 11)); !errors.Is(err, ErrResult) || disk.Len() > 0 {
+		t.Errorf("a byte too much: %v, %d bytes", err, disk.Len())
+	}
+	r := replaying{steps: bufio.NewReader(bytes.NewReader(make([]byte, 1000))), left: 10}
+	if err := r.step(); !errors.Is(err, errStep) {
+		t.Errorf("a step that does nothing: %v", err)
+	}
+	w := newWorld(t)
+	p := bytes.Clone(w.patch)
+	size := int64(len(p)) - headerSize
+	for i, n := range []int64{-1, size + 1, 0} {
+		binary.BigEndian.PutUint64(p[headerSize-24+int64(i)*8:], uint64(n))
+	}
+	if _, err := readHeader(bytes.NewReader(p), int64(len(p))); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a part of a length below 0: %v", err)
+	}
+	// a patch that does all that it says, and goes on
+	tar, zeros := program(1, 9_000, 0), make([]byte, 101)
+	p = forged(t, tar, 100, step(0, 100, 0), nil, zeros)
+	copy(p[headerSize-24-sha256.Size:], wantedSum(zeros[:100]))
+	if err := w.apply(t, w.old, p, wanted(payload(t, zeros[:100])), 0); !errors.Is(err, ErrDamaged) {
+		t.Errorf("what follows the end: %v", err)
+	}
+	p = forged(t, tar, 100, step(0, 100, 0), nil, zeros[:100])
+	copy(p[headerSize-24-sha256.Size:], wantedSum(zeros[:100]))
+	if err := w.apply(t, w.old, p, wanted(payload(t, zeros[:100])), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func wantedSum(b []byte) []byte {
+	s := sha256.Sum256(b)
+	return s[:]
 }
 
 // rebuilt makes the new tar of a patch's parts.
