@@ -29,6 +29,7 @@ need_program curl curl     # the plain script that outages are compared with
 need_program util-linux setpriv
 need_program age age         # restore points are read with plain tools
 need_program sqlite3 sqlite3 # likewise
+need_program zstd zstd       # likewise; what patches are compared with
 need_program procps ps
 need_program nodejs node # runs Unleash, one of the products under test
 need_program npm npm     # gets it

@@ -180,6 +180,8 @@ func glob(dir, pattern string) string {
 var explained = map[string]string{
 	"internal/feed/trust":                            "what is known of a feed, which no run changes: tried on the tests of the package, see internal/lab/crash/contract",
 	"internal/vendor":                                "a vendor's feed, on the vendor's computer: crashed before each of its calls by the package's own tests",
+	"internal/feed/fetch/file.go":                    "downloads: killed at every operation, with mutants of each call, by the tests of the package",
+	"internal/feed/patch/apply.go":                   "patches: killed at every operation, with mutants of each call, by the tests of the package",
 	"internal/demo/install.go":                       "the sample product of a show: its folder is thrown away",
 	"internal/demo/sources.go":                       "the sample product of a show: its folder is thrown away",
 	"internal/demo/tree.go":                          "the sample product of a show: its folder is thrown away",
