@@ -103,9 +103,10 @@ func (in *Installation) feedLock(ctx context.Context) (func(), error) {
 // it looks again by itself.
 const feedAge = time.Hour
 
-// Vouched gives the index of releases as the feed vouches for it now. The feed is
+// vouched gives the index of releases as the feed vouches for it now. The feed is
 // looked at first, unless that was done within the hour; where it is out of reach, what
-// is known counts as long as the feed's word holds.
+// is known counts as long as the feed's word holds. The feed is given with every
+// error but those about how it is described.
 func (in *Installation) vouched(ctx context.Context) (*feed.Feed, *channel.Index, feed.Vouch, error) {
 	f, err := in.Feed(nil)
 	if err != nil {
@@ -113,16 +114,16 @@ func (in *Installation) vouched(ctx context.Context) (*feed.Feed, *channel.Index
 	}
 	_, state, err := f.Known()
 	if err != nil {
-		return nil, nil, feed.Vouch{}, err
+		return f, nil, feed.Vouch{}, err
 	}
 	var looked error
 	if f.Remote() && (state.Refreshed.IsZero() || state.Problem != "" || time.Since(state.Refreshed) > feedAge || time.Since(state.Refreshed) < 0) {
 		if _, looked = f.Refresh(ctx); ctx.Err() != nil {
-			return nil, nil, feed.Vouch{}, context.Cause(ctx)
+			return f, nil, feed.Vouch{}, context.Cause(ctx)
 		}
 	}
 	if looked != nil && !trust.Is(looked, trust.Unreachable, trust.Busy) && !readOnly(looked) {
-		return nil, nil, feed.Vouch{}, looked
+		return f, nil, feed.Vouch{}, looked
 	}
 	x, v, err := f.Vouched(ctx)
 	if err != nil && looked != nil {

@@ -32,7 +32,9 @@ func (in *Installation) offer(ctx context.Context, req Request, cache string) (*
 	o := &offer{}
 	var err error
 	if in.Doc.Feed != nil {
-		o.feed, o.index, o.vouch, err = in.vouched(ctx)
+		if o.feed, o.index, o.vouch, err = in.vouched(ctx); o.feed == nil {
+			return nil, err
+		}
 	}
 	if req.From != "" || in.Doc.Feed == nil {
 		o.distrust = err

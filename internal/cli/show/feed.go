@@ -133,7 +133,7 @@ func Fetched(f manage.FeedFetched, width int) string {
 
 // Exported says what can be carried away.
 func Exported(file string, versions []string, bytes int64, until time.Time, width int) string {
-	return wrap(one(fmt.Sprintf("%s has %s of it, with all that proves it (%s)", file, strings.Join(versions, ", "), plan.Size(bytes))), green.Render("✓")+" ", "  ", width) +
+	return wrap(one(fmt.Sprintf("%s has %s, with all that proves it (%s)", file, strings.Join(versions, ", "), plan.Size(bytes))), green.Render("✓")+" ", "  ", width) +
 		wrap(fmt.Sprintf("The feed's word holds until %s: bring it there before.", until.Local().Format("2006-01-02 15:04")), "  ", "  ", width)
 }
 

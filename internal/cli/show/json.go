@@ -55,6 +55,7 @@ type OutcomeDoc struct {
 	Reason   *run.Decided      `json:"reason,omitempty"`
 	Waiting  string            `json:"waiting,omitempty"` // step
 	Choices  []run.Choice      `json:"choices,omitempty"`
+	Vouch    *plan.Vouch       `json:"vouch,omitempty"`   // who stands for the releases
 	Waivers  map[string]string `json:"waivers,omitempty"` // what was accepted, by whom and why
 	Reviews  []plan.Reviewed   `json:"reviews,omitempty"` // scripts for a customised database, with what was decided
 	Work     []string          `json:"work,omitempty"`
@@ -68,7 +69,7 @@ func OutcomeJSON(o Outcome) OutcomeDoc {
 	s := o.State
 	d := OutcomeDoc{Run: o.ID, Plan: o.Plan.Digest, From: o.Plan.From, To: o.Plan.To, Mode: s.Mode, Outage: s.Outage(o.Now), Forecast: o.Forecast,
 		By: s.Opened.By, Trigger: s.Opened.Trigger, Origin: s.Opened.Origin, Upkeep: s.Opened.Engine,
-		Reason: s.Why, Waivers: o.Plan.Waivers, Reviews: o.Plan.Reviews, Work: s.Work(), Points: o.Points, Merged: installedFiles(o.Plan, s), Steps: []StepDoc{}}
+		Reason: s.Why, Vouch: o.Plan.Vouch, Waivers: o.Plan.Waivers, Reviews: o.Plan.Reviews, Work: s.Work(), Points: o.Points, Merged: installedFiles(o.Plan, s), Steps: []StepDoc{}}
 	if s.Closed != nil {
 		d.Result, d.Version = s.Closed.Result, s.Closed.Version
 	}

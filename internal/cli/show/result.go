@@ -122,6 +122,13 @@ func facts(o Outcome) rows {
 	if !o.Plan.First() {
 		list = append(list, []string{faint.Render("outage"), outage})
 	}
+	switch v := o.Plan.Vouch; {
+	case v == nil:
+	case v.Unsigned != "":
+		list = append(list, []string{yellow.Render("not signed"), one("nobody vouches for the bundle (" + v.Unsigned + ")")})
+	default:
+		list = append(list, []string{faint.Render("signed"), one(fmt.Sprintf("by the feed %s (root %.12s)", v.Feed, v.Root))})
+	}
 	for _, p := range o.Points {
 		list = append(list, []string{faint.Render("restore point"), one(p)})
 	}
