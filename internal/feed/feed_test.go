@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"upkeep/internal/channel"
+	"upkeep/internal/durable"
 	"upkeep/internal/feed"
 	"upkeep/internal/feed/trust"
 )
@@ -121,6 +122,29 @@ func TestPatches(t *testing.T) {
 	must(t, err)
 	if len(got.Patched) != 0 || len(got.Notes) != 1 || !b.Complete() {
 		t.Errorf("with a base that is damaged: %+v", got)
+	}
+}
+
+// The real patches: of a payload that a run has kept elsewhere.
+func TestRealPatch(t *testing.T) {
+	p := publishing(t)
+	p.Patch = feed.Patches{FS: durable.OS()}
+	same := noise(300 << 10)
+	one := p.release("1.0", channel.Stable, same+"one")
+	two := p.release("2.0", channel.Stable, same+"two")
+	s := p.site(t)
+	s.o.Patch, s.o.Bundles = feed.Patches{FS: durable.OS()}, []string{filepath.Dir(one.Dir())}
+	f := feed.New(s.o)
+	_, err := f.Refresh(t.Context())
+	must(t, err)
+	x, _, err := f.Known()
+	must(t, err)
+	cost, err := f.Cost(t.Context(), x.Find("2.0"))
+	must(t, err)
+	b, got, err := f.Fetch(t.Context(), "2.0")
+	must(t, err)
+	if len(got.Patched) != 1 || b.Digest() != two.Digest() || cost.Payloads*10 > cost.Whole || got.Bytes != cost.Documents+cost.Payloads {
+		t.Errorf("fetched %+v, at a cost of %+v", got, cost)
 	}
 }
 

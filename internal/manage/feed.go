@@ -39,7 +39,7 @@ func (in *Installation) Feed(progress func(file string, done, total int64)) (*fe
 	}
 	return feed.New(feed.Options{
 		FS: in.FS, Dir: in.feedDir(), Product: in.Doc.Product, Channel: d.Channel, Source: source, Rate: d.Rate,
-		Name: cmp.Or(strings.Join(d.URLs, ", "), "of "+in.Doc.Product), Lock: in.feedLock, Bundles: []string{in.bundlesDir()}, Progress: progress,
+		Name: cmp.Or(strings.Join(d.URLs, ", "), "of "+in.Doc.Product), Lock: in.feedLock, Bundles: []string{in.bundlesDir()}, Patch: feed.Patches{FS: in.FS}, Progress: progress,
 		Root: func() ([]byte, error) {
 			raw, err := in.FS.ReadFile(in.place(d.Root))
 			if err == nil && len(raw) > trust.MaxRoot {

@@ -14,6 +14,7 @@ import (
 
 	"upkeep/internal/bundle"
 	"upkeep/internal/channel"
+	"upkeep/internal/feed"
 	"upkeep/internal/step"
 	"upkeep/internal/vendor"
 )
@@ -52,7 +53,7 @@ func (v *VendorFeed) open(fresh bool) (done func(), err error) {
 		return nil, err
 	}
 	fsys := realFiles()
-	v.feed = &vendor.Feed{FS: fsys, Dir: dir, Now: time.Now, Lifetimes: vendor.Lifetimes{}}
+	v.feed = &vendor.Feed{FS: fsys, Dir: dir, Now: time.Now, Lifetimes: vendor.Lifetimes{}, Patch: feed.Patches{FS: fsys}}
 	for _, l := range v.Lifetimes {
 		role, text, _ := strings.Cut(l, "=")
 		n, err := strconv.Atoi(strings.TrimSuffix(text, "d"))

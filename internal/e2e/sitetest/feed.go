@@ -9,6 +9,7 @@ import (
 
 	"upkeep/internal/bundle"
 	"upkeep/internal/durable"
+	"upkeep/internal/feed"
 	"upkeep/internal/vendor"
 )
 
@@ -26,7 +27,7 @@ type Feed struct {
 func (s *Site) Feed(extra ...string) *Feed {
 	s.t.Helper()
 	f := &Feed{Product: s.Example}
-	f.Feed = &vendor.Feed{FS: durable.OS(), Dir: filepath.Join(s.Dir, "feed"), Now: func() time.Time { return time.Now().Add(-f.ago) }}
+	f.Feed = &vendor.Feed{FS: durable.OS(), Dir: filepath.Join(s.Dir, "feed"), Patch: feed.Patches{FS: durable.OS()}, Now: func() time.Time { return time.Now().Add(-f.ago) }}
 	key := func(name string) *vendor.Key {
 		k, err := vendor.NewKey(name)
 		s.must(err)
