@@ -34,7 +34,7 @@ func (a *App) selfFirst(ctx context.Context, w *wish) error {
 	if err != nil {
 		return err
 	}
-	if h == nil || (h.Self.From == "" && h.Self.Feed == "") || w.yes && !h.Self.Automatic {
+	if h == nil || (h.Self.From == "" && h.Self.Feed == nil) || w.yes && !h.Self.Automatic {
 		return nil
 	}
 	goesOn := func(err error) error {

@@ -38,6 +38,7 @@ back by itself if the new one does not work in its place.`,
 }
 
 func (a *App) selfForward(ctx context.Context, m *manage.Machine, req manage.SelfRequest, check, yes bool) error {
+	req.Check = check
 	u, err := m.PrepareSelf(ctx, req)
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func TestXivoTool_S1(t *testing.T) {
 	m.Put(t, file, xivo.Releases+"/xivo-1.2.3.tar.zst")
 	m.Put(t, lab.BuildAs(t, "1.3.0"), "/srv/upkeep-1.3.0")
 	m.Sh(t, "cp /srv/upkeep-1.3.0 "+xivo.Program+".x && mv "+xivo.Program+".x "+xivo.Program)
-	m.Put(t, ownBundle(t, "1.4.0"), "/srv/upkeep/upkeep-1.4.0.tar.zst")
+	ownFeed(t, m, "1.4.0")
 	toolRepository(t, m, "1.2.3")
 	installed := func(name string) string { return m.Must(t, "dpkg-query", "-W", "-f", "${Version}", name) }
 
@@ -89,8 +89,17 @@ func TestXivoTool_S1(t *testing.T) {
 		}
 	})
 
+	t.Run("S1_11_a_release_that_was_changed_on_the_way", func(t *testing.T) {
+		m.Sh(t, "cp -r /srv/feed /srv/bad; for f in /srv/bad/targets/upkeep/1.4.0/*linux-amd64.tar.zst; do printf x | dd of=$f bs=1 seek=1000 conv=notrunc status=none; done")
+		m.Write(t, "/etc/upkeep/upkeep.yaml", ownDocument("/srv/bad"), 0o644)
+		r := m.Upkeep(t, 3, "upgrade", "--yes", "--from", xivo.Releases)
+		wants(t, flat(r.Out), `Upkeep was not upgraded first: .*; it goes on as 1\.3\.0`)
+		wants(t, flat(r.Err), `needs Upkeep 1\.4\.0`)
+		wants(t, m.Must(t, xivo.Program, "version"), `^upkeep 1\.3\.0\n$`)
+	})
+
 	// Upkeep comes first; apt does not believe the tool's package
-	m.Write(t, "/etc/upkeep/upkeep.yaml", "self: {from: /srv/upkeep, automatic: true}\n", 0o644)
+	m.Write(t, "/etc/upkeep/upkeep.yaml", ownDocument("/srv/feed"), 0o644)
 	sources(t, m, "allow-insecure=yes")
 	before = m.Fingerprint(t)
 	first := m.Answer(t, "", "upgrade", "--yes", "--from", xivo.Releases)
@@ -136,7 +145,7 @@ func TestXivoTool_S1(t *testing.T) {
 			t.Errorf("it was not asked about first:\n%s", r.Out)
 		}
 		question, _, _ := strings.Cut(rest, "[y/N]")
-		wants(t, question, `pre-upgrade\.d/25-tool`) // what the new tool brings
+		wants(t, question, `25-tool`) // what the new tool brings
 		wants(t, question, `pf-xivo +1\.2\.2 → 1\.2\.3 `)
 		wants(t, m.Read(t, "/var/log/xivo-upgrade.log"), `(?m)^25-tool$`)
 		wants(t, m.Read(t, xivo.State+"/tool.log"), `apt-get install -y xivo-upgrade: done`)
@@ -147,13 +156,36 @@ func TestXivoTool_S1(t *testing.T) {
 	})
 }
 
-// ownBundle is ownRelease where there is no site.
-func ownBundle(t *testing.T, version string) string {
+// ownDocument has Upkeep upgraded from a feed.
+func ownDocument(feed string) string {
+	return "self: {feed: {url: " + feed + ", root: {file: /etc/upkeep/root.json}}, automatic: true}\n"
+}
+
+// ownFeed publishes a release of Upkeep in a feed, and puts that inside, with its
+// root.
+func ownFeed(t *testing.T, m *xivo.Machine, version string) {
 	t.Helper()
-	program := lab.BuildAs(t, version)
-	src, to := ownSource(t, version, program), filepath.Join(t.TempDir(), "upkeep.tar.zst")
-	if out, err := exec.Command(program, "vendor", "build", src, "-o", to).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	program, dir := lab.BuildAs(t, version), t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.WriteFile(at("pass"), []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	return to
+	for _, args := range [][]string{
+		{"build", ownSource(t, version, program), "-o", at("upkeep.tar.zst")},
+		{"keys", "create", at("keys")},
+		{"feed", "create", at("feed"), "--key", at("keys")},
+		{"feed", "add-product", at("feed"), "upkeep", "--key", at("keys"), "--release-key", at("keys/release.key")},
+		{"publish", at("upkeep.tar.zst"), "--feed", at("feed"), "--channel", "stable", "--key", at("keys")},
+	} {
+		if args[0] != "build" {
+			args = append(args, "--passphrase-file", at("pass"))
+		}
+		if out, err := exec.Command(program, append([]string{"vendor"}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	if err := m.Copy(at("feed"), "/srv/feed"); err != nil {
+		t.Fatal(err)
+	}
+	m.Put(t, at("feed/metadata/1.root.json"), "/etc/upkeep/root.json")
 }

@@ -14,6 +14,7 @@ import (
 
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/scratch"
 	"upkeep/internal/selfupgrade"
@@ -30,14 +31,18 @@ func platform() string { return runtime.GOOS + "-" + runtime.GOARCH }
 
 // ownReleases is where releases of Upkeep come from.
 type ownReleases interface {
-	// At gives the place of a bundle, or of a folder of bundles, that can be
-	// read until the folder into is removed; and whose signature was checked,
-	// empty when none was.
-	At(ctx context.Context, into string) (from, signed string, err error)
+	// Newest gives the version that there is to go to, or the wanted one; empty
+	// where only the bundles themselves tell.
+	Newest(ctx context.Context, wanted string) (string, error)
+	// At gives the place of the bundle of that version, or of a folder of bundles,
+	// and whose signature was checked; empty when none was.
+	At(ctx context.Context, version string) (from, signed string, err error)
 }
 
 // atHand are releases in a folder or file, whose signatures nobody checks.
 type atHand string
+
+func (a atHand) Newest(context.Context, string) (string, error) { return "", nil }
 
 func (a atHand) At(context.Context, string) (string, string, error) { return string(a), "", nil }
 
@@ -45,6 +50,9 @@ func (a atHand) At(context.Context, string) (string, string, error) { return str
 type SelfRequest struct {
 	From string // folder or file of bundles; empty: as the computer's document says
 	To   string // version; empty: the latest at hand
+	// Check wants to know only whether there is one: what is wrong with it may
+	// come out later.
+	Check bool
 }
 
 // OwnUpgrade is an upgrade of Upkeep itself that is possible.
@@ -107,8 +115,8 @@ func (m *Machine) ownReleases(from string) (ownReleases, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case h != nil && h.Self.Feed != "":
-		return nil, &plan.NotYetError{What: "releases of Upkeep from a feed", Where: h.Self.Pos}
+	case h != nil && h.Self.Feed != nil:
+		return m.ownFeed(h.Self.Feed)
 	case h != nil && h.Self.From != "":
 		return atHand(h.Self.From), nil
 	}
@@ -123,6 +131,21 @@ func (m *Machine) PrepareSelf(ctx context.Context, req SelfRequest) (u *OwnUpgra
 		return nil, err
 	}
 	u = &OwnUpgrade{Program: m.Exe, Now: Version(), Kept: selfupgrade.Kept(m.Exe)}
+	if u.To, err = src.Newest(ctx, req.To); err != nil {
+		return nil, err
+	}
+	if u.To != "" { // nothing needs to be fetched to say so
+		c, err := manifest.Upkeeps().Compare(u.To, u.Now)
+		if err != nil {
+			return nil, fmt.Errorf("cannot compare this Upkeep with its release: %w", err)
+		}
+		if u.UpToDate = c == 0 || c < 0 && req.To == ""; u.UpToDate && c < 0 {
+			u.Notes = append(u.Notes, newerThan(u.To))
+		}
+		if u.UpToDate || req.Check {
+			return u, nil
+		}
+	}
 	if u.temp, err = scratch.New(m.FS, "", "self"); err != nil {
 		return nil, fmt.Errorf("cannot make a folder for reading the release: %w", err)
 	}
@@ -133,7 +156,7 @@ func (m *Machine) PrepareSelf(ctx context.Context, req SelfRequest) (u *OwnUpgra
 		}
 	}()
 	var from string
-	if from, u.Signed, err = src.At(ctx, u.temp.Path); err != nil {
+	if from, u.Signed, err = src.At(ctx, u.To); err != nil {
 		return u, err
 	}
 	in := &Installation{Doc: &site.Installation{ID: ownProduct, Product: ownProduct}, FS: m.FS}
@@ -159,7 +182,7 @@ func (m *Machine) PrepareSelf(ctx context.Context, req SelfRequest) (u *OwnUpgra
 		return u, nil
 	case c < 0 && req.From == "" && req.To == "":
 		u.UpToDate = true
-		u.Notes = append(u.Notes, fmt.Sprintf("this Upkeep is newer than the latest release at hand, %s", u.To))
+		u.Notes = append(u.Notes, newerThan(u.To))
 		return u, nil
 	case c < 0:
 		return u, &RefusedError{What: fmt.Sprintf("Upkeep %s is not replaced by the older %s", u.Now, u.To),
@@ -169,6 +192,10 @@ func (m *Machine) PrepareSelf(ctx context.Context, req SelfRequest) (u *OwnUpgra
 		return u, &RefusedError{What: fmt.Sprintf("Upkeep is not upgraded from %s to %s", u.Now, u.To), Reasons: reasons}
 	}
 	return u, nil
+}
+
+func newerThan(latest string) string {
+	return "this Upkeep is newer than the latest release at hand, " + latest
 }
 
 // hinder says what stands in the way of the exchange.

@@ -19,10 +19,8 @@ type Host struct {
 // Self says where releases of Upkeep come from.
 type Self struct {
 	Pos       document.Pos `json:"-"`
-	From      string       `json:"from,omitempty"` // absolute: a bundle, or a folder of bundles
-	Feed      string       `json:"feed,omitempty"` // an address, or an absolute folder
-	Root      string       `json:"root,omitempty"` // file with the feed's root of trust
-	Channel   string       `json:"channel,omitempty"`
+	From      string       `json:"from,omitempty"`      // absolute: a bundle, or a folder of bundles
+	Feed      *Feed        `json:"feed,omitempty"`      // as that of an installation, without prefetch, install and between
 	Automatic bool         `json:"automatic,omitempty"` // upgrade --yes upgrades Upkeep first
 }
 
@@ -54,24 +52,25 @@ func (d decoder) host(n *document.Node) *Host {
 	m := d.Map(n, "the document of this computer")
 	h := &Host{Pos: n.Pos}
 	if s := m.Map("self"); s != nil {
-		h.Self = Self{Pos: s.Pos(), From: d.text(s, "from"), Feed: d.text(s, "feed"), Channel: s.OneOf("channel", "stable", "candidate"), Automatic: s.Bool("automatic")}
-		if root := s.Map("root"); root != nil {
-			root.Required("file")
-			h.Self.Root = d.text(root, "file")
-			root.Done()
+		h.Self = Self{Pos: s.Pos(), From: d.text(s, "from"), Automatic: s.Bool("automatic")}
+		feed := s.Map("feed")
+		if feed != nil {
+			f := d.feed(feed)
+			h.Self.Feed = f
+			switch {
+			case f.Prefetch || f.Install != "" || f.Between != "":
+				d.Errorf(f.Pos, "say automatic: true beside feed", "prefetch, install and between are for products")
+			case len(f.URLs) == 0:
+				d.Errorf(f.Pos, "say url: ADDRESS or FOLDER, or from: FOLDER instead of feed", "the feed of Upkeep has no address")
+			}
 		}
-		self := h.Self
-		switch {
-		case self.From != "" && self.Feed != "":
+		switch self := h.Self; {
+		case self.From != "" && feed != nil:
 			d.Errorf(s.Pos(), "", "releases of Upkeep come from one place: from, or feed")
-		case self.From == "" && self.Feed == "":
-			d.Errorf(s.Pos(), "say from: FOLDER or feed: ADDRESS", "it does not say where releases of Upkeep come from")
+		case self.From == "" && feed == nil:
+			d.Errorf(s.Pos(), "say from: FOLDER or feed: {url: ADDRESS, root: {file: PATH}}", "it does not say where releases of Upkeep come from")
 		case self.From != "" && !strings.HasPrefix(self.From, "/"):
 			d.Errorf(s.Get("from").Pos, "", "the folder of releases must be absolute, not %q", self.From)
-		case self.Feed != "" && self.Root == "":
-			d.Errorf(s.Get("feed").Pos, "say root: {file: PATH}, as the publisher has given it to you by another way", "a feed is believed by its root of trust only")
-		case self.From != "" && (self.Root != "" || self.Channel != ""):
-			d.Errorf(s.Pos(), "", "root and channel belong to a feed")
 		}
 		s.Done()
 	}

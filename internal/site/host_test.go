@@ -18,19 +18,20 @@ func decodeHost(text string) (*site.Host, error) {
 }
 
 func TestHost(t *testing.T) {
-	h, err := decodeHost("self:\n  feed: https://releases.example.org/feed\n  root: {file: /etc/upkeep/root.json}\n  channel: candidate\n  automatic: true\n")
-	if err != nil || h.Self.Feed != "https://releases.example.org/feed" || h.Self.Root != "/etc/upkeep/root.json" || h.Self.Channel != "candidate" || !h.Self.Automatic {
+	h, err := decodeHost("self:\n  feed:\n    url: https://releases.example.org/feed\n    root: {file: /etc/upkeep/root.json}\n    channel: candidate\n  automatic: true\n")
+	if err != nil || h.Self.Feed == nil || h.Self.Feed.URLs[0] != "https://releases.example.org/feed" || h.Self.Feed.Root != "/etc/upkeep/root.json" || h.Self.Feed.Channel != "candidate" || !h.Self.Automatic {
 		t.Errorf("%+v, %v", h, err)
 	}
 	for _, tt := range []struct{ text, want string }{
 		{"", ""},
 		{"self: {from: /mnt/usb}", ""},
 		{"self: {from: usb}", "must be absolute"},
-		{"self: {from: /mnt/usb, feed: /mnt/feed, root: {file: /r}}", "one place"},
+		{"self: {from: /mnt/usb, feed: {url: /mnt/feed, root: {file: /r}}}", "one place"},
 		{"self: {automatic: true}", "where releases of Upkeep come from"},
-		{"self: {feed: /mnt/feed}", "root of trust"},
-		{"self: {from: /mnt/usb, channel: stable}", "belong to a feed"},
-		{"self: {feed: /mnt/feed, root: {file: /r}, channel: beta}", "beta"},
+		{"self: {feed: {url: /mnt/feed}}", "root"},
+		{"self: {feed: {root: {file: /r}}}", "has no address"},
+		{"self: {feed: {url: /mnt/feed, root: {file: /r}, prefetch: true}}", "are for products"},
+		{"self: {feed: {url: /mnt/feed, root: {file: /r}, channel: beta}}", "beta"},
 		{"self: {form: /mnt/usb}", "from"},
 		{"installation: {id: a, product: b}", "installation"},
 		{"self: {from: /a}\n---\nself: {from: /a}", "second"},

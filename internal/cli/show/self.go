@@ -18,13 +18,12 @@ func OwnUpgrade(u *manage.OwnUpgrade, width int) string {
 		if signed == "" {
 			signed = "not checked: its sums show that it is whole, not whose it is"
 		}
-		b.WriteString(table("  ", rows{
-			{faint.Render("program"), one(u.Program)},
-			{faint.Render("release"), one(u.Release)},
-			{faint.Render("digest"), one(u.Digest[:12])},
-			{faint.Render("signature"), one(signed)},
-			{faint.Render("kept"), one(u.Kept)},
-		}, 1, width))
+		list := rows{{faint.Render("program"), one(u.Program)}}
+		if u.Release != "" { // it has been fetched
+			list = append(list, []string{faint.Render("release"), one(u.Release)}, []string{faint.Render("digest"), one(u.Digest[:12])},
+				[]string{faint.Render("signature"), one(signed)}, []string{faint.Render("kept"), one(u.Kept)})
+		}
+		b.WriteString(table("  ", list, 1, width))
 	}
 	for _, n := range u.Notes {
 		b.WriteString(wrap(one(n), "  "+yellow.Render("!")+" ", "    ", width))
