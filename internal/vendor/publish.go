@@ -1,7 +1,6 @@
 package vendor
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
