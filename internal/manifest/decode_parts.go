@@ -112,11 +112,26 @@ func (d decoder) feed(n *document.Node) *Feed {
 		return nil
 	}
 	m := d.Map(n, "the feed")
-	f := &Feed{Command: d.args(m.Get("command"), "command"), HTTP: d.text(m, "http"), Select: m.String("select"),
-		Refresh: d.args(m.Get("refresh"), "refresh"), Every: m.Duration("every"), Cache: m.String("cache")}
+	f := &Feed{Pos: n.Pos, Command: d.args(m.Get("command"), "command"), HTTP: d.text(m, "http"), As: d.text(m, "as"), Format: m.String("format"),
+		Select: m.String("select"), Published: m.String("published"), Refresh: d.args(m.Get("refresh"), "refresh"), Every: m.Duration("every"), Cache: d.feedCache(m.Get("cache"))}
 	if m.Has("command") == m.Has("http") && !m.Bad() {
 		d.Errorf(n.Pos, "", "the feed needs either a command or an http address")
 	}
 	m.Done()
 	return f
+}
+
+// feedCache reads a file, or a file with what is taken out of it.
+func (d decoder) feedCache(n *document.Node) *FeedCache {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind == document.Scalar:
+		return &FeedCache{File: d.String(n, `"cache"`)}
+	}
+	m := d.Map(n, "the cache")
+	m.Required("file")
+	c := &FeedCache{File: d.text(m, "file"), Select: m.String("select"), At: m.String("at")}
+	m.Done()
+	return c
 }

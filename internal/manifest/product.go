@@ -300,12 +300,25 @@ type Remedy struct {
 	Else     string       `json:"else,omitempty"`
 }
 
-// Feed is where published releases are found.
+// Feed is a page or a command that tells which version is published, and
+// nothing else: what is installed comes as a bundle.
 type Feed struct {
-	Command []string      `json:"command,omitempty"`
-	HTTP    string        `json:"http,omitempty"`
-	Select  string        `json:"select,omitempty"`
-	Refresh []string      `json:"refresh,omitempty"`
-	Every   time.Duration `json:"every,omitempty"`
-	Cache   string        `json:"cache,omitempty"`
+	Pos       document.Pos  `json:"-"`
+	Command   []string      `json:"command,omitempty"`
+	HTTP      string        `json:"http,omitempty"`
+	As        string        `json:"as,omitempty"`        // the account of the commands
+	Format    string        `json:"format,omitempty"`    // of what is read, as for probes
+	Select    string        `json:"select,omitempty"`    // the versions; the highest counts
+	Published string        `json:"published,omitempty"` // the moments at which they were published, in the same order
+	Refresh   []string      `json:"refresh,omitempty"`   // is run before the command, where somebody asks anew
+	Every     time.Duration `json:"every,omitempty"`     // how long what was seen counts as fresh; 0: an hour
+	Cache     *FeedCache    `json:"cache,omitempty"`     // nil: nobody but Upkeep looks
+}
+
+// FeedCache is the file in which a service of the product's own keeps the version
+// that it has seen last.
+type FeedCache struct {
+	File   string `json:"file"`
+	Select string `json:"select,omitempty"` // the version; empty: the whole text
+	At     string `json:"at,omitempty"`     // when it was seen; empty: when the file was written
 }

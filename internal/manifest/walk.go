@@ -151,8 +151,11 @@ func (w walker) parts(p *Product) {
 		w.all(r.Fix, place{fix: true})
 	}
 	if f := p.Feed; f != nil {
-		w.texts(p.Pos, argument, slices.Concat(f.Command, f.Refresh)...)
-		w.texts(p.Pos, plainText, f.HTTP, f.Cache)
+		w.texts(f.Pos, argument, slices.Concat(f.Command, f.Refresh)...)
+		w.texts(f.Pos, plainText, f.HTTP, f.As)
+		if f.Cache != nil {
+			w.texts(f.Pos, plainText, f.Cache.File)
+		}
 	}
 	w.steps(place{}, p.SelfUpgrade)
 }

@@ -8,8 +8,6 @@ import (
 // What can be wrong with reading a value. That a value is not there, or not
 // as wanted, is no error.
 var (
-	// ErrNotYet marks a source or a selector that a later version will know.
-	ErrNotYet = errors.New("not yet")
 	// ErrMalformed marks a probe that cannot be evaluated on any machine.
 	ErrMalformed = errors.New("malformed probe")
 	// ErrUnreadable marks a value that could not be looked for: permission
@@ -18,8 +16,7 @@ var (
 )
 
 // Error says which source could not be read, of what, and why. It is
-// ErrNotYet, ErrMalformed or ErrUnreadable, and what it wraps. It holds no
-// secret.
+// ErrMalformed or ErrUnreadable, and what it wraps. It holds no secret.
 type Error struct {
 	Source string
 	What   string // the file, address, program …; may be empty
@@ -32,10 +29,7 @@ func (e *Error) Error() string {
 	if e.What != "" {
 		subject += " " + e.What
 	}
-	switch {
-	case e.Kind == ErrNotYet && e.Err == nil:
-		return fmt.Sprintf("cannot read %s: the source %q is not yet known to this version of upkeep", subject, e.Source)
-	case e.Err == nil:
+	if e.Err == nil {
 		return fmt.Sprintf("cannot read %s: %v", subject, e.Kind)
 	}
 	return fmt.Sprintf("cannot read %s: %v", subject, e.Err)
@@ -52,7 +46,7 @@ func (e *Error) Unwrap() []error {
 // Permanent reports whether trying again cannot help.
 func Permanent(err error) bool {
 	var other elsewhere
-	return errors.Is(err, ErrNotYet) || errors.Is(err, ErrMalformed) || errors.As(err, &other)
+	return errors.Is(err, ErrMalformed) || errors.As(err, &other)
 }
 
 // elsewhere says that a source is one of another operating system.

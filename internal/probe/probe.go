@@ -67,6 +67,19 @@ type LastRun func(ctx context.Context) (time.Time, bool, error)
 // has ended, with a line of evidence; empty when none did, or there was no run.
 type LastFailure func(ctx context.Context) (step, evidence string, err error)
 
+// Feed gives which version of the product is published and which is detected. It
+// may ask the network.
+type Feed func(ctx context.Context) (FeedReading, error)
+
+// FeedReading is what a feed, and who looks at it, know. What is not known is empty.
+type FeedReading struct {
+	Published, Detected     string
+	PublishedAt, DetectedAt time.Time
+	// Late is how long the published version could have been detected and was not;
+	// 0 where it is.
+	Late time.Duration
+}
+
 // Drift compares a database of the product with the standard of a release, the
 // installed one; empty: it is not known which that is.
 type Drift func(ctx context.Context, db plan.Database, release string) (drift.Comparison, error)
@@ -92,6 +105,7 @@ type Deps struct {
 	Timers    Timers            // for timer
 	Registry  Registry          // for registry. Default: that of Windows, where this is Windows
 	Drift     Drift             // for drift
+	Feed      Feed              // for feed
 	Secrets   Secrets           // for passwords
 	Now       func() time.Time  // for age. Default: time.Now
 	Timeout   time.Duration     // of a probe that says none. Default: DefaultTimeout

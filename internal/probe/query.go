@@ -26,8 +26,8 @@ type query struct {
 	all      bool // every value is wanted, each on a line of its own
 }
 
-// Validate says whether a probe can be evaluated at all: ErrNotYet for what a
-// later version will know, ErrMalformed for what none can. It reads nothing.
+// Validate says whether a probe can be evaluated at all; otherwise it is
+// ErrMalformed. It reads nothing.
 func Validate(p plan.Probe) error {
 	_, _, err := prepare(table(), p, DefaultTimeout)
 	return err
@@ -36,8 +36,6 @@ func Validate(p plan.Probe) error {
 func prepare(sources map[string]source, p plan.Probe, timeout time.Duration) (source, query, error) {
 	s, known := sources[p.Source]
 	switch {
-	case !known && slices.Contains(Later(), p.Source):
-		return s, query{}, &Error{Source: p.Source, Kind: ErrNotYet}
 	case !known:
 		return s, query{}, named(malformed("there is no source %q: %suse one of %s", p.Source, meant(p.Source, Sources()), strings.Join(Sources(), ", ")), p)
 	}

@@ -77,14 +77,9 @@ func table() map[string]source {
 		"registry":        {read: readRegistry, min: 1, max: 1, check: checkRegistry},
 		"timer":           {read: readTimer, min: 1, max: 1, expect: "active", words: []string{"enabled", "last", "next", "result"}, told: true},
 		"last-run":        {read: readLastRun, min: 1, max: 1, selects: true, expect: "none", check: oneOf(failedAt)},
+		"feed":            {read: readFeed, min: 1, max: 1, check: oneOf("age", "published", "published-at", "detected", "detected-at")},
 		"inventory":       {read: readInventory, min: 1, max: 1, selects: true, params: []string{"format", "item", "state", "depends"}, check: checkInventory},
 	}
-}
-
-// Later lists the sources of the grammar that later versions will read: probes
-// with them are refused with ErrNotYet.
-func Later() []string {
-	return []string{"feed"}
 }
 
 // Sources lists the sources that this version reads, sorted.

@@ -87,7 +87,7 @@ func TestUntilCutOff(t *testing.T) {
 func TestUntilEndsEarly(t *testing.T) {
 	e := New(Deps{Services: manager{}})
 	began := time.Now()
-	if _, err := e.Until(t.Context(), plan.Probe{Source: "feed"}, 1, time.Second, time.Hour); !errors.Is(err, ErrNotYet) {
+	if _, err := e.Until(t.Context(), plan.Probe{Source: "feeds"}, 1, time.Second, time.Hour); !errors.Is(err, ErrMalformed) {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -124,17 +124,31 @@ func TestAccess(t *testing.T) {
 	row{p: plan.Probe{Source: "access", Args: []string{"maintenance"}}, err: "left-over"}.check(t, e)
 }
 
+func TestFeed(t *testing.T) {
+	day := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+	now := FeedReading{Published: "20.5", PublishedAt: day, Detected: "20.4", DetectedAt: day.Add(-time.Hour), Late: 25*time.Hour + time.Millisecond}
+	var err error
+	e := New(Deps{Feed: func(context.Context) (FeedReading, error) { return now, err }})
+	evidence := "published is 20.5 (2026-03-01T10:00:00Z), detected 20.4 (2026-03-01T09:00:00Z)"
+	row{p: probe("feed", "age", "expect=<= 1d"), got: "25h0m0s", evidence: evidence}.check(t, e)
+	row{p: probe("feed", "age", "expect=<= 2d"), ok: true, got: "25h0m0s"}.check(t, e)
+	row{p: probe("feed", "published", "expect=> 20.4"), ok: true, got: "20.5"}.check(t, e)
+	row{p: probe("feed", "published-at"), ok: true, got: "2026-03-01T10:00:00Z"}.check(t, e)
+	row{p: probe("feed", "detected"), ok: true, got: "20.4"}.check(t, e)
+	row{p: probe("feed", "detected-at"), ok: true, got: "2026-03-01T09:00:00Z"}.check(t, e)
+	now = FeedReading{Published: "20.5\x1b[2J"}
+	row{p: probe("feed", "age", "expect=<= 1d"), ok: true, got: "0s", evidence: "detected none"}.check(t, e)
+	row{p: probe("feed", "detected"), got: "none"}.check(t, e)
+	now = FeedReading{} // nobody has looked
+	row{p: probe("feed", "age", "expect=<= 1d"), got: "none"}.check(t, e)
+	err = errors.New("no route to host")
+	row{p: probe("feed", "age"), err: "cannot read feed age: no route to host"}.check(t, e)
+	row{p: probe("feed", "youth"), err: "age"}.check(t, e)
+	row{p: probe("feed", "age"), err: "cannot be looked at here"}.check(t, New(Deps{}))
+}
+
 func TestUnknownSources(t *testing.T) {
 	e := New(Deps{})
-	for _, source := range Later() {
-		_, err := e.Check(t.Context(), plan.Probe{Source: source, Args: []string{"x"}, Expect: []string{"clean"}})
-		if !errors.Is(err, ErrNotYet) || !Permanent(err) {
-			t.Errorf("%s: %v", source, err)
-		}
-		if err := Validate(plan.Probe{Source: source}); !errors.Is(err, ErrNotYet) {
-			t.Errorf("%s validates: %v", source, err)
-		}
-	}
 	row{p: plan.Probe{Source: "fiel", Args: []string{"x"}}, err: `there is no source "fiel": file was probably meant: use one of access, account, address, age,`}.check(t, e)
 	for _, source := range Sources() {
 		if err := Validate(plan.Probe{Source: source, Params: map[string]string{"unknown": "x"}, Args: []string{"x"}}); !errors.Is(err, ErrMalformed) {
@@ -157,11 +171,9 @@ func TestOrders(t *testing.T) {
 	row{p: probe("file", path, "compare=words"), err: `cannot compare as "words"`}.check(t, e)
 }
 
-// What the grammar lets a vendor write is read now or said to come later.
+// What the grammar lets a vendor write is read.
 func TestSourcesOfTheGrammar(t *testing.T) {
-	known := append(Sources(), Later()...)
-	slices.Sort(known)
-	if diff := cmp.Diff(manifest.Sources(), known); diff != "" {
+	if diff := cmp.Diff(manifest.Sources(), Sources()); diff != "" {
 		t.Errorf("-the grammar's, +ours:\n%s", diff)
 	}
 }

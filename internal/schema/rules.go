@@ -86,6 +86,9 @@ func (b *builder) manifestRules() {
 	for _, def := range []string{"Product", "Fixes", "Fix"} {
 		b.replace(def, "families", &jsonschema.Schema{Type: "array", Items: text(), MinItems: atLeast(1), UniqueItems: true})
 	}
+	b.replace("Feed", "cache", &jsonschema.Schema{AnyOf: []*jsonschema.Schema{text(), ref("FeedCache")}})
+	b.defs["FeedCache"].Required = []string{"file"}
+	b.defs["Feed"].OneOf = required("command", "http")
 	b.replace("Service", "ports", listOf(ref("Literal")))
 	b.replace("Route", "settings", &jsonschema.Schema{Type: "object", AdditionalProperties: ref("Literal")})
 	for _, key := range []string{"run", "start", "stop"} {

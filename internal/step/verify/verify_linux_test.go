@@ -143,10 +143,10 @@ func TestWaitsForASlowStart(t *testing.T) {
 }
 
 func TestWhatCannotBeReadEver(t *testing.T) {
-	s := childtest.Step(t, plan.Step{Verb: "verify"}, plan.VerifyParams{Probes: []plan.Probe{{Source: "feed", Args: []string{"x"}}}})
+	s := childtest.Step(t, plan.Step{Verb: "verify"}, plan.VerifyParams{Probes: []plan.Probe{{Source: "feeds", Args: []string{"x"}}}})
 	env, _ := childtest.Env(t, s, step.Forward)
 	began := time.Now()
-	if err := handler(t, nil).Do(t.Context(), env, s, nil); !errors.Is(err, probe.ErrNotYet) {
+	if err := handler(t, nil).Do(t.Context(), env, s, nil); !errors.Is(err, probe.ErrMalformed) {
 		t.Errorf("Do gives %v", err)
 	}
 	if took := time.Since(began); took > 2*time.Second {
