@@ -53,6 +53,7 @@ type App struct {
 	installation string
 	format       string
 	color        string
+	by           string        // who gives the command, where no person does
 	keyboard     *bufio.Reader // In line by line, until the command is interrupted; see lines
 }
 
@@ -178,6 +179,9 @@ func (a *App) command() string {
 
 // person is who gives the command: through sudo, the one who called it.
 func (a *App) person() string {
+	if a.by != "" {
+		return a.by
+	}
 	if name := a.Getenv("SUDO_USER"); name != "" {
 		return name
 	}

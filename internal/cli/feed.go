@@ -39,11 +39,15 @@ func (a *App) feedList() *cobra.Command {
 }
 
 func (a *App) feedRefresh() *cobra.Command {
-	return &cobra.Command{Use: "refresh", Short: "Look at the feed now", Args: args(0, 0, "no argument"),
+	var scheduled bool
+	cmd := &cobra.Command{Use: "refresh", Short: "Look for releases now", Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in, err := a.open()
 			if err != nil {
 				return err
+			}
+			if scheduled {
+				return a.scheduledRefresh(cmd.Context(), in)
 			}
 			v, fresh, err := in.FeedRefresh(cmd.Context())
 			if err != nil {
@@ -58,6 +62,8 @@ func (a *App) feedRefresh() *cobra.Command {
 			a.print(show.FeedRefreshed(fresh, a.width()) + "\n" + show.Feed(v, a.command(), time.Now(), a.width()))
 			return nil
 		}}
+	cmd.Flags().BoolVar(&scheduled, "scheduled", false, "a timer asks: fetch ahead and upgrade, too, as far as the installation document says so")
+	return cmd
 }
 
 // fetching shows how far a fetch is. Files of a few KiB are not worth a line.

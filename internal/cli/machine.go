@@ -16,13 +16,14 @@ import (
 )
 
 func (a *App) setupHost() *cobra.Command {
-	var every string
+	var every, look string
 	cmd := &cobra.Command{Use: "setup-host", Short: "Have this computer carry on by itself with an upgrade that a reboot or a power cut interrupts", Args: args(0, 0, "no argument"),
 		Long: `setup-host installs two units of systemd. The first keeps users out, before the
 network is up, of products in the middle of an upgrade; the second carries the
 upgrade on when the machine has started, and starts its engine anew should it be
 killed. It may be given again at any time, as after a new upkeep was installed.
-With --backup it also has restore points of an installation made by a timer.`,
+With --backup it also has restore points of an installation made by a timer, and
+with --feed a timer looks for its releases.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := forRoot("setup-host"); err != nil {
 				return err
@@ -32,8 +33,8 @@ With --backup it also has restore points of an installation made by a timer.`,
 			if err != nil {
 				return err
 			}
-			if every != "" {
-				return a.backupTimer(cmd.Context(), m, every, wrote)
+			if every != "" || look != "" {
+				return a.timers(cmd.Context(), m, every, look, wrote)
 			}
 			if a.format == "json" {
 				return a.json(map[string][]string{"wrote": append([]string{}, wrote...)})
@@ -49,26 +50,41 @@ With --backup it also has restore points of an installation made by a timer.`,
 			return nil
 		}}
 	cmd.Flags().StringVar(&every, "backup", "", "have a restore point made `WHEN`: "+strings.Join(manage.BackupTimes(), ", ")+"; never takes the timer away")
+	cmd.Flags().StringVar(&look, "feed", "", "have somebody look for releases `EVERY` so often: hourly, daily, weekly or a span such as 20m; never takes the timer away")
 	return cmd
 }
 
-// backupTimer sets or ends the timer of the installation that the command is
-// about.
-func (a *App) backupTimer(ctx context.Context, m *manage.Machine, every string, wrote []string) error {
+// timers sets or ends the timers of the installation that the command is about.
+func (a *App) timers(ctx context.Context, m *manage.Machine, every, look string, wrote []string) error {
 	in, err := a.open()
 	if err != nil {
 		return err
 	}
-	gone := []string{}
-	if every == "never" {
-		gone, err = m.EndTimer(ctx, in.Doc.ID)
-	} else {
-		var more []string
-		more, err = m.SetTimer(ctx, in.Doc.ID, in.Path, every)
-		wrote = append(wrote, more...)
-	}
-	if err != nil {
-		return err
+	var gone, said []string
+	for _, t := range []struct {
+		every, ends, runs string
+		set               func(ctx context.Context, id, document, every string) ([]string, error)
+		end               func(ctx context.Context, id string) ([]string, error)
+	}{
+		{every, "no timer makes restore points of %s", "a restore point of %s is made %s; what fails stands in upkeep status; upkeep setup-host --backup never takes that away", m.SetTimer, m.EndTimer},
+		{look, "no timer looks for releases of %s", "somebody looks for releases of %s (%s), at times that chance puts off a little; what is seen stands in upkeep status; upkeep setup-host --feed never takes that away", m.SetFeedTimer, m.EndFeedTimer},
+	} {
+		switch t.every {
+		case "":
+			continue
+		case "never":
+			less, err := t.end(ctx, in.Doc.ID)
+			if err != nil {
+				return err
+			}
+			gone, said = append(gone, less...), append(said, fmt.Sprintf(t.ends, in.Doc.ID))
+		default:
+			more, err := t.set(ctx, in.Doc.ID, in.Path, t.every)
+			if err != nil {
+				return err
+			}
+			wrote, said = append(wrote, more...), append(said, fmt.Sprintf(t.runs, in.Doc.ID, t.every))
+		}
 	}
 	if a.format == "json" {
 		return a.json(map[string][]string{"wrote": append([]string{}, wrote...), "gone": append([]string{}, gone...)})
@@ -76,11 +92,9 @@ func (a *App) backupTimer(ctx context.Context, m *manage.Machine, every string, 
 	for _, f := range append(wrote, gone...) {
 		a.print("  " + f + "\n")
 	}
-	if every == "never" {
-		a.print(show.Good("no timer makes restore points of "+in.Doc.ID) + "\n")
-		return nil
+	for _, s := range said {
+		a.print(show.Good(s) + "\n")
 	}
-	a.print(show.Good("a restore point of "+in.Doc.ID+" is made "+every+"; what fails stands in upkeep status; upkeep setup-host --backup never takes that away") + "\n")
 	return nil
 }
 

@@ -27,7 +27,8 @@ type wish struct {
 	plan   string
 	yes    bool
 	dryRun bool
-	leads  bool // into a review, where one is wanted
+	leads  bool                   // into a review, where one is wanted
+	guard  func(*plan.Plan) error // has a last word before the yes; may be nil
 }
 
 // which are the flags that say which release is meant.
@@ -253,6 +254,11 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 			return a.json(show.PlanJSON(p.Plan, p.Forecast, false, p.Installed))
 		}
 		return nil
+	}
+	if w.guard != nil {
+		if err := w.guard(p.Plan); err != nil {
+			return err
+		}
 	}
 	if err := a.unready(w, p.Plan); err != nil {
 		return err

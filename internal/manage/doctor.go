@@ -209,6 +209,8 @@ func looks() []look {
 		{"run", "no run is open", false, false, lookRun},
 		{"restore", "no restore was interrupted", false, false, lookRestore},
 		{"timer", "the timer's restore points are made", false, false, lookTimer},
+		{"feed", "nothing keeps published releases from being seen", false, false, lookFeed},
+		{"seen", "no published version goes unseen", true, false, lookSeen},
 		{"lock", "no other upkeep command is at work", false, true, lookLock},
 		{"access", "no access mode is on", false, true, lookAccess},
 		{"holds", "no hold is past its end", false, true, lookHolds},

@@ -28,7 +28,10 @@ type FeedView struct {
 	Until     time.Time     `json:"until,omitzero"`    // until when the feed's word holds
 	Expired   bool          `json:"expired,omitempty"`
 	Installed []FeedUnit    `json:"installed"`
-	Releases  []FeedRelease `json:"releases"` // oldest first
+	Releases  []FeedRelease `json:"releases"`          // oldest first
+	Told      bool          `json:"told,omitempty"`    // by a page or a command: nobody has signed it, and there is nothing to fetch
+	Detected  Seen          `json:"detected,omitzero"` // by the product's own service
+	Doubt     bool          `json:"doubt,omitempty"`   // something keeps releases from being seen or offered: the doctor says what helps
 }
 
 // FeedUnit is what a unit is on.
@@ -56,6 +59,9 @@ type FeedRelease struct {
 
 // FeedList gives what is known. It fetches nothing.
 func (in *Installation) FeedList(ctx context.Context) (*FeedView, error) {
+	if in.Doc.Feed == nil {
+		return in.toldList(ctx)
+	}
 	f, err := in.Feed(nil)
 	if err != nil {
 		return nil, err
@@ -67,24 +73,8 @@ func (in *Installation) FeedList(ctx context.Context) (*FeedView, error) {
 	out := &FeedView{Feed: f.Name(), Product: in.Doc.Product, Channel: f.Channel(), Looked: state.Refreshed, Tried: state.Tried, Problem: state.Problem, Until: state.Until,
 		Expired: !state.Until.IsZero() && time.Now().After(state.Until), Installed: []FeedUnit{}, Releases: []FeedRelease{}}
 	out.Root, _ = f.Pinned() // none before the first look
-	s, err := in.Status(ctx)
-	if err != nil {
+	if err := in.listInstalled(ctx, out); err != nil {
 		return nil, err
-	}
-	rows, err := in.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	since := lastNew(rows)
-	for _, r := range s.Record {
-		u := FeedUnit{Unit: plan.UnitID(r.Component, r.Instance), Version: r.Version}
-		u.Detected = s.Found[u.Unit]
-		if u.Since = since; s.Adopted != nil {
-			u.Since = s.Adopted.At
-		}
-		if u.Version != "" {
-			out.Installed = append(out.Installed, u)
-		}
 	}
 	if x == nil {
 		return out, nil
@@ -112,16 +102,12 @@ func (in *Installation) FeedList(ctx context.Context) (*FeedView, error) {
 // FeedRefresh looks at the feed, and gives what is known then and the versions
 // that are new.
 func (in *Installation) FeedRefresh(ctx context.Context) (*FeedView, []string, error) {
-	f, err := in.Feed(nil)
+	fresh, err := in.Look(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	got, err := f.Refresh(ctx)
-	if err != nil {
-		return nil, nil, distrust(err)
-	}
 	v, err := in.FeedList(ctx)
-	return v, got.New, err
+	return v, fresh, err
 }
 
 // FeedFetched is what a fetch has brought.

@@ -273,6 +273,7 @@ func (in *Installation) wire() error {
 	deps.Failure = in.lastFailure
 	in.states = probe.New(deps) // a mode's own state probe asks for no modes
 	deps.LeftOver, deps.Drift = in.leftOver, in.customisation
+	deps.Feed = in.feedReading
 	in.probes = probe.New(deps)
 	in.databases.Tools = local.Tools{Commands: in.runner, Probes: in.probes, Give: in.give}
 	return nil

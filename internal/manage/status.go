@@ -29,6 +29,7 @@ type Status struct {
 	Restoring    *RestoringError   // the restore that was interrupted
 	Timer        *TimerFailure     // why the restore points that a timer asks for are not made
 	Stopped      *Stopped          // services that the doctor has stopped for a while, and that do not run again
+	Watching     *Watching         // where it is against what is published; nil where there is no feed, or nobody has looked yet
 	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
 
@@ -52,6 +53,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		if s.Holds, err = in.registered(nil, time.Now()); err == nil {
 			s.Restoring, err = in.Restoring()
 		}
+		s.Watching = in.watching(s.Record, nil, time.Now())
 		return s, err
 	}
 	if err != nil {
@@ -76,6 +78,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		s.Record, s.Adopted = record, nil // a run knows better
 	}
 	s.Found = in.found(ctx, j, rows, s.Record)
+	s.Watching = in.watching(s.Record, s.Found, time.Now())
 	for _, row := range rows {
 		if row.Closed.IsZero() {
 			if s.Open, err = in.load(ctx, j, row); err != nil {

@@ -16,12 +16,6 @@ func (b *builder) refuseLater() {
 	if len(s.Windows) > 0 {
 		notYet("windows (allowed times of runs) in the installation document")
 	}
-	if f := s.Feed; f != nil && f.Install == "automatic" {
-		b.check(&NotYetError{What: "automatic installs from a feed", Where: f.Pos})
-	}
-	if f := s.Feed; f != nil && f.Prefetch {
-		b.check(&NotYetError{What: "prefetch of payloads in the background (upkeep feed fetch brings them)", Where: f.Pos})
-	}
 	if len(s.Nodes) > 1 {
 		notYet("an installation on several nodes")
 	}

@@ -39,6 +39,18 @@ func Feed(v *manage.FeedView, command string, now time.Time, width int) string {
 		list = append(list, feedRelease(v.Releases[i]))
 	}
 	b.WriteString(table("  ", list, 4, width))
+	if v.Detected.Version != "" {
+		at := ""
+		if !v.Detected.At.IsZero() {
+			at = v.Detected.At.Local().Format("2006-01-02 15:04")
+		}
+		b.WriteString("\n" + heading("Detected by the product itself") + table("  ", rows{{"  " + one(v.Detected.Version), at}}, 3, width))
+	}
+	if v.Doubt || v.Problem != "" {
+		b.WriteString("\n" + wrap(one("Something keeps releases from being seen: "+command+" doctor says what helps."), yellow.Render("!")+" ", "  ", width))
+	} else {
+		b.WriteString("\n" + wrap(faint.Render(one("A newer version was published, and is not here? "+command+" doctor says what helps.")), "", "", width))
+	}
 	return b.String()
 }
 
@@ -49,6 +61,7 @@ func feedRelease(r manage.FeedRelease) []string {
 		about = append(about, "installed")
 	}
 	switch {
+	case r.Channel == "": // a page only tells of it
 	case r.Here == "whole":
 		about = append(about, "here")
 	case r.Fetch < r.Whole:
@@ -67,20 +80,29 @@ func feedRelease(r manage.FeedRelease) []string {
 	if !r.Seen.IsZero() {
 		seen = "seen " + r.Seen.Local().Format("2006-01-02 15:04")
 	}
-	return []string{mark + " " + one(r.Version), r.Channel, r.Published.Local().Format("2006-01-02 15:04"), faint.Render(seen), text}
+	published := ""
+	if !r.Published.IsZero() {
+		published = r.Published.Local().Format("2006-01-02 15:04")
+	}
+	return []string{mark + " " + one(r.Version), r.Channel, published, faint.Render(seen), text}
 }
 
 func feedHead(v *manage.FeedView, now time.Time, width int) string {
 	var b strings.Builder
-	pinned := "no root is pinned yet"
-	if v.Root != "" {
-		pinned = "root " + v.Root[:min(12, len(v.Root))]
+	pinned := v.Channel + ", no root is pinned yet"
+	switch {
+	case v.Told:
+		pinned = "tells versions; nobody has signed them"
+	case v.Root != "":
+		pinned = v.Channel + ", root " + v.Root[:min(12, len(v.Root))]
 	}
-	b.WriteString(table("", rows{{bold.Render(one(v.Product)), one(v.Feed), faint.Render(v.Channel + ", " + pinned)}}, 1, width))
+	b.WriteString(table("", rows{{bold.Render(one(v.Product)), one(v.Feed), faint.Render(pinned)}}, 1, width))
 	switch {
 	case v.Looked.IsZero() && v.Problem == "":
 		b.WriteString(wrap("Nobody has looked at it yet: upkeep feed refresh does.", yellow.Render("!")+" ", "  ", width))
 	case v.Looked.IsZero():
+	case v.Told:
+		b.WriteString(wrap(fmt.Sprintf("Looked at %s (%s).", ago(now.Sub(v.Looked)), v.Looked.Local().Format("2006-01-02 15:04")), "", "", width))
 	default:
 		b.WriteString(wrap(fmt.Sprintf("Looked at %s (%s); its word holds until %s.", ago(now.Sub(v.Looked)), v.Looked.Local().Format("2006-01-02 15:04"), v.Until.Local().Format("2006-01-02 15:04")), "", "", width))
 	}

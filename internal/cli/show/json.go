@@ -99,6 +99,7 @@ type StatusDoc struct {
 	Timer        *manage.TimerFailure `json:"timer,omitempty"`     // why no restore point is made by the timer
 	Restoring    string               `json:"restoring,omitempty"` // restore point whose return was interrupted
 	Stopped      []string             `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
+	Watching     *manage.Watching     `json:"watching,omitempty"`  // where it is against what is published, as seen last
 	NoBoot       string               `json:"noBoot,omitempty"`
 	Doing        string               `json:"doing,omitempty"` // what the step under way has said last
 	Until        time.Time            `json:"until,omitzero"`  // when it is expected to end, by a rehearsal
@@ -106,7 +107,7 @@ type StatusDoc struct {
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, NoBoot: s.NoBoot, Doing: s.Doing, Until: s.Until}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, Doing: s.Doing, Until: s.Until}
 	if s.Restoring != nil {
 		d.Restoring = s.Restoring.Point
 	}

@@ -76,6 +76,9 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	if len(changed) > 0 {
 		b.WriteString(wrap(one(fmt.Sprintf("%s: changed since, and not by Upkeep; what is there counts, the record does not", strings.Join(changed, ", "))), yellow.Render("!")+" ", "  ", width))
 	}
+	if w := s.Watching; w != nil && s.Open == nil {
+		b.WriteString(heading("Published") + watching(w, command, now, width) + "\n")
+	}
 	if s.Last != nil {
 		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")
 	}
