@@ -26,17 +26,20 @@ import (
 
 // The fixed names in a bundle.
 const (
-	ManifestName   = "upkeep.yaml" // the documents "product" and "release"
-	SumsName       = "SHA256SUMS"  // sums of every other file, signatures excepted
-	SignaturesDir  = "SIGNATURES"  // signatures of SHA256SUMS; not in the sums
-	ComponentsDir  = "components"  // in the source of a bundle only: one directory for each payload
-	SumsDir        = "sums"        // <component>.sums: what a payload holds, file by file
-	FromDir        = "from"        // <version>/product.yaml and <version>/<component>.sums of releases it can be reached from
-	StandardScript = "schema.sql"  // below standard/<component>: what makes the objects of a fresh install
-	StandardDir    = "standard"    // <component>/postgres-15.json and so on: a database's objects in a fresh install; also below from/<version>
-	HooksDir       = "hooks"
-	MigrationsDir  = "migrations"
+	ManifestName  = "upkeep.yaml" // the documents "product" and "release"
+	SumsName      = "SHA256SUMS"  // sums of every other file, signatures excepted
+	SignaturesDir = "SIGNATURES"  // signatures of SHA256SUMS; not in the sums
+	ComponentsDir = "components"  // in the source of a bundle only: one directory for each payload
+	SumsDir       = "sums"        // <component>.sums: what a payload holds, file by file
+	FromDir       = "from"        // <version>/product.yaml and <version>/<component>.sums of releases it can be reached from
+	StandardDir   = "standard"    // <component>/postgres-15.json and so on: a database's objects in a fresh install; also below from/<version>
+	HooksDir      = "hooks"
+	MigrationsDir = "migrations"
 )
+
+// StandardScript lies in standard/<component>, too: it makes the objects of a
+// fresh install, for servers that have no file there.
+const StandardScript = "schema.sql"
 
 // PayloadSuffix ends the names of the payloads that Build makes: app.tar.zst holds the component app.
 const PayloadSuffix = ".tar.zst"

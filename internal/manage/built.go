@@ -131,6 +131,10 @@ func (in *Installation) BuildStandards(ctx context.Context, from, to string) (bu
 			return built, err
 		}
 		why, err := in.buildStandard(ctx, id, *d, known.standards)
+		var refused *RefusedError
+		if errors.As(err, &refused) {
+			return built, refused
+		}
 		if err != nil {
 			return built, fmt.Errorf("cannot build the standard of %s: %w", id, err)
 		}
@@ -168,7 +172,7 @@ func (in *Installation) buildStandard(ctx context.Context, unit string, d plan.D
 	b := builtStandard{At: time.Now().UTC(), Version: s.version, Script: script.SHA256}
 	b.Schema, err = rehearse.Build(ctx, db, *script)
 	if errors.Is(err, database.ErrScratch) {
-		return fmt.Sprintf("%s: %v%s", unit, err, scratchRight[d.Kind]), nil
+		return "", &RefusedError{What: "no standard is built", Reasons: []string{fmt.Sprintf("%s: %v%s", unit, err, scratchRight[d.Kind])}}
 	}
 	if err != nil {
 		return "", err

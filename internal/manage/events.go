@@ -270,7 +270,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // doing reads from the end of a run's events what the step under way has said
-// last, and when it is expected to end. Nothing depends on it: what cannot be read is not known.
+// last, and when it is expected to end. Nothing depends on it: what cannot be
+// read is not known.
 func doing(dir string) (text string, until time.Time) {
 	f, err := os.Open(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
