@@ -15,11 +15,11 @@ var intervals = map[string]time.Duration{"hourly": time.Hour, "daily": 24 * time
 
 var calendar = regexp.MustCompile(`(?m)^OnCalendar=(\w+)$`)
 
-// timer gives how often a timer has restore points of an installation made, and
+// timed gives how often a timer has restore points of an installation made, and
 // since when it is set up; an empty word where there is none, or somebody has
 // changed it.
-func (m *Machine) timer(id string) (every string, since time.Time, err error) {
-	at := m.timerFiles(id, "", "")[1].path
+func (m *Machine) timed(id string) (every string, since time.Time, err error) {
+	at := m.timerFiles(m.backupTimer(id, "", ""))[1].path
 	info, err := m.FS.Lstat(at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", time.Time{}, nil
@@ -59,7 +59,7 @@ func overdue(every string, since, newest, now time.Time) string {
 // unpunctual gives a finding where the timer's restore points are not made.
 func (in *Installation) unpunctual(ctx context.Context, m *Machine, now time.Time) []Finding {
 	f := Finding{ID: "restore-points", Level: "warning", Effect: "after a loss the data are as old as the newest restore point", Fix: "systemctl status " + backupUnit + in.Doc.ID + ".timer, and upkeep backup create"}
-	every, since, err := m.timer(in.Doc.ID)
+	every, since, err := m.timed(in.Doc.ID)
 	if err != nil || every == "" {
 		if err != nil {
 			f.Error = err.Error()
