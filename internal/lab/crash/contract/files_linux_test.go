@@ -26,6 +26,7 @@ func TestFiles(t *testing.T) {
 	}{
 		{"internal/backup/archive", []string{"ahead.go", "amend.go", "archive.go:Remove", "archive.go:Sweep", "../putback/inplace.go:attributes", "../putback/inplace.go:move", "prepare.go", "../putback/putback.go"},
 			[]string{"^TestContract$", "^TestMounts$"}},
+		{"internal/feed/trust", []string{"store.go", "trust.go"}, []string{"^TestStoredDurably$"}},
 		{"internal/files", []string{"copy.go", "stage.go", "unpack.go", "write.go"}, []string{"^Test"}},
 		{"internal/selfupgrade", []string{"selfupgrade.go"}, []string{"^Test"}},
 		{"internal/step/access", []string{"markers.go"}, []string{"^Test(Entering|Ending)$/^.*$/^(do|undo|mixed)$", "^Test(Entering|Ending)$"}},
