@@ -87,6 +87,7 @@ func (a *App) report(err error) int {
 	var refused *manage.RefusedError
 	var older *route.OlderError
 	var newer *manage.NeedsUpkeepError
+	var payloads *manage.NeedsPayloadError
 	var docs document.Errors
 	w := a.writer(a.Err)
 	switch {
@@ -103,7 +104,7 @@ func (a *App) report(err error) int {
 	case errors.As(err, &refused):
 		fmt.Fprint(w, show.Refused(refused, a.width()))
 		return ExitBlocked
-	case errors.As(err, &older), errors.As(err, &newer):
+	case errors.As(err, &older), errors.As(err, &newer) || errors.As(err, &payloads):
 		fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
 		return ExitBlocked
 	case errors.As(err, &docs):

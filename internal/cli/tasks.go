@@ -77,7 +77,7 @@ func (a *App) tasks() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if r == nil && w.req.From != "" {
+			if r == nil && (w.req.From != "" || w.req.To != "") {
 				return a.tasksBefore(cmd.Context(), in, w)
 			}
 			var list []show.Task

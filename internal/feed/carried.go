@@ -164,7 +164,7 @@ func (f *Feed) Import(ctx context.Context, c *Carried) (Imported, error) {
 		out.Versions = append(out.Versions, r.Version)
 	}
 	out.Fetched = g.got
-	return out, nil
+	return out, f.tidy()
 }
 
 // carries says whether a release's documents came along.

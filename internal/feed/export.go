@@ -84,7 +84,7 @@ func (f *Feed) Export(ctx context.Context, versions []string, dest string) (Expo
 		return out, errors.Join(fmt.Errorf("cannot write %s: %w", dest, err), f.o.FS.RemoveAll(part))
 	}
 	out.Files, out.Bytes = w.files, w.bytes
-	return out, nil
+	return out, f.tidy()
 }
 
 // carrier writes a carried feed.

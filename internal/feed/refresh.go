@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"time"
 
 	"upkeep/internal/channel"
@@ -179,16 +178,28 @@ func (f *Feed) small(ctx context.Context, from fetch.Source, t trust.Target, mos
 }
 
 // sweep removes what came of releases that the index does not have (any more),
-// or has with another content.
+// and what was begun of payloads that no release has.
 func (f *Feed) sweep(x *channel.Index) error {
-	list, err := f.o.FS.ReadDir(f.at("releases"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot tidy up the releases: %w", err)
+	payloads := map[string]bool{}
+	for _, r := range x.Releases {
+		for _, p := range r.Payloads {
+			payloads[p.SHA256+fetch.Part] = true
+		}
 	}
-	for _, e := range list {
-		if r := x.Find(e.Name); r == nil {
-			if err := f.o.FS.RemoveAll(filepath.Join(f.at("releases"), e.Name)); err != nil {
-				return fmt.Errorf("cannot tidy up the releases: %w", err)
+	for dir, keeps := range map[string]func(name string) bool{
+		"releases": func(name string) bool { return x.Find(name) != nil },
+		"coming":   func(name string) bool { return payloads[name] },
+	} {
+		list, err := f.o.FS.ReadDir(f.at(dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("cannot tidy up what has come: %w", err)
+		}
+		for _, e := range list {
+			if keeps(e.Name) {
+				continue
+			}
+			if err := f.o.FS.RemoveAll(f.at(dir, e.Name)); err != nil {
+				return fmt.Errorf("cannot tidy up what has come: %w", err)
 			}
 		}
 	}

@@ -114,7 +114,30 @@ func (f *Feed) locked(ctx context.Context, do func(*gathering) (*bundle.Bundle, 
 	if err != nil {
 		return nil, err
 	}
-	return do(g)
+	b, err := do(g)
+	if err == nil {
+		err = f.tidy()
+	}
+	return b, err
+}
+
+// tidy removes what has come whole and was used, and was left by a call that was
+// killed before it had removed it. The lock is held, and nothing is under way.
+func (f *Feed) tidy() error {
+	list, err := f.o.FS.ReadDir(f.at("coming"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	err = errors.Join(err, bundle.Sweep(f.o.FS, f.at("releases")))
+	for _, e := range list {
+		if filepath.Ext(e.Name) == "" { // a part is gone on with
+			err = errors.Join(err, f.o.FS.Remove(f.at("coming", e.Name)))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cannot tidy up what has come: %w", err)
+	}
+	return nil
 }
 
 func (f *Feed) gathering(ctx context.Context, from fetch.Source) (*gathering, error) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"upkeep/internal/bundle"
@@ -132,6 +131,10 @@ func (in *Installation) FeedFetch(ctx context.Context, to string, progress func(
 	for _, r := range p.Releases { // what refuses a plan does not refuse to fetch
 		versions = append(versions, r.Release.Version)
 	}
+	var looks *NeedsPayloadError
+	if errors.As(err, &looks) { // the installed one's, too
+		versions = looks.Versions
+	}
 	switch {
 	case len(versions) > 0 || p.UpToDate && to == "":
 	case to == "":
@@ -163,7 +166,7 @@ type NeedsPayloadError struct {
 }
 
 func (e *NeedsPayloadError) Error() string {
-	return fmt.Sprintf("the plan has to look into payloads that are not fetched yet (edited files are merged, or packages are installed): upkeep feed fetch %s, then try again", strings.Join(e.Versions, " "))
+	return fmt.Sprintf("the plan has to look into payloads that are not fetched yet (edited files are merged, or packages are installed): upkeep feed fetch %s, then try again", e.Versions[len(e.Versions)-1])
 }
 
 func (e *NeedsPayloadError) Unwrap() error { return e.Err }

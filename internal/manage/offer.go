@@ -11,7 +11,6 @@ import (
 	"upkeep/internal/feed"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
-	"upkeep/internal/version"
 )
 
 // offer is what a plan can be made of: bundles that a person has named, or
@@ -209,22 +208,17 @@ func (o *offer) stands(hops []hop, req Request) (*plan.Vouch, error) {
 		"if you know where the bundle comes from, say why with --unsigned WHY: plan and report will name it")}
 }
 
-// recent refuses a release that needs a later Upkeep.
+// recent refuses a release of which the feed says that it needs a later Upkeep.
 func recent(r Release) error {
 	if r.Feed.Upkeep == "" {
 		return nil
 	}
-	order, err := version.Parse("semver")
-	if err != nil {
-		return err
-	}
-	c, err := order.Compare(strings.TrimPrefix(Version(), "v"), strings.TrimPrefix(r.Feed.Upkeep, "v"))
+	c, err := manifest.Upkeeps().Compare(Version(), r.Feed.Upkeep)
 	if err != nil {
 		return fmt.Errorf("whether this Upkeep (%s) can carry release %s out cannot be told: the feed says that it needs %s: %w", Version(), r.Release.Version, r.Feed.Upkeep, err)
 	}
 	if c < 0 {
-		return &RefusedError{What: "release " + r.Release.Version + " needs a later Upkeep",
-			Reasons: []string{fmt.Sprintf("it needs %s, and this is %s: upkeep self-upgrade, then try again", r.Feed.Upkeep, Version())}}
+		return &NeedsUpkeepError{manifest.Prerequisite{Product: r.Product.ID, Release: r.Release.Version, Upkeep: r.Feed.Upkeep}}
 	}
 	return nil
 }

@@ -121,7 +121,23 @@ func errands(r releases) []Errand {
 		do("backup", "restore", "--yes", "--from", r.good, id)
 	})
 	again.Codes = []int{0, -1, -1, 1, 0}
+	fed := r.target("a feed", 0, "2.0", r.good)
+	fed.Prepare = given(func(s *sitetest.Site) {
+		f := s.Feed()
+		if err := errors.Join(f.Release("stable", glob(r.good, "*2.0*")), f.Release("stable", glob(r.good, "*3.0*"))); err != nil {
+			panic(err)
+		}
+	})
+	carried := of(fed, func(w *World, do func(...string)) {
+		file := filepath.Join(w.Dir, "carried.feed")
+		do("feed", "refresh")
+		do("feed", "export", "2.0", "-o", file)
+		do("feed", "import", file)
+		do("feed", "fetch")
+		do("upgrade", "--yes", "--to", "2.0")
+	})
 	return []Errand{
+		carried,
 		of(adopted, takeOver),
 		killed,
 		again,
