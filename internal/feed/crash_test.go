@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"upkeep/internal/bundle"
@@ -53,30 +55,43 @@ func (j journey) feed(fsys durable.FS) *feed.Feed {
 		Patch: feed.Patches{FS: fsys}})
 }
 
-func (j journey) travel(ctx context.Context, fsys durable.FS) error {
+// stages are its parts, one command each: each is there to stay when it has ended.
+const stages = 5
+
+func (j journey) travel(ctx context.Context, fsys durable.FS, to int) error {
 	f := j.feed(fsys)
 	c, err := feed.OpenCarried(durable.OS(), j.carried)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	if _, err := f.Import(ctx, c); err != nil && !trust.Is(err, trust.RolledBack) { // it was got past that before
-		return err
-	}
-	if _, err := f.Refresh(ctx); err != nil {
-		return err
-	}
-	for _, v := range []string{"1.0", "2.0"} {
-		if _, _, err := f.Fetch(ctx, v); err != nil {
+	for stage := 1; stage <= to; stage++ {
+		var err error
+		switch stage {
+		case 1:
+			if _, err = f.Import(ctx, c); trust.Is(err, trust.RolledBack) { // it was got past that before
+				err = nil
+			}
+		case 2:
+			_, err = f.Refresh(ctx)
+		case 3:
+			for _, v := range []string{"1.0", "2.0"} {
+				if _, _, ferr := f.Fetch(ctx, v); err == nil {
+					err = ferr
+				}
+			}
+		case 4:
+			if _, lerr := fsys.Lstat(carryTo); errors.Is(lerr, fs.ErrNotExist) {
+				_, err = f.Export(ctx, []string{"2.0"}, carryTo)
+			}
+		case 5:
+			err = f.Keep(ctx, kept)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if _, err := fsys.Lstat(carryTo); errors.Is(err, fs.ErrNotExist) {
-		if _, err := f.Export(ctx, []string{"2.0"}, carryTo); err != nil {
-			return err
-		}
-	}
-	return f.Keep(ctx, kept)
+	return nil
 }
 
 // sound says what is there though it must not be, after a crash at any time.
@@ -114,14 +129,20 @@ func (j journey) whole(disk durable.FS, path string) error {
 }
 
 // arrived: all of it is there, without another try.
-func (j journey) arrived(ctx context.Context, disk durable.FS) error {
+func (j journey) arrived(ctx context.Context, disk durable.FS, stage int) error {
 	f := j.feed(disk)
 	x, v, err := f.Vouched(ctx)
 	if err != nil {
 		return err
 	}
-	if _, s, err := f.Known(); err != nil || s.Refreshed.IsZero() || len(s.Seen) != 2 {
+	if _, s, err := f.Known(); err != nil || s.Refreshed.IsZero() || len(s.Seen) != min(2, stage) {
 		return fmt.Errorf("known is %+v, %w", s, err)
+	}
+	if b, err := bundle.Open(ctx, disk, f.Dir("1.0"), bundle.Options{}); err != nil || !b.Complete() {
+		return fmt.Errorf("release 1.0: %w", err)
+	}
+	if stage < 3 {
+		return nil
 	}
 	for _, dir := range []string{"coming", "releases"} {
 		list, err := disk.ReadDir(filepath.Join(feedDir, dir))
@@ -133,11 +154,17 @@ func (j journey) arrived(ctx context.Context, disk durable.FS) error {
 	if err != nil || b.Digest() != j.digest || x.Find("2.0").Digest != j.digest {
 		return fmt.Errorf("release 2.0: %w", err)
 	}
+	if stage < 4 {
+		return nil
+	}
 	if _, err := disk.Lstat(carryTo); err != nil {
 		return err
 	}
 	if _, err := disk.Lstat(carryTo + fetch.Part); err == nil {
 		return errors.New("half a carried feed is left")
+	}
+	if stage < 5 {
+		return nil
 	}
 	said, err := feed.Kept(ctx, disk, kept, "notes", v.Root)
 	if err != nil || said.Find("2.0").Digest != j.digest {
@@ -146,87 +173,122 @@ func (j journey) arrived(ctx context.Context, disk durable.FS) error {
 	return nil
 }
 
-// killed travels, ends the process before or after the operations that are
-// wanted, cuts the power, and travels again. A mutant does something else at some sites.
-func (j journey) killed(ctx context.Context, wanted func(n int) bool, mutant func(tap.Op, func() error) error) error {
-	for n := 1; ; n++ {
-		last := false
-		for _, after := range []bool{false, true} {
-			if !wanted(n) || after && n%4 > 0 { // after one is mostly before the next
-				continue
-			}
-			fsys := crashfs.New()
-			if err := fsys.MkdirAll("/state", 0o700); err != nil {
-				return err
-			}
-			dead, seen := false, 0
-			err := j.travel(ctx, tap.FS(tap.FS(fsys, func(op tap.Op, do func() error) error {
-				if dead {
-					return errDead
-				}
-				if seen++; seen != n {
-					return do()
-				}
-				if dead = true; after {
-					_ = do() // it is dead anyway
-				}
+// killed travels, ends the process before (or after) some operations, cuts the power,
+// and travels again; 0 and below disturb nothing, and cut the power after a stage. A mutant does something else at some sites.
+func (j journey) killed(ctx context.Context, moments []int, mutant func(tap.Op, func() error) error) error {
+	for _, n := range moments {
+		fsys := crashfs.New()
+		if err := fsys.MkdirAll("/state", 0o700); err != nil {
+			return err
+		}
+		dead, seen, to := false, 0, stages
+		if n < 0 {
+			to = -n
+		}
+		err := j.travel(ctx, tap.FS(tap.FS(fsys, func(op tap.Op, do func() error) error {
+			if dead {
 				return errDead
-			}), mutant))
-			if !dead && err != nil {
-				return fmt.Errorf("undisturbed: %w", err)
 			}
-			last = !dead
-			disks := []crashfs.Keep{crashfs.KeepNone(), crashfs.KeepSome(uint64(n))}
-			if n%2 == 0 {
-				disks[1] = crashfs.KeepAll()
+			if seen++; seen != n {
+				return do()
 			}
-			for i, keep := range disks {
-				disk := fsys.Crash(keep)
-				err := j.sound(ctx, disk)
-				if err == nil && !dead {
-					err = j.arrived(ctx, disk)
-				}
-				if err != nil {
-					return fmt.Errorf("operation %d, disk %d: %w", n, i, err)
-				}
-				if err = j.travel(ctx, disk); err == nil {
-					err = j.arrived(ctx, disk)
-				}
-				if err != nil {
-					return fmt.Errorf("operation %d, disk %d: the next try: %w", n, i, err)
-				}
+			if dead = true; n%4 == 0 { // after one is mostly before the next
+				_ = do() // it is dead anyway
+			}
+			return errDead
+		}), mutant), to)
+		if !dead && err != nil {
+			return fmt.Errorf("undisturbed: %w", err)
+		}
+		disks := []crashfs.Keep{crashfs.KeepNone(), crashfs.KeepSome(uint64(n))}
+		if n%2 == 0 {
+			disks[1] = crashfs.KeepAll()
+		}
+		for i, keep := range disks {
+			disk := fsys.Crash(keep)
+			err := j.sound(ctx, disk)
+			if err == nil && !dead {
+				err = j.arrived(ctx, disk, to)
+			}
+			if err != nil {
+				return fmt.Errorf("operation %d, disk %d: %w", n, i, err)
+			}
+			if err = j.travel(ctx, disk, stages); err == nil {
+				err = j.arrived(ctx, disk, stages)
+			}
+			if err != nil {
+				return fmt.Errorf("operation %d, disk %d: the next try: %w", n, i, err)
 			}
 		}
-		if last || n > 10_000 {
-			return nil
-		}
 	}
+	return nil
 }
 
-// Killed at any operation, with the power cut: what is there is whole, and the
-// next try gets there.
-func TestKilled(t *testing.T) {
-	lab.Slow(t)
-	err := newJourney(t).killed(t.Context(), func(int) bool { return true }, func(_ tap.Op, do func() error) error { return do() })
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-// Each call of durable that is left out, or made without its syncs, is noticed.
-func TestMutants(t *testing.T) {
-	lab.Slow(t)
-	j, sites, count := newJourney(t), map[string]string{}, 0
+// sites are the calls of durable on the way, and count all operations.
+func (j journey) sites(t *testing.T) (sites map[string]string, count int) {
+	sites = map[string]string{}
 	fsys := crashfs.New()
 	must(t, fsys.MkdirAll("/state", 0o700))
 	must(t, j.travel(t.Context(), tap.FS(fsys, func(op tap.Op, do func() error) error {
 		sites[op.Site], count = op.Name, count+1
 		return do()
-	})))
+	}), stages))
+	return sites, count
+}
+
+// every gives the moments: undisturbed first, then one in so many.
+func every(one, count int) []int {
+	out := []int{0}
+	for stage := 1; stage < stages; stage++ {
+		out = append(out, -stage)
+	}
+	for n := 1; n <= count; n++ {
+		if (n+count)%one == 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Killed at operations all along, with the power cut: what is there is whole, and the
+// next try gets there. UPKEEP_CRASH=all takes every operation.
+func TestKilled(t *testing.T) {
+	lab.Slow(t)
+	j, one := newJourney(t), 5
+	if os.Getenv("UPKEEP_CRASH") == "all" {
+		one = 1
+	}
+	_, count := j.sites(t)
+	if err := j.killed(t.Context(), every(one, count), func(_ tap.Op, do func() error) error { return do() }); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d operations", count)
+}
+
+// harmless are calls, by file and method, that may be left out or made without
+// their syncs, and why. What else is wrong with them shows elsewhere.
+var harmless = map[string]string{
+	"feed.go MkdirAll":     "what comes next makes the folder above its own, too",
+	"release.go MkdirAll":  "the folder's name is synced with what is made in it",
+	"release.go RemoveAll": "only where a copy is damaged: TestDamagedCopyIsFetchedAgain",
+	"release.go Rename":    "without its syncs: the folder that it leaves is synced when the patch or the documents are removed from it",
+	"export.go Remove":     "makes room while others are fetched; what is left goes at the end",
+	"export.go RemoveAll":  "of a call that was interrupted",
+	"export.go fill":       "the two empty blocks that end a tar: whoever reads it comes to the end of the file all the same",
+}
+
+// Each call of durable that is left out, or made without its syncs, is noticed.
+func TestMutants(t *testing.T) {
+	lab.Slow(t)
+	j := newJourney(t)
+	sites, count := j.sites(t)
 	for site, name := range sites {
+		if filepath.Dir(site) != "internal/feed" {
+			continue // tried on the tests of their own packages
+		}
 		for _, how := range []string{"omit", "lazy"} {
 			made := false
-			err := j.killed(t.Context(), func(n int) bool { return n%23 == 0 || n > count }, func(op tap.Op, do func() error) error {
+			err := j.killed(t.Context(), every(61, count), func(op tap.Op, do func() error) error {
 				switch {
 				case op.Site != site:
 				case how == "omit":
@@ -238,7 +300,8 @@ func TestMutants(t *testing.T) {
 				}
 				return do()
 			})
-			if made && err == nil {
+			file, _, _ := strings.Cut(filepath.Base(site), ":")
+			if why := harmless[file+" "+name]; made && err == nil && why == "" {
 				t.Errorf("survives: %s %s %s", how, site, name)
 			}
 		}

@@ -175,10 +175,7 @@ func (g *gathering) documents(ctx context.Context, version string) (*bundle.Bund
 	if err != nil {
 		return nil, fmt.Errorf("release %s of the feed %s: %w", version, g.o.Name, err)
 	}
-	if err := g.o.FS.Remove(archive); err != nil {
-		return nil, fmt.Errorf("cannot remove what has been unpacked: %w", err)
-	}
-	return b, nil
+	return b, nil // tidy removes the archive
 }
 
 // file brings a target into the folder coming, under its sum.
@@ -268,7 +265,6 @@ func (g *gathering) patched(ctx context.Context, name string, p channel.Payload,
 		patch, _, err := g.file(ctx, c.Target, p.Bytes)
 		if err == nil {
 			err = g.o.Patch.Apply(ctx, c.base, patch, dest, p.Bytes, p.SHA256)
-			err = errors.Join(err, g.o.FS.Remove(patch))
 		}
 		if err == nil {
 			g.got.Patched = append(g.got.Patched, name)
