@@ -354,6 +354,7 @@ func (f *Feed) waiting(s *state, c *chosen, waits string) []Pending {
 			}
 		}
 		slices.Sort(may)
+		slices.Sort(p.Have)
 		p.Of = may
 		if p.Missing == 0 && p.Waits == "" {
 			p.Waits = "other drafts"
