@@ -195,6 +195,9 @@ func glob(dir, pattern string) string {
 // the errands reaches, each with its reason.
 var explained = map[string]string{
 	"internal/feed/trust":                            "what is known of a feed, which no run changes: tried on the tests of the package, see internal/lab/crash/contract",
+	"internal/manage/vendor_feed.go":                 "the vendor's computer: the folder of a feed's drafts, which package vendor makes as well, and a scratch folder",
+	"internal/manage/vendor_init.go":                 "the vendor's computer: a source that was just asked for",
+	"internal/manage/vendor_try.go":                  "the vendor's computer: a scratch place that is thrown away",
 	"internal/vendor":                                "a vendor's feed, on the vendor's computer: crashed before each of its calls by the package's own tests",
 	"internal/feed/fetch/file.go":                    "downloads: killed at every operation, with mutants of each call, by the tests of the package",
 	"internal/feed/patch/apply.go":                   "patches: killed at every operation, with mutants of each call, by the tests of the package",
