@@ -68,6 +68,8 @@ func (in *Installation) OpenReleases(ctx context.Context, from, cache string) ([
 		}
 		if r.Product.ID == in.Doc.Product {
 			out = append(out, *r)
+		} else if len(paths) == 1 && in.Doc.Product == ownProduct {
+			return nil, fmt.Errorf("%s is a release of %s, and not of Upkeep", p, r.Product.ID)
 		} else if len(paths) == 1 {
 			return nil, fmt.Errorf("%s is a release of %s, but this installation is %s", p, r.Product.ID, in.Doc.Product)
 		}

@@ -104,7 +104,7 @@ func (m *Machine) Host() (*site.Host, error) {
 type NoOwnReleaseError struct{}
 
 func (NoOwnReleaseError) Error() string {
-	return "no release of Upkeep is at hand: name the folder or file of its bundle with --from, or write self: {from: FOLDER} into /etc/upkeep/" + site.HostName
+	return "no release of Upkeep is at hand: name the folder or file of its bundle with --from, or write self: {feed: …} or self: {from: FOLDER} into /etc/upkeep/" + site.HostName
 }
 
 func (m *Machine) ownReleases(from string) (ownReleases, error) {
