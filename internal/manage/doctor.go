@@ -73,6 +73,7 @@ type consultation struct {
 	product  *manifest.Product // of the installed release; nil where it is not known
 	facts    plan.Facts
 	resolver *plan.Resolver // there when the product is
+	unseen   error          // why it could not be seen what is published
 	words    *plan.Resolver // of the release whose fixes these are, where that is another one than is installed
 }
 
@@ -174,6 +175,9 @@ func (c *consultation) know(ctx context.Context, from string) error {
 	p, err := c.Installation.product(ctx, from)
 	if err != nil {
 		return err
+	}
+	if c.looksFor(p) {
+		c.unseen = c.lookOnce(ctx, p) // before the facts, which tell of it
 	}
 	s := c.surveyor()
 	// What cannot be read of it, the look that needs it says.

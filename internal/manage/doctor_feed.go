@@ -2,7 +2,9 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,7 +56,7 @@ func lookFeed(ctx context.Context, c *consultation) ([]Symptom, error) {
 		out = append(out, Symptom{ID: "feed-fetch", Text: fmt.Sprintf("release %s could not be fetched ahead of its upgrade", f.Version), Evidence: fmt.Sprintf("%s, on %s%s", f.Problem, stamp(f.At), c.roomFor(ctx)),
 			Try: []Remedy{{Command: []string{"df", "-h", c.feedDir()}, Text: "says how much room is left there", Shows: true}, {Upkeep: []string{"feed", "fetch"}, Text: "goes on where it stopped"}}})
 	}
-	if i := w.Install; i != nil && i.Why != "" && w.Behind && i.Version == w.Published.Version {
+	if i := w.Install; i != nil && i.Why != "" && w.Wants() && i.Version == w.Published.Version {
 		out = append(out, Symptom{ID: "feed-install", Text: fmt.Sprintf("%s is not installed by itself", i.Version), Evidence: fmt.Sprintf("%s (%s)", i.Why, stamp(i.At)),
 			Try: []Remedy{{Upkeep: []string{"plan", "--to", i.Version}, Text: "says what is in the way", Shows: true}, {Upkeep: []string{"upgrade", "--to", i.Version}, Text: "shows the plan and asks", Choice: true}}})
 	}
@@ -173,18 +175,26 @@ func (c *consultation) roomFor(ctx context.Context) string {
 // here has seen, the product's own service above all. What the vendor asks by a
 // probe of its own is not told twice.
 func lookSeen(ctx context.Context, c *consultation) ([]Symptom, error) {
-	if c.product.Feed == nil || c.Doc.Feed != nil || slices.ContainsFunc(c.product.Remedies, func(r manifest.Remedy) bool { return r.Probe.Source == "feed" }) {
-		return nil, nil
+	if !c.looksFor(c.product) || c.unseen != nil {
+		return nil, c.unseen
 	}
-	if c.status.Watching == nil && c.product.Feed.Cache == nil {
-		return nil, nil // nobody is there who should have looked
+	if slices.ContainsFunc(c.product.Remedies, func(r manifest.Remedy) bool { return r.Probe.Source == "feed" }) {
+		return nil, nil
 	}
 	f, err := c.feedReading(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out, err := c.feedCache(ctx)
-	if f.Late < lateDay || err != nil {
+	behind := slices.ContainsFunc(releasesOf(c.status.Record, c.status.Found), func(v string) bool {
+		o, err := plan.OrderOf(c.product)
+		if err != nil {
+			return false
+		}
+		older, err := o.Compare(v, f.Published)
+		return err == nil && older < 0
+	})
+	if f.Late < lateDay || !behind || err != nil {
 		return out, err
 	}
 	s := Symptom{ID: "feed-unseen", Text: "a version that was published a day ago is not seen", Evidence: c.threeVersions(f), Else: c.support(), Try: []Remedy{{Upkeep: []string{"feed", "refresh"}, Text: "looks now"}}}
@@ -192,6 +202,12 @@ func lookSeen(ctx context.Context, c *consultation) ([]Symptom, error) {
 		s.Text, s.Try = "the product's own service has not seen a version that was published a day ago", []Remedy{{Text: "restart the service of the product that looks for versions, and wait for its next look"}}
 	}
 	return append(out, s), nil
+}
+
+// looksFor says that the product's document tells where versions are published, and
+// that somebody should have looked there: Upkeep, or a service of the product's own.
+func (c *consultation) looksFor(p *manifest.Product) bool {
+	return p.Feed != nil && c.Doc.Feed == nil && (c.status.Watching != nil || p.Feed.Cache != nil)
 }
 
 // threeVersions names what is installed, detected and published, each with its time.
@@ -226,9 +242,13 @@ func (c *consultation) feedCache(ctx context.Context) ([]Symptom, error) {
 			accounts = append(accounts, as)
 		}
 	}
+	where := t.cache.File
+	if _, err := c.FS.Stat(where); errors.Is(err, fs.ErrNotExist) {
+		where = filepath.Dir(where)
+	}
 	evidence := ""
 	for _, as := range accounts {
-		v, err := c.probes.Check(ctx, plan.Probe{Source: "writable", Args: []string{t.cache.File}, As: as})
+		v, err := c.probes.Check(ctx, plan.Probe{Source: "writable", Args: []string{where}, As: as})
 		if err != nil || v.OK {
 			return nil, err
 		}

@@ -47,6 +47,7 @@ type Installation struct {
 	probes    *probe.Evaluator
 	states    *probe.Evaluator // probes, for whether an access mode is on
 	gate      *gate.Gate
+	told      *Seen               // what a page was seen to publish just now, where that is not noted
 	atHand    []Release           // that a command has named, whose standards count too
 	tooNew    []*NeedsUpkeepError // what lies beside them and needs a newer Upkeep
 }

@@ -156,6 +156,11 @@ type Watching struct {
 	Timer     bool          `json:"timer"`            // one of setup-host's looks
 }
 
+// Wants says that what is published is not installed, as far as is known.
+func (w *Watching) Wants() bool {
+	return w.Published.Version != "" && (w.Behind || len(w.Installed) == 0)
+}
+
 // lateDay is how long what is published may go without being seen.
 const lateDay = 24 * time.Hour
 
@@ -174,9 +179,12 @@ func (in *Installation) watching(record []journal.Installed, found map[string]st
 	if w.Tried.IsZero() {
 		return nil
 	}
-	out := &Watching{Watch: w, Installed: releasesOf(record, found), Late: w.late(now), Timer: NewMachine(in.Exe).hasTimer(feedUnit + in.Doc.ID)}
+	out := &Watching{Watch: w, Installed: releasesOf(record, found), Timer: NewMachine(in.Exe).hasTimer(feedUnit + in.Doc.ID)}
 	for _, v := range out.Installed {
 		out.Behind = out.Behind || w.Published.Version != "" && w.older(v, w.Published.Version)
+	}
+	if out.Behind {
+		out.Late = w.late(now)
 	}
 	quiet := max(watchLost, 3*cmp.Or(w.Every, watchEvery))
 	out.Lost = now.Sub(cmp.Or(w.Looked, w.Since)) > quiet

@@ -135,7 +135,7 @@ func (in *Installation) Due(ctx context.Context, now time.Time) (version, why st
 	}
 	w := s.Watching
 	switch {
-	case w == nil || w.Problem != "" || !w.Behind:
+	case w == nil || w.Problem != "" || !w.Wants():
 		return "", "", nil
 	case s.Open != nil:
 		return "", fmt.Sprintf("run %s is open", s.Open.ID), nil
@@ -226,7 +226,7 @@ func PersonNeeded(p *plan.Plan) string {
 	}
 	for _, s := range p.Steps {
 		if s.Verb == "tell" {
-			what = append(what, s.Title)
+			what = append(what, strings.TrimPrefix(s.Title, "a person: "))
 		}
 	}
 	if len(what) == 0 {

@@ -96,36 +96,29 @@ func (in *Installation) detected(ctx context.Context, t *teller) (Seen, error) {
 	return Seen{Version: r.Version, At: r.At}, err
 }
 
-// feedReading is what the probe feed reads: what was seen within the feed's time,
-// otherwise what is told now. It notes nothing.
+// feedReading is what the probe feed reads: what was seen last, and what the
+// product's own service keeps. It asks no network, since a plan rests on it; where
+// nobody has looked, nothing is known.
 func (in *Installation) feedReading(ctx context.Context) (probe.FeedReading, error) {
 	w, err := in.watched()
 	if err != nil {
 		return probe.FeedReading{}, err
 	}
-	now := time.Now()
 	if in.Doc.Feed != nil {
 		in.known(&w)
-		if w.Looked.IsZero() {
-			return probe.FeedReading{}, errors.New("nobody has looked at the feed yet: upkeep feed refresh does")
-		}
 		return probe.FeedReading{Published: w.Published.Version, PublishedAt: w.Published.At, Detected: w.Published.Version, DetectedAt: w.Published.First}, nil
 	}
 	p, err := in.product(ctx, "")
-	if err != nil {
-		return probe.FeedReading{}, err
+	if err != nil || p.Feed == nil {
+		return probe.FeedReading{}, nil // the product is not known yet, or has none
 	}
 	t, err := in.teller(p)
 	if err != nil {
 		return probe.FeedReading{}, err
 	}
 	published := w.Published
-	if fresh := now.Sub(w.Looked); w.Problem != "" || published.Version == "" || fresh > t.every || fresh < 0 {
-		r, err := t.source.Latest(ctx, in.states)
-		if err != nil {
-			return probe.FeedReading{}, err
-		}
-		if published = (Seen{Version: r.Version, At: r.At}); r.Version == w.Published.Version {
+	if in.told != nil {
+		if published = *in.told; published.Version == w.Published.Version {
 			published.First = w.Published.First
 		}
 	}
@@ -136,8 +129,30 @@ func (in *Installation) feedReading(ctx context.Context) (probe.FeedReading, err
 		}
 	}
 	out := probe.FeedReading{Published: published.Version, PublishedAt: published.At, Detected: seen.Version, DetectedAt: seen.At}
-	if c, err := t.source.Order.Compare(seen.Version, published.Version); err != nil || c < 0 { // what was never seen is no version
-		out.Late = lateSince(now, published)
+	if c, err := t.source.Order.Compare(seen.Version, published.Version); published.Version != "" && (err != nil || c < 0) { // what was never seen is no version
+		out.Late = lateSince(time.Now(), published)
 	}
 	return out, nil
+}
+
+// lookOnce sees what is published now, for whoever mends this installation, unless
+// somebody looked within the feed's time. It notes nothing.
+func (in *Installation) lookOnce(ctx context.Context, p *manifest.Product) error {
+	w, err := in.watched()
+	if err != nil {
+		return err
+	}
+	t, err := in.teller(p)
+	if err != nil {
+		return err
+	}
+	if ago := time.Since(w.Looked); in.told != nil || w.Problem == "" && w.Published.Version != "" && ago >= 0 && ago < t.every {
+		return nil
+	}
+	r, err := t.source.Latest(ctx, in.states)
+	if err != nil {
+		return err
+	}
+	in.told = &Seen{Version: r.Version, At: r.At}
+	return nil
 }

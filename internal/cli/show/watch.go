@@ -31,10 +31,10 @@ func watching(w *manage.Watching, command string, now time.Time, width int) stri
 	default:
 		line(green.Render("✓"), fmt.Sprintf("up to date: %s, %s", installed, looked))
 	}
-	if f := w.Fetched; f != nil && f.Problem == "" && w.Behind && f.Version == w.Published.Version {
+	if f := w.Fetched; f != nil && f.Problem == "" && w.Wants() && f.Version == w.Published.Version {
 		line(green.Render("✓"), f.Version+" is fetched already, and verified")
 	}
-	if i := w.Install; i != nil && i.Version == w.Published.Version && i.Why != "" && w.Behind {
+	if i := w.Install; i != nil && i.Version == w.Published.Version && i.Why != "" && w.Wants() {
 		line(careful, fmt.Sprintf("%s is not installed by itself: %s", i.Version, i.Why))
 	}
 	switch {

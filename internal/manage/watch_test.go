@@ -1,0 +1,84 @@
+package manage
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"upkeep/internal/journal"
+	"upkeep/internal/plan"
+)
+
+func TestInSpan(t *testing.T) {
+	for _, c := range []struct {
+		between, at string
+		want        bool
+	}{
+		{"02:00-05:00", "01:59", false}, {"02:00-05:00", "02:00", true}, {"02:00-05:00", "04:59", true}, {"02:00-05:00", "05:00", false},
+		{"22:00-05:00", "21:59", false}, {"22:00-05:00", "23:30", true}, {"22:00-05:00", "00:00", true}, {"22:00-05:00", "05:00", false},
+		{"", "12:00", false},
+	} {
+		at, err := time.ParseInLocation("15:04", c.at, time.Local)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := inSpan(c.between, at); got != c.want {
+			t.Errorf("%s in %s: %v", c.at, c.between, got)
+		}
+	}
+}
+
+func TestWatch(t *testing.T) {
+	at := func(h int) time.Time { return time.Date(2026, 3, 1, h, 0, 0, 0, time.UTC) }
+	w := Watch{Order: "dotted"}
+	w.failed(at(1), errors.New("no route"))
+	w.failed(at(2), errors.New("no answer"))
+	if !w.Since.Equal(at(1)) || !w.Tried.Equal(at(2)) || w.Problem != "no answer" || !w.Looked.IsZero() {
+		t.Errorf("failed twice: %+v", w)
+	}
+	w.saw(at(3), Seen{Version: "2.0"})
+	w.saw(at(4), Seen{Version: "2.0"})
+	if w.Problem != "" || !w.Since.IsZero() || !w.Published.First.Equal(at(3)) || !w.Looked.Equal(at(4)) {
+		t.Errorf("seen: %+v", w)
+	}
+	w.failed(at(5), errors.New("no route"))
+	if w.Published.Version != "2.0" || !w.Looked.Equal(at(4)) || !w.Since.Equal(at(5)) {
+		t.Errorf("failed again: %+v", w)
+	}
+	w.Detected = Seen{Version: "1.9", At: at(0)}
+	if late := w.late(at(6)); late != 3*time.Hour {
+		t.Errorf("late by the first sight: %s", late)
+	}
+	w.Published.At = at(1)
+	if late := w.late(at(6)); late != 5*time.Hour {
+		t.Errorf("late by the publication: %s", late)
+	}
+	w.Published.At = at(9)
+	if late := w.late(at(6)); late != 0 {
+		t.Errorf("published in the future, late: %s", late)
+	}
+	if w.older("2.0", "10.0") != true || w.older("next", "10.0") || (&Watch{}).older("1", "2") {
+		t.Error("what is older is not told right")
+	}
+}
+
+func TestReleasesOf(t *testing.T) {
+	record := []journal.Installed{{Component: "app", Version: "2.0", Release: "2.0"}, {Component: "db", Version: "17", Release: "2.0"}, {Component: "shop", Instance: "b", Version: "1.9", Release: "1.9"}}
+	if got := releasesOf(record, nil); len(got) != 2 || got[0] != "2.0" || got[1] != "1.9" {
+		t.Errorf("%q", got)
+	}
+	if got := releasesOf(record, map[string]string{"app": "1.5", "db": "17", "shop@b": ""}); len(got) != 3 || got[0] != "1.5" {
+		t.Errorf("by hand: %q", got)
+	}
+}
+
+func TestPersonNeeded(t *testing.T) {
+	p := &plan.Plan{Steps: []plan.Step{{Verb: "verify", Title: "verify"}}}
+	if why := PersonNeeded(p); why != "" {
+		t.Error(why)
+	}
+	p.Steps = append(p.Steps, plan.Step{Verb: "tell", Title: "a person: pull the cable"})
+	if why := PersonNeeded(p); why != "it needs a person: pull the cable" {
+		t.Error(why)
+	}
+}
