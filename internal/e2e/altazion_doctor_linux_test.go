@@ -125,6 +125,7 @@ func TestAltazionDoctor(t *testing.T) {
 	})
 	t.Run("S3_30_standin", func(t *testing.T) {
 		publish(t, "20.6", "date -d '2 days ago' +%F")
+		sh(t, "echo 10 >/srv/altazion/pause") // longer than the doctor takes to look again
 		out := doctor(t, 0, "", "--fix", "--yes")
 		wants(t, out, `✗ a version that was published a day ago is not offered.*→ systemctl restart.*it is still there.*→ wait 20 min 00 s.*gone: a version`)
 		wants(t, sh(t, "cat /srv/altazion/updates/status.xml"), `20\.6`)
