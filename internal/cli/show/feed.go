@@ -84,7 +84,15 @@ func feedRelease(r manage.FeedRelease) []string {
 	if !r.Published.IsZero() {
 		published = r.Published.Local().Format("2006-01-02 15:04")
 	}
-	return []string{mark + " " + one(r.Version), r.Channel, published, faint.Render(seen), text}
+	row := []string{mark + " " + one(r.Version)}
+	if r.Channel != "" {
+		row = append(row, r.Channel)
+	}
+	row = append(row, published, faint.Render(seen))
+	if len(about) > 0 || r.Withdrawn != "" {
+		row = append(row, text)
+	}
+	return row
 }
 
 func feedHead(v *manage.FeedView, now time.Time, width int) string {
