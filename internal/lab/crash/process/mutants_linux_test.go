@@ -194,6 +194,7 @@ func glob(dir, pattern string) string {
 // explained are calls (file:function method), functions, whole files, or folders, whose mutants survive or which none of
 // the errands reaches, each with its reason.
 var explained = map[string]string{
+	"internal/feed":                                  "what has come of a feed: killed at its operations, with mutants of each call, by the tests of the package",
 	"internal/feed/trust":                            "what is known of a feed, which no run changes: tried on the tests of the package, see internal/lab/crash/contract",
 	"internal/manage/vendor_feed.go":                 "the vendor's computer: the folder of a feed's drafts, which package vendor makes as well, and a scratch folder",
 	"internal/manage/vendor_init.go":                 "the vendor's computer: a source that was just asked for",
@@ -231,7 +232,8 @@ var explained = map[string]string{
 	"internal/step/install/trees.go":                 "trees behind a link, and file systems without exchange: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/merge/merge.go":                   "edited files that are merged: tried on the contract suite of the verb, see internal/lab/crash/contract",
 	"internal/step/params/params.go":                 "a document that another account owns: tried on the contract suite of the verb, see internal/lab/crash/contract",
-	"internal/bundle/archive.go:Sweep":               "no command calls it",
+	"internal/bundle/archive.go:Sweep":               "what a killed fetch has left: tried on the tests of internal/feed",
+	"internal/bundle/fetched.go":                     "documents of a feed: tried on the tests of internal/feed",
 	"internal/bundle/archive.go:openArchive":         "bundles are unpacked into a fresh temporary folder each time: there is nothing in the way",
 	"internal/bundle/archive.go:unpack":              "a temporary copy that nothing refers to; the one that is kept is synced by keepBundle, and what is left goes with its folder",
 	"internal/bundle/build.go:archive":               "for vendors: who is interrupted builds again; the sums tell a torn bundle",
