@@ -60,6 +60,11 @@ func (a *App) timers(ctx context.Context, m *manage.Machine, every, look string,
 	if err != nil {
 		return err
 	}
+	if look != "" && look != "never" {
+		if err := in.CanLook(ctx); err != nil {
+			return err
+		}
+	}
 	var gone, said []string
 	for _, t := range []struct {
 		every, ends, runs string

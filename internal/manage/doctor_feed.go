@@ -53,7 +53,7 @@ func lookFeed(ctx context.Context, c *consultation) ([]Symptom, error) {
 	}
 	out = append(out, s...)
 	if f := w.Fetched; f != nil && f.Problem != "" {
-		out = append(out, Symptom{ID: "feed-fetch", Text: fmt.Sprintf("release %s could not be fetched ahead of its upgrade", f.Version), Evidence: fmt.Sprintf("%s, on %s%s", f.Problem, stamp(f.At), c.roomFor(ctx)),
+		out = append(out, Symptom{ID: "feed-fetch", Text: fmt.Sprintf("release %s could not be fetched ahead of its upgrade", f.Version), Evidence: fmt.Sprintf("%s (%s)", f.Problem, stamp(f.At)),
 			Try: []Remedy{{Command: []string{"df", "-h", c.feedDir()}, Text: "says how much room is left there", Shows: true}, {Upkeep: []string{"feed", "fetch"}, Text: "goes on where it stopped"}}})
 	}
 	if i := w.Install; i != nil && i.Why != "" && w.Wants() && i.Version == w.Published.Version {
@@ -143,32 +143,6 @@ func (c *consultation) feedFolder(ctx context.Context) ([]Symptom, error) {
 			Try: []Remedy{{Text: fmt.Sprintf("the system administrator grants %s write access to %s", c.Account, dir)}}})
 	}
 	return out, nil
-}
-
-// roomFor says how much room there is for what is to be fetched, where it is
-// too little.
-func (c *consultation) roomFor(ctx context.Context) string {
-	f, err := c.Feed(nil)
-	if err != nil {
-		return ""
-	}
-	x, _, err := f.Known()
-	if err != nil || x == nil {
-		return ""
-	}
-	r := x.Latest(f.Channel())
-	if r == nil {
-		return ""
-	}
-	cost, err := f.Cost(ctx, r)
-	if err != nil {
-		return ""
-	}
-	free, err := c.FS.Free(c.feedDir())
-	if need := cost.Documents + cost.Payloads; err == nil && free.Free < need {
-		return fmt.Sprintf("; it is %s, and %s are free", plan.Size(need), plan.Size(free.Free))
-	}
-	return ""
 }
 
 // lookSeen finds a version that was published at least a day ago and that nobody

@@ -2,7 +2,6 @@ package manage
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"upkeep/internal/plan"
@@ -11,10 +10,7 @@ import (
 // toldList gives what a page or a command has told, and the product's own service
 // has seen. It asks nobody but that service's file.
 func (in *Installation) toldList(ctx context.Context) (*FeedView, error) {
-	p, err := in.product(ctx, "")
-	if err == nil && p.Feed == nil || errors.Is(err, errNoProduct) {
-		return nil, &NoFeedError{Document: in.Path}
-	}
+	p, err := in.telling(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"upkeep/internal/feed/told"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/probe"
@@ -26,7 +27,25 @@ func unfitProbes(p *manifest.Product, r *manifest.Release) []manifest.Finding {
 			found = append(found, manifest.Finding{Pos: m.Pos, ID: "unfit-probe", Level: manifest.LevelError, Msg: "probe " + m.Source + ": " + own.Err.Error()})
 		}
 	})
+	if p != nil && p.Feed != nil {
+		if err := unfitFeed(p); err != nil {
+			found = append(found, manifest.Finding{Pos: p.Feed.Pos, ID: "unfit-feed", Level: manifest.LevelError, Msg: "the feed: " + err.Error()})
+		}
+	}
 	return found
+}
+
+// unfitFeed says why a feed can be read on no computer.
+func unfitFeed(p *manifest.Product) error {
+	m := manifest.Probe{Source: "http", Args: []string{p.Feed.HTTP}}
+	if len(p.Feed.Command) > 0 {
+		m = manifest.Probe{Source: "command", Args: p.Feed.Command}
+	}
+	bare, whole := bareProbe(p, m)
+	if !whole {
+		bare.Args = []string{"http://localhost/"} // the address is known on the day; what is taken out of it is known now
+	}
+	return told.Source{Probe: bare, Format: p.Feed.Format, Select: p.Feed.Select, Published: p.Feed.Published}.Check()
 }
 
 // bareProbe is a probe as far as a document says it; not whole where it holds

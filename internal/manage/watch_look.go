@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/durable"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/step"
 )
 
 // Look looks for releases now, whatever the kind of feed, and notes what came of it,
@@ -20,14 +22,29 @@ func (in *Installation) Look(ctx context.Context) (fresh []string, err error) {
 	if in.Doc.Feed != nil {
 		return in.lookSigned(ctx)
 	}
-	p, err := in.product(ctx, "")
-	if err == nil && p.Feed == nil || errors.Is(err, errNoProduct) {
-		return nil, &NoFeedError{Document: in.Path}
-	}
+	p, err := in.telling(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return in.lookTold(ctx, p)
+}
+
+// CanLook says why there is nothing to look at.
+func (in *Installation) CanLook(ctx context.Context) error {
+	if in.Doc.Feed != nil {
+		return nil
+	}
+	_, err := in.telling(ctx)
+	return err
+}
+
+// telling is the product's document, which tells where versions are published.
+func (in *Installation) telling(ctx context.Context) (*manifest.Product, error) {
+	p, err := in.product(ctx, "")
+	if err == nil && p.Feed == nil || errors.Is(err, errNoProduct) {
+		return nil, &NoFeedError{Document: in.Path}
+	}
+	return p, err
 }
 
 func (in *Installation) lookSigned(ctx context.Context) ([]string, error) {
@@ -101,15 +118,22 @@ func (in *Installation) lookTold(ctx context.Context, p *manifest.Product) (fres
 // installation document wants that, and notes what came of it. It changes nothing
 // of the product.
 func (in *Installation) Prefetch(ctx context.Context) (FeedFetched, error) {
-	w, err := in.watched()
-	if err != nil || in.Doc.Feed == nil || !in.Doc.Feed.Prefetch {
+	if in.Doc.Feed == nil || !in.Doc.Feed.Prefetch {
+		return FeedFetched{}, nil
+	}
+	s, err := in.Status(ctx)
+	w := s.Watching
+	if err != nil || w == nil || !w.Wants() {
 		return FeedFetched{}, err
 	}
-	got, err := in.FeedFetch(ctx, "", nil)
+	var got FeedFetched
+	if err = in.roomAhead(ctx); err == nil {
+		got, err = in.FeedFetch(ctx, "", nil)
+	}
 	if ctx.Err() != nil {
 		return got, context.Cause(ctx)
 	}
-	if err == nil && got.Files == 0 && w.Fetched != nil && w.Fetched.Problem == "" {
+	if err == nil && got.Files == 0 && w.Fetched != nil && w.Fetched.Problem == "" && w.Fetched.Version == w.Published.Version {
 		return got, nil
 	}
 	_, noted := in.noteWatch(ctx, func(w *Watch) {
@@ -120,6 +144,51 @@ func (in *Installation) Prefetch(ctx context.Context) (FeedFetched, error) {
 		w.Fetched = f
 	})
 	return got, errors.Join(err, noted)
+}
+
+// roomAhead refuses to fetch ahead what would leave the volume almost full: the
+// product may write there, too.
+func (in *Installation) roomAhead(ctx context.Context) error {
+	need, err := in.costAhead(ctx)
+	if err != nil || need == 0 {
+		return err
+	}
+	v, err := in.FS.Free(in.feedDir())
+	if err != nil {
+		return fmt.Errorf("cannot tell how much room there is: %w", err)
+	}
+	if crowds(need, v) {
+		return &step.UserError{Msg: fmt.Sprintf("too little room on the volume of %s: it takes %s, and %s are free", in.feedDir(), plan.Size(need), plan.Size(v.Free)), Now: "make room there; it is fetched then by itself"}
+	}
+	return nil
+}
+
+// crowds says that so many bytes more leave a volume almost full.
+func crowds(need int64, v durable.VolumeInfo) bool {
+	left := v.Free - need
+	return left < 0 || left < littleBytes && left < v.Total/littlePart
+}
+
+// costAhead is the room that the latest release still takes; 0 where none is known.
+func (in *Installation) costAhead(ctx context.Context) (int64, error) {
+	f, err := in.Feed(nil)
+	if err != nil {
+		return 0, err
+	}
+	x, _, err := f.Known()
+	if err != nil || x == nil {
+		return 0, err
+	}
+	r := x.Latest(f.Channel())
+	if r == nil {
+		return 0, nil
+	}
+	c, err := f.Cost(ctx, r)
+	need := c.Documents + c.Whole
+	if c.Payloads < c.Whole { // patches lie beside what they make
+		need += c.Payloads
+	}
+	return need, err
 }
 
 // Due is the version that is to be installed now without a person; empty when none

@@ -2,10 +2,13 @@ package manage
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
+	"upkeep/internal/durable"
 	"upkeep/internal/journal"
+	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 )
 
@@ -80,5 +83,43 @@ func TestPersonNeeded(t *testing.T) {
 	p.Steps = append(p.Steps, plan.Step{Verb: "tell", Title: "a person: pull the cable"})
 	if why := PersonNeeded(p); why != "it needs a person: pull the cable" {
 		t.Error(why)
+	}
+}
+
+func TestCrowds(t *testing.T) {
+	for _, c := range []struct {
+		need, free, total int64
+		want              bool
+	}{
+		{1 << 20, 100 << 30, 1 << 40, false}, // a twentieth is much more than a GiB
+		{2 << 30, 1 << 30, 1 << 40, true},
+		{1 << 30, 3 << 30, 10 << 30, false},
+		{1 << 30, 5 << 28, 10 << 30, true}, // 256 MiB left of 10 GiB
+		{1 << 30, 5 << 28, 2 << 30, false}, // 256 MiB left of 2 GiB
+	} {
+		if got := crowds(c.need, durable.VolumeInfo{Free: c.free, Total: c.total}); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+func TestUnfitFeed(t *testing.T) {
+	for name, c := range map[string]struct {
+		feed manifest.Feed
+		want string
+	}{
+		"right":            {manifest.Feed{HTTP: "https://example.org/releases.xml", Select: "//release/@version", Published: "//release/@date"}, ""},
+		"with a reference": {manifest.Feed{HTTP: "https://${param.host}/releases", Select: `v(\d+)`}, ""},
+		"of a command":     {manifest.Feed{Command: []string{"apt-cache", "policy", "${param.package}"}, Select: `Candidate: (\S+)`}, ""},
+		"no expression":    {manifest.Feed{HTTP: "https://example.org/", Format: "text", Select: `v(\d+`}, "missing closing )"},
+		"no path":          {manifest.Feed{HTTP: "https://example.org/r.xml", Select: "//release/@version", Published: "//@"}, "the feed: "},
+		"no format":        {manifest.Feed{HTTP: "https://example.org/", Format: "html"}, "unknown format"},
+		"no address":       {manifest.Feed{HTTP: "releases.xml"}, "it needs an address"},
+	} {
+		p := &manifest.Product{ID: "shop", Versions: manifest.VersionOrder{Name: "dotted"}, Feed: &c.feed}
+		found := unfitProbes(p, nil)
+		if c.want == "" && len(found) > 0 || c.want != "" && (len(found) != 1 || found[0].ID != "unfit-feed" || !strings.Contains(found[0].Msg, c.want)) {
+			t.Errorf("%s: %+v", name, found)
+		}
 	}
 }

@@ -59,6 +59,8 @@ func TestLatest(t *testing.T) {
 		"nothing":                    {told.Source{Select: `Version (\S+)`}, "maintenance", "", "tells no version"},
 		"another status":             {told.Source{Select: `Version (\S+)`}, "", "", "http://x answers 404, not 200"},
 		"a flood":                    {told.Source{Select: `\d`}, strings.Repeat("1 ", 10_001), "", "at most 10000"},
+		"apt-cache policy":           {told.Source{Format: "text", Select: `Candidate: .*?([\d.]+)`}, "pf-xivo:\n  Installed: 1.2.2\n  Candidate: 1.2.3\n  Version table:\n     1.2.3 500\n        500 http://mirror.example.org stable/main\n", "1.2.3", ""},
+		"apt has nothing":            {told.Source{Format: "text", Select: `Candidate: .*?([\d.]+)`}, "pf-xivo:\n  Installed: (none)\n  Candidate: (none)\n", "", "tells no version"},
 		"no format":                  {told.Source{Format: "html"}, "1.0", "", "unknown format"},
 	} {
 		c.Name, c.Probe, c.Order = "the page", page, order(t, "dotted")
