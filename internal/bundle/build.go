@@ -240,18 +240,22 @@ func pack(ctx context.Context, fsys durable.FS, out io.Writer, root string, t fi
 	return packed, z.Close()
 }
 
-// archive packs the built directory, SHA256SUMS first, so that a reader of a stream knows what to expect.
+// archive packs the built directory.
 func (w *builder) archive(ctx context.Context, b *Bundle, dest string) error {
-	tree, err := files.Scan(ctx, w.fsys, w.tmp, files.Options{})
+	return archive(ctx, w.fsys, b.dir, w.tmp+".part", dest, 0o644)
+}
+
+// archive packs a bundle's directory by way of part, SHA256SUMS first, so that a reader of a stream knows what to expect.
+func archive(ctx context.Context, fsys durable.FS, dir, part, dest string, mode fs.FileMode) error {
+	tree, err := files.Scan(ctx, fsys, dir, files.Options{})
 	if err != nil {
 		return err
 	}
-	part := w.tmp + ".part"
-	f, err := w.fsys.Create(part, 0o644)
+	f, err := fsys.Create(part, mode)
 	if err != nil {
 		return err
 	}
-	_, err = pack(ctx, w.fsys, f, b.dir, inOrder(tree.Entries), files.PackOptions{Portable: true, MTime: packedTime()})
+	_, err = pack(ctx, fsys, f, dir, inOrder(tree.Entries), files.PackOptions{Portable: true, MTime: packedTime()})
 	if err == nil {
 		err = f.Sync()
 	}
@@ -259,10 +263,10 @@ func (w *builder) archive(ctx context.Context, b *Bundle, dest string) error {
 		err = cerr
 	}
 	if err == nil {
-		err = w.fsys.Rename(part, dest)
+		err = fsys.Rename(part, dest)
 	}
 	if err != nil {
-		_ = w.fsys.Remove(part)
+		_ = fsys.Remove(part)
 	}
 	return err
 }

@@ -255,27 +255,6 @@ func (b *Bundle) readTree(name string) (files.Tree, error) {
 	return t, nil
 }
 
-// Signatures reads the files under SIGNATURES/, by name. Nobody has checked them.
-func (b *Bundle) Signatures() (map[string][]byte, error) {
-	dir := filepath.Join(b.dir, SignaturesDir)
-	list, err := b.fsys.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	out := map[string][]byte{}
-	for _, e := range list {
-		if !e.Type.IsRegular() {
-			continue
-		}
-		if out[e.Name], err = b.fsys.ReadFile(filepath.Join(dir, e.Name)); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // Versions lists the versions under from/, sorted as strings.
 func (b *Bundle) Versions() []string {
 	seen := map[string]bool{}

@@ -84,6 +84,22 @@ func publicKey(name string, public ed25519.PublicKey) (*Key, error) {
 // CanSign says whether the private half is at hand.
 func (k *Key) CanSign() bool { return k.secret != nil }
 
+// PublicKey is the public half.
+func (k *Key) PublicKey() ed25519.PublicKey { return k.public }
+
+// Sign signs bytes of another kind than metadata of a feed: whoever calls it
+// begins them with words that no metadata begins with.
+func (k *Key) Sign(text []byte) ([]byte, error) {
+	if k.secret == nil {
+		return nil, fmt.Errorf("only the public half of the key %s is there", k.Name)
+	}
+	secret, err := k.secret()
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.Sign(secret, text), nil
+}
+
 // tuf is the public half as metadata holds it.
 func (k *Key) tuf() (*metadata.Key, error) { return metadata.KeyFromPublicKey(k.public) }
 
