@@ -242,16 +242,24 @@ func pack(ctx context.Context, fsys durable.FS, out io.Writer, root string, t fi
 
 // archive packs the built directory.
 func (w *builder) archive(ctx context.Context, b *Bundle, dest string) error {
-	return archive(ctx, w.fsys, b.dir, w.tmp+".part", dest, 0o644)
+	part := w.tmp + ".part"
+	err := archive(ctx, w.fsys, b.dir, part, 0o644)
+	if err == nil {
+		err = w.fsys.Rename(part, dest)
+	}
+	if err != nil {
+		_ = w.fsys.Remove(part)
+	}
+	return err
 }
 
-// archive packs a bundle's directory by way of part, SHA256SUMS first, so that a reader of a stream knows what to expect.
-func archive(ctx context.Context, fsys durable.FS, dir, part, dest string, mode fs.FileMode) error {
+// archive packs a bundle's directory into a new file, SHA256SUMS first, so that a reader of a stream knows what to expect.
+func archive(ctx context.Context, fsys durable.FS, dir, dest string, mode fs.FileMode) error {
 	tree, err := files.Scan(ctx, fsys, dir, files.Options{})
 	if err != nil {
 		return err
 	}
-	f, err := fsys.Create(part, mode)
+	f, err := fsys.Create(dest, mode)
 	if err != nil {
 		return err
 	}
@@ -261,12 +269,6 @@ func archive(ctx context.Context, fsys durable.FS, dir, part, dest string, mode 
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
-	}
-	if err == nil {
-		err = fsys.Rename(part, dest)
-	}
-	if err != nil {
-		_ = fsys.Remove(part)
 	}
 	return err
 }

@@ -67,5 +67,12 @@ func (b *Bundle) addSignature(ctx context.Context, name string, text []byte) err
 	if err != nil {
 		return err
 	}
-	return archive(ctx, b.fsys, b.dir, files.StagingName(b.origin, "sign-"+rand.Text()), b.origin, info.Mode.Perm())
+	part := files.StagingName(b.origin, "sign-"+rand.Text())
+	if err = archive(ctx, b.fsys, b.dir, part, info.Mode.Perm()); err == nil {
+		err = b.fsys.Replace(part, b.origin)
+	}
+	if err != nil {
+		_ = b.fsys.Remove(part)
+	}
+	return err
 }

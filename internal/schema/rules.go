@@ -147,6 +147,8 @@ func (b *builder) installationRules() {
 		{Type: "string", Pattern: `^(until-finished|(last )?[0-9]+|((last )?[0-9]+, *)?[0-9]+ (day|week|month|year)s?|[0-9]+ (day|week|month|year)s?, *(last )?[0-9]+)$`}}})
 	b.replace("BackupPlace", "bandwidth", &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+(\.[0-9]+)? ?([KMGT]i?B|B)/s$`})
 	b.feedRules()
+	b.defs["TrustedKey"].OneOf = required("file", "key")
+	b.property("TrustedKey", "key").Pattern = `^[0-9a-f]{64}$`
 	b.words("BackupPlace", "priority", "low")
 	b.words("BackupPlace", "prove", "never", "ahead", "always")
 	b.property("Encryption", "recipients").Items = &jsonschema.Schema{Type: "string", Pattern: `^age1[0-9a-z]{20,}$`}
@@ -167,7 +169,7 @@ func (b *builder) installationRules() {
 	b.defs["Window"].Required = []string{"from", "to"}
 	b.property("Installation", "installation").Required = []string{"id", "product"}
 	b.describe("Installation", map[string]string{
-		"backup": "where restore points are kept", "feed": "where releases come from, and what is believed of it", "nodes": "computers; none: this computer has every role",
+		"backup": "where restore points are kept", "feed": "where releases come from, and what is believed of it", "trust": "by trigger, whose signature under a pushed bundle is accepted", "nodes": "computers; none: this computer has every role",
 		"instances": "component to its instances; none: one each, at the product's place", "params": "values of the product's parameters; secrets only as references",
 		"choices": "chosen features", "waivers": "accepted checks", "edited": "files that the site edited, and what becomes of them",
 		"hooks": "the site's own folders of scripts", "notify": "command that tells people", "windows": "when runs may start",

@@ -74,6 +74,7 @@ func (d decoder) installation(n *document.Node) *Installation {
 	if f := m.Map("feed"); f != nil {
 		in.Feed = d.feed(f)
 	}
+	d.trust(m, in)
 	d.nodes(m, in)
 	d.instances(m, in)
 	if params := m.Map("params"); params != nil {

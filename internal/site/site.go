@@ -20,6 +20,10 @@ type Installation struct {
 	Backup  BackupPlace  `json:"backup,omitzero"`
 	Feed    *Feed        `json:"feed,omitempty"` // nil: releases come in bundles that people name
 
+	// Trust are, by trigger, those whose signature under a pushed bundle is accepted;
+	// a trigger that is not there needs none.
+	Trust map[string][]TrustedKey `json:"trust,omitempty"`
+
 	Nodes     map[string]Node     `json:"nodes,omitempty"`     // empty: this computer has every role
 	Instances map[string][]Place  `json:"instances,omitempty"` // component to its instances; empty: one each, at the product's place
 	Params    map[string]Value    `json:"params,omitempty"`
