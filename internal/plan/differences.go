@@ -21,7 +21,7 @@ func Differences(old, new *Plan) []string {
 	}
 	text("the installed version", old.From, new.From)
 	text("the wanted version", old.To, new.To)
-	text("who vouches for the releases", old.Vouch.String(), new.Vouch.String())
+	text("who vouches for the releases", old.Vouched(), new.Vouched())
 	text("how users are kept out", old.Closed, new.Closed)
 	text("what happens on failure", old.OnFailure, new.OnFailure)
 	for i := range max(len(old.Hops), len(new.Hops)) {

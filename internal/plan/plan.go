@@ -8,6 +8,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,6 +69,31 @@ type Vouch struct {
 	Feed     string `json:"feed,omitempty"`     // that names each of them, as people call it
 	Root     string `json:"root,omitempty"`     // SHA-256 of its pinned root
 	Unsigned string `json:"unsigned,omitempty"` // nobody does: "by: why" it is done all the same
+	// Signers are, hop by hop, whose signature lets the release be pushed by the
+	// plan's trigger, and is accepted by the site.
+	Signers []Signer `json:"signers,omitempty"`
+}
+
+// Signer is a key that the site trusts for pushes.
+type Signer struct {
+	Name string `json:"name,omitempty"` // of its file, for people
+	Key  string `json:"key"`            // ID
+}
+
+// String names the key for people.
+func (s Signer) String() string {
+	if s.Name == "" {
+		return fmt.Sprintf("%.12s", s.Key)
+	}
+	return fmt.Sprintf("%s (%.12s)", s.Name, s.Key)
+}
+
+// Vouched says who stands for the releases of the plan.
+func (p *Plan) Vouched() string {
+	if p.Vouch == nil && p.Trigger != "" && p.Trigger != TriggerCommand && p.Trigger != TriggerBack {
+		return "nobody has signed this push (" + p.Trigger + ")"
+	}
+	return p.Vouch.String()
 }
 
 // String says who stands for the releases, in a sentence.
@@ -75,10 +101,23 @@ func (v *Vouch) String() string {
 	switch {
 	case v == nil:
 		return "nobody has signed this bundle"
+	case len(v.Signers) > 0:
+		return "this push is signed by the key " + v.Keys() + ", which this installation trusts for it"
 	case v.Unsigned != "":
 		return "nobody vouches for this bundle; it is installed all the same (" + v.Unsigned + ")"
 	}
 	return fmt.Sprintf("signed by the feed %s (root %.12s)", v.Feed, v.Root)
+}
+
+// Keys names the keys that have signed what is pushed.
+func (v *Vouch) Keys() string {
+	var keys []string
+	for _, s := range v.Signers {
+		if text := s.String(); !slices.Contains(keys, text) {
+			keys = append(keys, text)
+		}
+	}
+	return strings.Join(keys, ", ")
 }
 
 // Hop is one edge of the route.

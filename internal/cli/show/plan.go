@@ -99,7 +99,7 @@ func planVouch(p *plan.Plan, f plan.Forecast, width int) string {
 	if p.Trigger == plan.TriggerBack {
 		return "" // what was installed before
 	}
-	text := one(p.Vouch.String())
+	text := one(p.Vouched())
 	text = strings.ToUpper(text[:1]) + text[1:]
 	switch {
 	case p.Vouch == nil:

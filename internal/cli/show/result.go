@@ -126,6 +126,8 @@ func facts(o Outcome) rows {
 	case v == nil:
 	case v.Unsigned != "":
 		list = append(list, []string{yellow.Render("not signed"), one("nobody vouches for the bundle (" + v.Unsigned + ")")})
+	case len(v.Signers) > 0:
+		list = append(list, []string{faint.Render("signed"), one(fmt.Sprintf("for %s by the key %s", o.Plan.Trigger, v.Keys()))})
 	default:
 		list = append(list, []string{faint.Render("signed"), one(fmt.Sprintf("by the feed %s (root %.12s)", v.Feed, v.Root))})
 	}
