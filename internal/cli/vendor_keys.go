@@ -137,10 +137,22 @@ func (a *App) newWord(ctx context.Context, file string) (func() (string, error),
 
 func (a *App) vendorSign() *cobra.Command {
 	var s signers
-	cmd := &cobra.Command{Use: "sign FILE", Short: "Sign a draft of a feed that was carried here", Args: args(1, 1, "a draft: a file of the folder pending of a feed"),
-		Long: `Sign a draft of a feed that was carried here: on a computer that has a key, and
-needs no network and no feed. Shows what the draft says. Without --key it only shows.`,
+	var triggers []string
+	cmd := &cobra.Command{Use: "sign BUNDLE|DRAFT", Short: "Sign a bundle that is to be pushed, or a draft of a feed that was carried here", Args: args(1, 1, "a bundle, or a draft: a file of the folder pending of a feed"),
+		Long: `Sign a bundle that is to be pushed, or a draft of a feed that was carried here: on
+a computer that has a key, and needs no network and no feed. Says what was
+signed. Without --key it only shows who has signed.
+
+A signature under a bundle says for which triggers it may be pushed (--trigger).
+Sites that name the key under trust: for such a trigger accept it. A bundle that
+is published in a feed needs none.`,
 		RunE: func(cmd *cobra.Command, got []string) error {
+			if manage.IsBundle(got[0]) {
+				return a.signBundle(cmd.Context(), got[0], &s, triggers)
+			}
+			if len(triggers) > 0 {
+				return usage{fmt.Errorf("--trigger is for bundles, and %s is none", got[0])}
+			}
 			d, err := manage.SignDraft(got[0], s.keys, a.word(cmd.Context(), s.passphrase))
 			if err != nil {
 				return err
@@ -152,5 +164,21 @@ needs no network and no feed. Shows what the draft says. Without --key it only s
 			return nil
 		}}
 	s.flags(cmd, "those to sign with")
+	cmd.Flags().StringArrayVar(&triggers, "trigger", nil, "`NAME` of a trigger that the bundle may be pushed by; may be given several times")
 	return cmd
+}
+
+func (a *App) signBundle(ctx context.Context, path string, s *signers, triggers []string) error {
+	if len(triggers) > 0 && len(s.keys) == 0 {
+		return usage{errors.New("say whose signature is wanted with --key")}
+	}
+	b, err := manage.SignBundle(ctx, path, s.keys, triggers, a.word(ctx, s.passphrase))
+	if err != nil {
+		return err
+	}
+	if a.format == "json" {
+		return a.json(b)
+	}
+	a.print(show.SignedBundle(b, a.width()))
+	return nil
 }

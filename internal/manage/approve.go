@@ -63,6 +63,9 @@ func (in *Installation) keepVouch(ctx context.Context, p *plan.Plan, id string) 
 // was kept with it, from the root that the plan names.
 func (in *Installation) stillVouched(ctx context.Context, r *Run) error {
 	v := r.Plan.Vouch
+	if v != nil && len(v.Signers) > 0 {
+		return stillPushed(in.FS, r.Dir, r.Plan)
+	}
 	if v == nil || v.Feed == "" {
 		return nil
 	}

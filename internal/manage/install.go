@@ -66,6 +66,11 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
+	accepted, err := in.accepted(req.Trigger, []Release{target})
+	if err != nil {
+		return err
+	}
+	target = accepted[0]
 	if target.Product, text, err = in.chooseFirst(ctx, target, text, there, req.Choose); err != nil {
 		return err
 	}
@@ -88,6 +93,9 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 		return err
 	}
 	if err := plan.Entitled(target.Product, req.Trigger, f.Input.Facts.Values); err != nil {
+		return err
+	}
+	if f.Input.Vouch, err = signedPush([]hop{{release: target}}, req); err != nil {
 		return err
 	}
 	if f.Plan, err = plan.Compile(f.Input); err != nil {

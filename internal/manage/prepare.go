@@ -115,8 +115,11 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if err != nil {
 		return err
 	}
-	releases := o.releases
-	in.atHand = releases
+	releases, err := in.accepted(req.Trigger, o.releases)
+	if err != nil {
+		return err
+	}
+	o.releases, in.atHand = releases, releases
 	target, passed, err := in.choose(releases, req.To)
 	if err != nil {
 		return err
@@ -180,7 +183,10 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		if err := in.along(ctx, o, target, p.Installed, kept == nil); err != nil {
 			return err
 		}
-		releases, in.atHand = o.releases, o.releases
+		if releases, err = in.accepted(req.Trigger, o.releases); err != nil {
+			return err
+		}
+		in.atHand = releases
 	}
 	for _, r := range releases {
 		if r.Release.Version == p.Installed {
@@ -205,7 +211,10 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 		p.UpToDate, p.Notes = true, append(sel.Notes, unlike(target, facts, p.Installed)...)
 		return nil
 	}
-	vouch, err := o.stands(hops, req)
+	vouch, err := signedPush(hops, req)
+	if vouch == nil && err == nil {
+		vouch, err = o.stands(hops, req)
+	}
 	if err != nil {
 		return err
 	}
@@ -256,6 +265,9 @@ func (in *Installation) added(ctx context.Context, s *survey.Surveyor, target Re
 		return nil, err
 	}
 	if addition(order, target, facts) {
+		if err := notOlder(order, req.Trigger, target, facts); err != nil {
+			return nil, err
+		}
 		w := route.Wish{From: installed, Holds: in.conditions(ctx, s, []Release{target}, facts, req)}
 		if why, err := route.Barred(order, target.Release, w); err != nil || why != "" {
 			return nil, cmp.Or(err, errors.New("nothing is added to "+version+": "+why))

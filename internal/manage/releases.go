@@ -25,6 +25,7 @@ type Release struct {
 	Release *manifest.Release
 	Bundle  *bundle.Bundle
 	Feed    *channel.Release // what the feed says of it; nil: it does not name it, or there is none
+	pushed  *pushed          // the signature that lets it be pushed; nil: none was asked for
 }
 
 // NoReleaseError says that no release was found where one was looked for.

@@ -60,7 +60,7 @@ func (in *Installation) quiet(ctx context.Context) error {
 		return err
 	}
 	if r != nil {
-		return fmt.Errorf("run %s is open: upkeep resume goes on with it, upkeep back undoes it", r.ID)
+		return fmt.Errorf("run %s, started by %s, is open, and there is one run at a time: upkeep resume goes on with it, upkeep back undoes it", r.ID, r.StartedBy())
 	}
 	half, err := in.Restoring()
 	if err != nil {
@@ -118,6 +118,9 @@ func (in *Installation) openRun(ctx context.Context, p *Prepared, by string) (id
 		}
 	}
 	if err := in.keepVouch(ctx, p.Plan, id); err != nil {
+		return "", err
+	}
+	if err := in.keepPush(p, id); err != nil {
 		return "", err
 	}
 	approved, err := in.approve(p.Plan, id, by)

@@ -253,15 +253,24 @@ func SignDraft(path string, keys []string, passphrase vendor.Passphrase) (FeedDr
 	}
 	var list []*vendor.Key
 	if len(keys) > 0 {
-		if list, err = readKeys(passphrase, keys); err != nil {
+		if list, err = signingKeys(keys, passphrase); err != nil {
 			return FeedDraft{}, err
-		}
-		list = slices.DeleteFunc(list, func(k *vendor.Key) bool { return !k.CanSign() })
-		if len(list) == 0 {
-			return FeedDraft{}, &step.UserError{Msg: "only public halves of keys are there", Now: "name the file that ends in " + vendor.PrivateSuffix}
 		}
 	}
 	return vendor.SignFile(realFiles(), abs, list...)
+}
+
+// signingKeys reads keys whose private halves are there.
+func signingKeys(paths []string, passphrase vendor.Passphrase) ([]*vendor.Key, error) {
+	list, err := readKeys(passphrase, paths)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(k *vendor.Key) bool { return !k.CanSign() })
+	if len(list) == 0 {
+		return nil, &step.UserError{Msg: "only public halves of keys are there", Now: "name the file that ends in " + vendor.PrivateSuffix}
+	}
+	return list, nil
 }
 
 // MadeKey is a key that was just made.
