@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -37,4 +39,11 @@ func scriptResign(ts *testscript.TestScript, _ bool, args []string) {
 	days, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	ts.Check(of(ts, args, 1).feed.Resign(time.Duration(days) * 24 * time.Hour))
+}
+
+func scriptPush(ts *testscript.TestScript, _ bool, args []string) {
+	s := of(ts, args, 1)
+	text, err := os.ReadFile(s.Push(args[0]))
+	ts.Check(err)
+	ts.Check(os.WriteFile(filepath.Join(s.Marks, args[0]+".tar.zst"), text, 0o644))
 }

@@ -72,6 +72,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	publish CHANNEL FILE...         publish bundles in it
 //	withdraw VERSION WHY            withdraw a release; block VERSION FROM WHY blocks a way; promote VERSION makes it stable
 //	resign DAYS                     sign the feed as if it were so many days ago
+//	push NAME                       build what the example has in pushes/NAME into $MARKS, as NAME.tar.zst
 //	restore NAME                    upkeep backup restore, of the latest restore point
 func scripts(t *testing.T, account string, files ...string) {
 	dir := "testdata/script"
@@ -99,7 +100,7 @@ func scripts(t *testing.T, account string, files ...string) {
 			"still": scriptStill, "query": scriptQuery, "replace": scriptReplace, "hook": scriptHook, "put": scriptPut,
 			"decide": scriptDecide, "restore": scriptRestore, "delete": scriptDelete,
 			"environ": scriptEnviron, "point": scriptPoint, "repository": scriptRepository,
-			"feed": scriptFeed, "publish": scriptPublish, "withdraw": scriptFeedChange, "block": scriptFeedChange, "promote": scriptFeedChange, "resign": scriptResign,
+			"feed": scriptFeed, "publish": scriptPublish, "withdraw": scriptFeedChange, "block": scriptFeedChange, "promote": scriptFeedChange, "resign": scriptResign, "push": scriptPush,
 		},
 	})
 }

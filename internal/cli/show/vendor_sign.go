@@ -18,9 +18,9 @@ func SignedBundle(s manage.SignedBundle, width int) string {
 			b.WriteString(wrap(one(x.File+" does not count: "+x.Error), yellow.Render("!")+" ", "  ", width))
 			continue
 		case x.New:
-			b.WriteString(wrap(one(fmt.Sprintf("signed now by the key %.12s, to be pushed by %s", x.Key, strings.Join(x.Triggers, ", "))), green.Render("✓")+" ", "  ", width))
+			b.WriteString(wrap(one(fmt.Sprintf("signed now by the key %s, to be pushed by %s", x.Key, strings.Join(x.Triggers, ", "))), green.Render("✓")+" ", "  ", width))
 		default:
-			b.WriteString(wrap(one(fmt.Sprintf("signed by the key %.12s, to be pushed by %s", x.Key, strings.Join(x.Triggers, ", "))), "  ", "  ", width))
+			b.WriteString(wrap(one(fmt.Sprintf("signed by the key %s, to be pushed by %s", x.Key, strings.Join(x.Triggers, ", "))), "  ", "  ", width))
 		}
 		signed = true
 	}

@@ -151,6 +151,53 @@ func (s *Site) Push(name string) string {
 	return s.Build(dir, filepath.Join(s.Dir, "push-"+name+".tar.zst"))
 }
 
+// Trusts has the installation accept pushes by a trigger only where one of the
+// keys has signed them; the keys are made where they are not there yet.
+func (s *Site) Trusts(trigger string, keys ...string) {
+	s.t.Helper()
+	doc, err := os.ReadFile(s.Document)
+	s.must(err)
+	var list []string
+	for _, k := range keys {
+		list = append(list, "{file: "+strings.TrimSuffix(s.key(k), ".key")+".pub}")
+	}
+	text := string(doc)
+	if !strings.Contains(text, "\ntrust:\n") {
+		text += "trust:\n"
+	}
+	s.must(os.WriteFile(s.Document, []byte(strings.Replace(text, "\ntrust:\n", "\ntrust:\n  "+trigger+": ["+strings.Join(list, ", ")+"]\n", 1)), 0o644))
+}
+
+// Sign gives a copy of a bundle that a key has signed for a push.
+func (s *Site) Sign(bundle, key, trigger string) string {
+	s.t.Helper()
+	to := filepath.Join(s.Dir, key+"-"+trigger+"-"+filepath.Base(bundle))
+	text, err := os.ReadFile(bundle)
+	s.must(err)
+	s.must(os.WriteFile(to, text, 0o644))
+	cmd := exec.Command(s.Bin, "vendor", "sign", to, "--key", s.key(key), "--trigger", trigger)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	s.must(s.caller.Own(to))
+	return to
+}
+
+// key is the file of a key without a passphrase.
+func (s *Site) key(name string) string {
+	dir := filepath.Join(s.Dir, "keys")
+	path := filepath.Join(dir, name+".key")
+	if _, err := os.Lstat(path); err == nil {
+		return path
+	}
+	cmd := exec.Command(s.Bin, "vendor", "keys", "create", dir, name, "--no-passphrase", name)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	s.must(os.Chmod(dir, 0o755))
+	return path
+}
+
 // Build builds a bundle of a source folder with the binary.
 func (s *Site) Build(source, to string) string {
 	s.t.Helper()
