@@ -13,6 +13,7 @@ func scriptFeed(ts *testscript.TestScript, _ bool, args []string) {
 	s := of(ts, args, 0)
 	s.feed = s.Site.Feed(args...)
 	ts.Setenv("FEED", s.feed.Dir)
+	ts.Check(s.feed.WriteKeys(filepath.Join(s.feed.Dir, "..", "feed-keys")))
 }
 
 func scriptPublish(ts *testscript.TestScript, _ bool, args []string) {

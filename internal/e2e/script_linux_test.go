@@ -68,7 +68,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 //	environ NAME=VALUE...           environment of the next commands
 //	point NAME                      the name of the latest restore point, as a variable
 //	repository                      keep restore points with restic; sets $RESTIC $REPOSITORY $PASSWORD
-//	feed [LINE...]                  make a feed of the product and write it into the document, with further lines of feed:; sets $FEED
+//	feed [LINE...]                  make a feed of the product, its keys in $FEED/../feed-keys, and write it into the document, with further lines of feed:; sets $FEED
 //	publish CHANNEL FILE...         publish bundles in it
 //	withdraw VERSION WHY            withdraw a release; block VERSION FROM WHY blocks a way; promote VERSION makes it stable
 //	resign DAYS                     sign the feed as if it were so many days ago

@@ -58,6 +58,16 @@ func (s *Site) Feed(extra ...string) *Feed {
 	return f
 }
 
+// WriteKeys writes the keys of the feed, without passphrases.
+func (f *Feed) WriteKeys(dir string) error {
+	for _, k := range f.keys {
+		if err := vendor.WriteKey(f.FS, dir, k, "", 0); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(dir, 0o755)
+}
+
 // sign brings everything live.
 func (f *Feed) sign(renew bool) error {
 	a, err := f.Apply(renew, f.keys...)
