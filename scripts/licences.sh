@@ -47,7 +47,7 @@ TEXT
 echo "$list" | while read -r module version dir; do
 	found=no
 	for file in "$dir"/LICENSE* "$dir"/LICENCE* "$dir"/COPYING*; do
-		case $file in *-LOGO) continue ;; esac # of a picture, not of code
+		case $file in *-LOGO | *.docs) continue ;; esac # of a picture or of pages, not of code
 		[ -f "$file" ] || continue
 		short=$(names "$file") || { echo "licences: cannot tell the licence in $file: look at it, and teach scripts/licences.sh" >&2; exit 1; }
 		found=yes
