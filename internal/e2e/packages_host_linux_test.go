@@ -25,6 +25,7 @@ components:
   shop: {kind: package, packages: [shop, shop-lib], version: {package: shop}, config: {edited: POLICY}, footprint: [/var/spool/shop]}
   data: {kind: sqlite, at: /var/lib/shop/shop.db, version: {sql: "SELECT max(version) FROM meta"}}
 services: [{id: shop, ports: ["8088"]}]
+feed: {command: [apt-cache, policy, shop], as: root, select: 'Candidate: .*?([\d.]+)', refresh: [apt-get, update]}
 ---
 release: {product: shop, version: "VERSION"}
 routes: [{from: ">= 1.0"}]

@@ -148,10 +148,8 @@ func TestPackagesKilled(t *testing.T) {
 	}
 }
 
-// TestPackagesOfSources: the bundle brings no packages; the computer's own
-// sources do, fetched before the outage. Afterwards the sources may be gone.
-func TestPackagesOfSources(t *testing.T) {
-	const index = `set -e
+// reindex makes a folder of packages a source of the machine.
+const reindex = `set -e
 cd /srv/repo
 for d in *.deb; do
 	dpkg-deb -f $d
@@ -160,8 +158,11 @@ for d in *.deb; do
 	echo "SHA256: $(sha256sum $d | cut -d' ' -f1)"
 	echo
 done >Packages
-echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list
-apt-get update -q`
+echo 'deb [trusted=yes] file:/srv/repo ./' >/etc/apt/sources.list`
+
+// TestPackagesOfSources: the bundle brings no packages; the computer's own
+// sources do, fetched before the outage. Afterwards the sources may be gone.
+func TestPackagesOfSources(t *testing.T) {
 	for _, tt := range []struct {
 		name, release string
 		code          int
@@ -172,7 +173,7 @@ apt-get update -q`
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newShop(t, shopOptions{version: tt.release, sources: true, policy: "take-new"})
-			h.Must(t, "sh", "-c", index)
+			h.Must(t, "sh", "-c", reindex+"\napt-get update -q")
 			h.Must(t, "apt-mark", "auto", "shop-lib")
 			out := h.upgrade(t, tt.code)
 			if !strings.Contains(unwrapped(out), tt.says) {
@@ -186,5 +187,40 @@ apt-get update -q`
 				t.Errorf("afterwards:\n%s\nwant\n%s\n%s", got, want, h.log(t))
 			}
 		})
+	}
+}
+
+// The feed of a product that comes by apt: the computer's own sources tell which
+// version is published.
+func TestFeedByApt(t *testing.T) {
+	h := newShop(t, shopOptions{sources: true, policy: "take-new"})
+	h.Must(t, "sh", "-c", reindex+"\napt-get update -q")
+	h.upgrade(t, 0)
+	if out, code := h.upkeep(t, "feed", "refresh"); code != 0 || !strings.Contains(unwrapped(out), "New: 1.1") {
+		t.Errorf("code %d\n%s", code, out)
+	}
+	if out, _ := h.upkeep(t, "status"); !strings.Contains(out, "✓ up to date: 1.1, looked just now") {
+		t.Errorf("status:\n%s", out)
+	}
+	dir := t.TempDir()
+	h.Put(t, shopDeb("1.2", "").Build(t, dir), "/srv/repo/shop_1.2_all.deb")
+	h.Put(t, shopLib("1.2").Build(t, dir), "/srv/repo/shop-lib_1.2_all.deb")
+	h.Must(t, "sh", "-c", reindex) // nobody has given apt-get update
+	if out, code := h.upkeep(t, "feed", "refresh"); code != 0 || !strings.Contains(unwrapped(out), "New: 1.2") {
+		t.Errorf("code %d\n%s", code, out)
+	}
+	out, _ := h.upkeep(t, "status")
+	if !strings.Contains(out, "1.2 is published (seen 20") || !strings.Contains(out, "installed is 1.1") || !strings.Contains(out, "upkeep plan --from RELEASE") {
+		t.Errorf("status:\n%s", out)
+	}
+	if out, code := h.upkeep(t, "upgrade", "--yes"); code == 0 {
+		t.Errorf("what nobody has signed is installed:\n%s", out)
+	}
+	h.Must(t, "sh", "-c", "echo 'deb [trusted=yes] file:/srv/nothing ./' >/etc/apt/sources.list")
+	if out, code := h.upkeep(t, "feed", "refresh"); code != 1 || !strings.Contains(unwrapped(out), "cannot see which version is published") {
+		t.Errorf("code %d\n%s", code, out)
+	}
+	if out, _ := h.upkeep(t, "status"); !strings.Contains(out, "! has not looked with success since") {
+		t.Errorf("status:\n%s", out)
 	}
 }
