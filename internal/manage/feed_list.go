@@ -45,7 +45,7 @@ type FeedUnit struct {
 type FeedRelease struct {
 	Version   string    `json:"version"`
 	Channel   string    `json:"channel"`
-	Published time.Time `json:"published"`
+	Published time.Time `json:"published,omitzero"`
 	Seen      time.Time `json:"seen,omitzero"` // here, first
 	Withdrawn string    `json:"withdrawn,omitempty"`
 	Upkeep    string    `json:"upkeep,omitempty"`

@@ -187,7 +187,8 @@ func (in *Installation) watching(record []journal.Installed, found map[string]st
 		out.Late = w.late(now)
 	}
 	quiet := max(watchLost, 3*cmp.Or(w.Every, watchEvery))
-	out.Lost = now.Sub(cmp.Or(w.Looked, w.Since)) > quiet
+	carried := in.Doc.Feed != nil && len(in.Doc.Feed.URLs) == 0 // by hand: nobody is to look
+	out.Lost = !carried && now.Sub(cmp.Or(w.Looked, w.Since)) > quiet
 	return out
 }
 

@@ -31,11 +31,14 @@ func (in *Installation) Look(ctx context.Context) (fresh []string, err error) {
 
 // CanLook says why there is nothing to look at.
 func (in *Installation) CanLook(ctx context.Context) error {
-	if in.Doc.Feed != nil {
-		return nil
+	switch d := in.Doc.Feed; {
+	case d == nil:
+		_, err := in.telling(ctx)
+		return err
+	case len(d.URLs) == 0:
+		return &step.UserError{Msg: "the installation document names no address of the feed", Now: "bring its releases with upkeep feed import FILE, or write feed: {url: …}"}
 	}
-	_, err := in.telling(ctx)
-	return err
+	return nil
 }
 
 // telling is the product's document, which tells where versions are published.
@@ -50,6 +53,9 @@ func (in *Installation) telling(ctx context.Context) (*manifest.Product, error) 
 func (in *Installation) lookSigned(ctx context.Context) ([]string, error) {
 	f, err := in.Feed(nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := in.CanLook(ctx); err != nil {
 		return nil, err
 	}
 	got, err := f.Refresh(ctx)
