@@ -236,6 +236,8 @@ var explained = map[string]string{
 	"internal/bundle/fetched.go":                     "documents of a feed: tried on the tests of internal/feed",
 	"internal/bundle/archive.go:openArchive":         "bundles are unpacked into a fresh temporary folder each time: there is nothing in the way",
 	"internal/bundle/archive.go:unpack":              "a temporary copy that nothing refers to; the one that is kept is synced by keepBundle, and what is left goes with its folder",
+	"internal/bundle/sign.go:addSignature":           "for vendors: who is interrupted signs again; the archive is replaced whole, or not",
+	"internal/manage/push.go:keepPush":               "what a power cut takes of it is missed by the engine, which then refuses to begin: nothing was touched",
 	"internal/bundle/build.go:archive":               "for vendors: who is interrupted builds again; the sums tell a torn bundle",
 	"internal/bundle/build.go:directory":             "for vendors: who is interrupted builds again; write makes the folder as well",
 	"internal/bundle/build.go:write":                 "for vendors: a tree under construction, synced as a whole before it gets its name",
