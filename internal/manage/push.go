@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -116,10 +117,11 @@ func (in *Installation) misspelt(trigger string, releases []Release) error {
 		return nil
 	}
 	declared := releases[0].Product.Triggers
+	have := cmp.Or(strings.Join(slices.Sorted(maps.Keys(declared)), ", "), "none")
 	for _, name := range slices.Sorted(maps.Keys(in.Doc.Trust)) {
 		if _, ok := declared[name]; !ok {
 			return &RefusedError{What: "whom this installation trusts cannot be told", Reasons: []string{fmt.Sprintf("trust: in %s names the trigger %s, and %s declares %s: correct it, or remove it",
-				in.Path, name, releases[0].Product.ID, strings.Join(slices.Sorted(maps.Keys(declared)), ", "))}}
+				in.Path, name, releases[0].Product.ID, have)}}
 		}
 	}
 	return nil
