@@ -280,6 +280,7 @@ var explained = map[string]string{
 	"internal/manage/upgrade.go:openRun Preallocate": "the reserve matters on a full disk only, and its name is synced with the owner's",
 	"internal/manage/upgrade.go:keepBundle":          "its names are synced by the Rename that follows",
 	"internal/manage/words.go:say":                   "the folder's name is synced with that of the word's file, or the word is asked for again",
+	"internal/scratch/scratch.go:Close":              "a temporary folder: removed, and nothing depends on its being gone after a power cut",
 	"internal/scratch/scratch.go:New":                "a temporary folder",
 	"internal/scratch/scratch.go:Sweep":              "temporary folders: what is left is swept by the next one",
 	"internal/service/command/command.go:Start":      "no example here has a service with commands only; its own tests",
