@@ -148,6 +148,7 @@ func TestAltazion_S3(t *testing.T) {
 // What a script of the site changes in the new files is changed at every
 // upgrade, since the new files do not have it.
 func TestAltazionScriptsStay_S3_47_S3_57(t *testing.T) {
+	lab.Slow(t)
 	s := altazion(t)
 	s.Bundle("20.6")
 	scripts := sitetest.Diff("", s.Snapshot())

@@ -18,6 +18,7 @@ import (
 // TestAltazionStandards writes the standards of the example anew, with
 // UPKEEP_STANDARDS=1: each is that of a fresh database of its release.
 func TestAltazionStandards(t *testing.T) {
+	lab.Slow(t)
 	s := sitetest.New(t, sitetest.Options{Example: "altazion", Version: "20.4"})
 	folder, err := sitetest.Examples()
 	if err != nil {
@@ -117,6 +118,7 @@ func TestAltazionReview_S3_standin(t *testing.T) {
 // The scripts are looked at one by one, in order, over several sessions; the run
 // carries out exactly what was decided, and the next upgrade starts from there.
 func TestAltazionReview_S3_19_standin(t *testing.T) {
+	lab.Slow(t)
 	s := customised(t)
 	from := []string{"--from", s.Releases}
 	review := func(code int, args ...string) string {

@@ -13,9 +13,11 @@ import (
 	"upkeep/internal/backup/archive"
 	"upkeep/internal/backup/backuptest"
 	"upkeep/internal/durable"
+	"upkeep/internal/lab"
 )
 
 func TestContract(t *testing.T) {
+	lab.Slow(t)
 	backuptest.Run(t, backuptest.Folders(func(t *testing.T, dir string, fs durable.FS) backup.Engine {
 		return New(archive.New(archive.Config{Dir: dir, FS: fs}))
 	}, "database@ahead.dump.zst"))
