@@ -168,10 +168,7 @@ func (a *App) fetchFor(ctx context.Context, in *manage.Installation, w *wish, p 
 	if err != nil {
 		return p, err
 	}
-	a.say(show.Good(fmt.Sprintf("%s fetched and verified", plan.Size(got.Bytes))) + "\n")
-	for _, n := range got.Notes {
-		a.say(show.Careful(show.Clean(n)) + "\n")
-	}
+	a.fetched(got.Files, got.Bytes, got.Notes)
 	req, err := w.request(a.person())
 	if err != nil {
 		return p, err
@@ -189,6 +186,16 @@ func (a *App) fetchFor(ctx context.Context, in *manage.Installation, w *wish, p 
 		return now, e
 	}
 	return now, nil
+}
+
+// fetched says what has come after the yes.
+func (a *App) fetched(files int, bytes int64, notes []string) {
+	if files > 0 {
+		a.say(show.Good(fmt.Sprintf("%s fetched and verified", plan.Size(bytes))) + "\n")
+	}
+	for _, n := range notes {
+		a.say(show.Careful(show.Clean(n)) + "\n")
+	}
 }
 
 // needed brings what a plan has to look into, where that is why it could not be

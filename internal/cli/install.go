@@ -12,14 +12,24 @@ import (
 
 func (a *App) install() *cobra.Command {
 	w, s := &wish{}, &setup{}
-	cmd := &cobra.Command{Use: "install", Short: "Install a product that is not there yet, or leave nothing behind",
+	cmd := &cobra.Command{Use: "install [PRODUCT]", Short: "Install a product that is not there yet, or leave nothing behind",
 		Long: `Installs a release where nothing is installed yet: asks for the parameters, shows
 the plan, writes the installation document and carries the plan out, as upgrade
-does. If it fails, or you cancel, all that was made is taken away again.`,
-		Args: args(0, 0, "no argument"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.doInstall(cmd.Context(), w, s) }}
+does. If it fails, or you cancel, all that was made is taken away again.
+
+The release comes from a bundle (--from), from the feed that the installation
+document names, or where there is none yet, from that at --feed.`,
+		Args: args(0, 1, "at most one product"),
+		RunE: func(cmd *cobra.Command, got []string) error {
+			if len(got) > 0 {
+				s.product = got[0]
+			}
+			return a.doInstall(cmd.Context(), w, s)
+		}}
 	w.commonFlags(cmd)
 	s.flags(cmd)
+	cmd.Flags().StringVar(&s.feed, "feed", "", "`URL or DIR` of the product's feed, for the installation document")
+	cmd.Flags().StringVar(&s.feedRoot, "feed-root", "", "`FILE` of the feed's root, as its vendor gives it; it is named in the installation document")
 	cmd.Flags().StringVar(&w.plan, "plan", "", "`DIGEST or FILE` of the plan that was shown: refuse if it would be another one now")
 	cmd.Flags().BoolVarP(&s.yes, "yes", "y", false, "say yes to the plan beforehand; nothing is asked")
 	return cmd
@@ -30,13 +40,13 @@ func (a *App) doInstall(ctx context.Context, w *wish, s *setup) error {
 	if err != nil {
 		return err
 	}
-	n, err := a.newInstallation(s, req.From)
+	n, err := a.newInstallation(s, s.product)
 	if err != nil {
 		return err
 	}
 	f, err := manage.PrepareInstall(ctx, n, req, func(in *manage.Installation) error { return a.settle(ctx, in) })
 	if err != nil {
-		return missing(err, a.command()+" install --from "+show.Quote(req.From))
+		return missing(err, a.command()+" install"+s.what(req.From))
 	}
 	defer f.Close()
 	if f.UpToDate {
@@ -73,6 +83,13 @@ func (a *App) doInstall(ctx context.Context, w *wish, s *setup) error {
 			return exit(ExitDeclined)
 		}
 	}
+	told, end := a.fetching()
+	got, err := f.Fetch(ctx, told)
+	end()
+	if err != nil {
+		return err
+	}
+	a.fetched(got.Files, got.Bytes, got.Notes)
 	id, err := f.Start(ctx, a.person())
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/manage"
+	"upkeep/internal/site"
 )
 
 // setup is what the flags of install and adopt say of a new installation.
@@ -22,6 +23,23 @@ type setup struct {
 	name   string
 	yes    bool
 	dryRun bool
+
+	product  string // of install: its id, where no bundle tells it
+	feed     string
+	feedRoot string
+}
+
+// what repeats where the release to be installed comes from.
+func (s *setup) what(from string) (text string) {
+	if s.product != "" {
+		text += " " + show.Quote(s.product)
+	}
+	for _, o := range [][2]string{{"--from", from}, {"--feed", s.feed}, {"--feed-root", s.feedRoot}} {
+		if o[1] != "" {
+			text += " " + o[0] + " " + show.Quote(o[1])
+		}
+	}
+	return text
 }
 
 func (s *setup) flags(cmd *cobra.Command) {
@@ -64,6 +82,9 @@ func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation,
 	}
 	n := manage.NewInstallation{Product: product, Name: a.installation, ID: s.name, Folders: manage.Folders(), State: s.state, Backup: s.backup,
 		By: a.person(), Exe: a.Exe, DryRun: s.dryRun, Answers: manage.Answers{Given: given}}
+	if n.Feed, err = s.draftFeed(); err != nil {
+		return n, err
+	}
 	for _, dir := range []*string{&n.State, &n.Backup} {
 		if *dir == "" {
 			continue
@@ -76,6 +97,25 @@ func (a *App) newInstallation(s *setup, product string) (manage.NewInstallation,
 		n.Ask = a.asker()
 	}
 	return n, nil
+}
+
+// draftFeed is the feed of a new document.
+func (s *setup) draftFeed() (*site.DraftFeed, error) {
+	if s.feed == "" && s.feedRoot == "" {
+		return nil, nil
+	}
+	if s.feed == "" || s.feedRoot == "" {
+		return nil, usage{errors.New("--feed and --feed-root go together: where the feed is, and why it is believed")}
+	}
+	f := &site.DraftFeed{URL: strings.TrimSuffix(s.feed, "/")}
+	var err error
+	if !strings.Contains(f.URL, "://") {
+		if f.URL, err = filepath.Abs(f.URL); err != nil {
+			return nil, err
+		}
+	}
+	f.Root, err = filepath.Abs(s.feedRoot)
+	return f, err
 }
 
 // asker asks for parameters, one after the other.

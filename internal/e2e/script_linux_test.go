@@ -45,7 +45,7 @@ func TestCommandsUnprivileged(t *testing.T) {
 // scripts runs the scripts with commands of their own beside those of
 // testscript:
 //
-//	site EXAMPLE VERSION [stopped]  install an example; sets $SITE $STATE $RELEASES $DOC $PORT $MARKS
+//	site EXAMPLE VERSION [stopped]  install an example; sets $SITE $STATE $RELEASES $DOC $PORT $MARKS $BIN $ACCOUNT
 //	bundle VERSION...               build bundles into $RELEASES
 //	source VERSION NAME             copy a release's source folder; sets $NAME
 //	build FOLDER FILE               build a bundle of it
@@ -130,7 +130,7 @@ func of(ts *testscript.TestScript, args []string, least int) *script {
 func scriptSite(ts *testscript.TestScript, _ bool, args []string) {
 	s := of(ts, args, 2)
 	s.Site = sitetest.New(s.t, sitetest.Options{Example: args[0], Version: args[1], Account: s.account, Stopped: len(args) > 2 && args[2] == "stopped"})
-	for k, v := range map[string]string{"SITE": s.Root, "STATE": s.State, "RELEASES": s.Releases, "DOC": s.Document, "PORT": strconv.Itoa(s.Port), "BIN": s.Bin, "MARKS": s.Marks} {
+	for k, v := range map[string]string{"SITE": s.Root, "STATE": s.State, "RELEASES": s.Releases, "DOC": s.Document, "PORT": strconv.Itoa(s.Port), "BIN": s.Bin, "MARKS": s.Marks, "ACCOUNT": s.Service().Name} {
 		ts.Setenv(k, v)
 	}
 }

@@ -27,12 +27,13 @@ import (
 // NewInstallation says where a new installation document goes, and what it
 // says.
 type NewInstallation struct {
-	Product string // a product document, a release's bundle, or a folder of bundles
+	Product string // to adopt: a product document, a release's bundle, or a folder of bundles; to install: the product's id, or empty
 	Name    string // of the installation, or path of its document; empty: the product's
 	ID      string // where Name is a path: what a new document calls the installation; empty: the product's
 	Folders []string
 	State   string // folder of the state; empty: the default
 	Backup  string // folder of restore points; empty: in the state folder
+	Feed    *site.DraftFeed
 	By      string
 	Exe     string
 	DryRun  bool // nothing is written
@@ -94,30 +95,48 @@ func Adopt(ctx context.Context, n NewInstallation) (*Adoption, error) {
 // draft opens the installation document, or makes the one that will be
 // written: there says that it is there already.
 func draft(ctx context.Context, n NewInstallation, p *manifest.Product, try func(*Installation) func(string) error) (in *Installation, text []byte, there bool, err error) {
-	document, id, err := n.place(p.ID)
+	in, doc, there, err := n.sketch(p.ID)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	if _, err := os.Lstat(document); err == nil {
-		in, err = Open(document, n.Exe)
-		if err != nil {
-			return nil, nil, false, err
-		}
+	if there {
 		return in, nil, true, in.agrees(n, p)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, false, fmt.Errorf("cannot look for the installation document: %w", err)
-	}
-	doc := site.Draft{ID: id, Product: p.ID, State: n.State, BackupDir: n.Backup}
-	doc.Title = fmt.Sprintf("%s on this computer, for Upkeep. Change what is wrong; upkeep check says whether it fits.", p.ID)
-	if in, err = openText(document, site.Compose(doc), n.Exe); err != nil {
-		return nil, nil, false, err
 	}
 	if doc.Params, err = in.collect(ctx, p, n.Answers, try(in)); err != nil {
 		return nil, nil, false, err
 	}
 	text = site.Compose(doc)
-	in, err = openText(document, text, n.Exe)
+	in, err = openText(in.Path, text, n.Exe)
 	return in, text, false, err
+}
+
+// sketch opens the installation document, or makes one that has no parameters
+// yet. Without a product it opens the one that is named, or the only one.
+func (n NewInstallation) sketch(product string) (in *Installation, doc site.Draft, there bool, err error) {
+	document, id, err := n.place(product)
+	if err != nil {
+		return nil, doc, false, err
+	}
+	if _, err := os.Lstat(document); err == nil {
+		in, err = Open(document, n.Exe)
+		return in, doc, true, err
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, doc, false, fmt.Errorf("cannot look for the installation document: %w", err)
+	}
+	if product == "" {
+		return nil, doc, false, &NoProductError{}
+	}
+	doc = site.Draft{ID: id, Product: product, State: n.State, BackupDir: n.Backup, Feed: n.Feed}
+	doc.Title = fmt.Sprintf("%s on this computer, for Upkeep. Change what is wrong; upkeep check says whether it fits.", product)
+	in, err = openText(document, site.Compose(doc), n.Exe)
+	return in, doc, false, err
+}
+
+// NoProductError says that nobody has said what to install.
+type NoProductError struct{}
+
+func (e *NoProductError) Error() string {
+	return "what shall be installed is not said: name a release's bundle with --from, or the product and its feed: upkeep install PRODUCT --feed URL --feed-root FILE"
 }
 
 // place says where the installation document is, or shall be, and what a new
@@ -141,14 +160,27 @@ func (n NewInstallation) place(product string) (document, id string, err error) 
 	if _, root := local.Account(); !root {
 		dir = n.Folders[len(n.Folders)-1]
 	}
+	if name == "" {
+		if len(none.Found) > 0 {
+			return "", "", err
+		}
+		return "", "", &NoProductError{}
+	}
 	return filepath.Join(dir, name+".yaml"), name, nil
+}
+
+func otherProduct(in *Installation, id string) string {
+	return fmt.Sprintf("%s is the installation document of %s, and not of %s: name another one with --installation", in.Path, in.Doc.Product, id)
 }
 
 // agrees refuses a document that says something else than what was asked for.
 func (in *Installation) agrees(n NewInstallation, p *manifest.Product) error {
 	var reasons []string
 	if in.Doc.Product != p.ID {
-		reasons = append(reasons, fmt.Sprintf("%s is the installation document of %s, and not of %s: name another one with --installation", in.Path, in.Doc.Product, p.ID))
+		reasons = append(reasons, otherProduct(in, p.ID))
+	}
+	if f := n.Feed; f != nil && (in.Doc.Feed == nil || !slices.Equal(in.Doc.Feed.URLs, []string{f.URL})) {
+		reasons = append(reasons, fmt.Sprintf("%s names another feed than %s, or none: change it there", in.Path, f.URL))
 	}
 	for _, id := range paramOrder(p) {
 		given, ok := n.Given[id]

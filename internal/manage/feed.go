@@ -17,7 +17,9 @@ import (
 	"upkeep/internal/step"
 )
 
-func (in *Installation) feedDir() string { return filepath.Join(in.State, "feed") }
+func (in *Installation) feedDir() string {
+	return cmp.Or(in.feedAside, filepath.Join(in.State, "feed"))
+}
 
 // NoFeedError says that the installation has no feed.
 type NoFeedError struct{ Document string }
@@ -143,4 +145,14 @@ func distrust(err error) error {
 		return err
 	}
 	return &RefusedError{What: "the feed cannot be believed", Reasons: []string{err.Error(), "only upgrades wait for that: status, backup, back and restore go on working"}}
+}
+
+// distrust is that of a first install, too, which has nothing that goes on.
+func (in *Installation) distrust(err error) error {
+	err = distrust(err)
+	var e *RefusedError
+	if in.feedAside != "" && errors.As(err, &e) {
+		e.Reasons = e.Reasons[:1]
+	}
+	return err
 }

@@ -5,22 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"slices"
 
+	"upkeep/internal/feed"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/scratch"
+	"upkeep/internal/step"
 )
 
 // First is a prepared first install.
 type First struct {
 	*Prepared
-	In   *Installation
-	text []byte // of the installation document, where it is new
+	In    *Installation
+	text  []byte // of the installation document, where it is new
+	req   Request
+	offer *offer
 }
 
 // PrepareInstall makes the plan of a first install of the release that req
-// names. It changes nothing. Where there is an installation document already,
-// settle is asked whether the installation is at rest.
+// names, or of the feed's. It changes nothing of the product. Where there is an
+// installation document already, settle is asked whether the installation is at rest.
 func PrepareInstall(ctx context.Context, n NewInstallation, req Request, settle func(*Installation) error) (*First, error) {
 	temp, err := scratch.New(realFiles(), "", "plan")
 	if err != nil {
@@ -35,14 +41,11 @@ func PrepareInstall(ctx context.Context, n NewInstallation, req Request, settle 
 }
 
 func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, settle func(*Installation) error) error {
-	d, err := describe(ctx, req.From, f.temp.Path)
+	aside, err := f.offered(ctx, n, req)
 	if err != nil {
 		return err
 	}
-	if len(d.releases) == 0 {
-		return fmt.Errorf("%s is a product's document, and no release of it: name a release's bundle with --from", d.from)
-	}
-	target, _, err := choose(d.releases, req.To)
+	target, _, err := choose(f.offer.releases, req.To)
 	if err != nil {
 		return err
 	}
@@ -62,7 +65,8 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 			return err
 		}
 	}
-	f.In, f.text, f.To = in, text, target.Release.Version
+	f.In, f.To, f.req = in, target.Release.Version, req
+	in.feedAside = aside
 	if err := in.fits(target.Product); err != nil {
 		return err
 	}
@@ -82,12 +86,61 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 		f.UpToDate, f.Installed = done, f.To
 		return err
 	}
+	f.Releases = []Release{target}
+	return f.compile(ctx)
+}
+
+// offered opens what can be installed: bundles that a person has named, or the
+// feed's release. Before there is an installation, what is known of its feed lies aside,
+// in the place that is given, so that nothing is left where nobody says yes.
+func (f *First) offered(ctx context.Context, n NewInstallation, req Request) (aside string, err error) {
+	id := n.Product
+	var named []Release
+	if req.From != "" {
+		d, err := describe(ctx, req.From, f.temp.Path)
+		if err != nil {
+			return "", err
+		}
+		if len(d.releases) == 0 {
+			return "", fmt.Errorf("%s is a product's document, and no release of it: name a release's bundle with --from", d.from)
+		}
+		if id != "" && id != d.product.ID {
+			return "", fmt.Errorf("%s is of %s, and not of %s", d.from, d.product.ID, id)
+		}
+		id, named = d.product.ID, d.releases
+	}
+	in, _, there, err := n.sketch(id)
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		in.feedAside = filepath.Join(f.temp.Path, "feed")
+	}
+	if f.offer, err = in.believed(ctx); err != nil {
+		return "", err
+	}
+	switch {
+	case named != nil:
+		f.offer.bring(named)
+		return in.feedAside, ctx.Err()
+	case id != "" && in.Doc.Product != id:
+		return "", &RefusedError{What: "there is an installation document already", Reasons: []string{otherProduct(in, id)}}
+	case f.offer.feed == nil && there:
+		return "", &NoFeedError{Document: in.Path}
+	case f.offer.feed == nil:
+		return "", &NoProductError{}
+	}
+	return in.feedAside, in.fromFeed(ctx, f.offer, req.To)
+}
+
+// compile makes the plan of the release that was chosen.
+func (f *First) compile(ctx context.Context) error {
+	in, req, target := f.In, f.req, f.Releases[0]
 	b, err := planBundle(target)
 	if err != nil {
 		return err
 	}
-	f.Releases = []Release{target}
-	f.Input = plan.Input{Site: in.Doc, Installed: target.Product, First: true, Trigger: req.Trigger, OnFailure: "origin", Waivers: req.Waivers,
+	f.Input = plan.Input{Site: in.Doc, Installed: target.Product, First: true, Trigger: req.Trigger, OnFailure: "origin", Waivers: req.Waivers, Notes: f.offer.passed,
 		Hops: []plan.HopInput{{Release: target.Release, Product: target.Product, Bundle: b}}}
 	if f.Input.Facts, err = in.surveyor().First(ctx, target.Product, in.Doc, target.Release); err != nil {
 		return err
@@ -95,13 +148,74 @@ func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, set
 	if err := plan.Entitled(target.Product, req.Trigger, f.Input.Facts.Values); err != nil {
 		return err
 	}
-	if f.Input.Vouch, err = signedPush([]hop{{release: target}}, req); err != nil {
+	hops := []hop{{release: target}}
+	v, err := signedPush(hops, req)
+	if v == nil && err == nil {
+		v, err = f.offer.stands(hops, req)
+	}
+	if err != nil {
 		return err
 	}
+	if v != nil && v.Unsigned != "" {
+		f.Input.Notes = append(slices.Clone(f.Input.Notes), "nobody vouches for the bundle: "+v.Unsigned)
+	}
+	f.Input.Vouch = v
 	if f.Plan, err = plan.Compile(f.Input); err != nil {
 		return err
 	}
 	f.Forecast = plan.Estimate(f.Plan, f.Input)
+	f.Forecast.Fetch = f.missing()
+	if f.vouched() {
+		f.Forecast.Seen = f.offer.vouch.Seen
+	}
+	return nil
+}
+
+// vouched says that the feed stands for what is installed.
+func (f *First) vouched() bool { return f.Plan.Vouch != nil && f.Plan.Vouch.Feed != "" }
+
+// Fetch brings, after the yes, what the installation needs of its feed: what
+// vouches for the release, and the payloads that are not here. It may take its time, so the
+// plan is made again, and must be the one that got the yes.
+func (f *First) Fetch(ctx context.Context, progress func(file string, done, total int64)) (feed.Fetched, error) {
+	var got feed.Fetched
+	in := f.In
+	if !f.vouched() || in.feedAside == "" && f.missing() == 0 {
+		return got, nil
+	}
+	if in.feedAside != "" {
+		in.feedAside = ""
+		if err := in.pins(f.Plan.Vouch.Root); err != nil {
+			return got, err
+		}
+		if _, _, _, err := in.vouched(ctx); err != nil {
+			return got, distrust(err)
+		}
+	}
+	got, err := in.FetchAll(ctx, f.Prepared, progress)
+	if err != nil {
+		return got, err
+	}
+	was := f.Plan
+	if err := f.compile(ctx); err != nil {
+		return got, err
+	}
+	if f.Plan.Digest != was.Digest {
+		return got, &Moved{Shown: was.ID(), Now: f.Plan.ID(), Changes: plan.Differences(was, f.Plan)}
+	}
+	return got, nil
+}
+
+// pins refuses a state folder that holds another feed than that of the plan, as
+// an install that did not come about may leave it.
+func (in *Installation) pins(root string) error {
+	f, err := in.Feed(nil)
+	if err != nil {
+		return err
+	}
+	if has, err := f.Pinned(); err == nil && has != root {
+		return &step.UserError{Msg: fmt.Sprintf("%s holds what is known of another feed (root %.12s)", in.feedDir(), has), Now: "an earlier install has left it: remove that folder, then try again"}
+	}
 	return nil
 }
 
@@ -123,10 +237,11 @@ func (in *Installation) installedAlready(ctx context.Context, target Release) (b
 }
 
 // Start writes the installation document, opens the run and starts its
-// engine. The document stays whatever comes of the run: it says how to
+// engine. What Fetch brings must be here. The document stays whatever comes of the run: it says how to
 // install, and where the record of the run is.
 func (f *First) Start(ctx context.Context, by string) (string, error) {
 	in := f.In
+	in.feedAside = ""
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return "", fmt.Errorf("cannot make the state folder: %w", err)
 	}

@@ -41,6 +41,7 @@ type Installation struct {
 	Node    string
 
 	text      []byte // of the document
+	feedAside string // where the feed is kept before there is an installation; empty: in the state
 	runner    *scope.Runner
 	services  local.Services
 	databases local.Databases

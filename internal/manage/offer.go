@@ -28,34 +28,54 @@ type offer struct {
 // offer opens the releases at req.From, or the wanted one of the feed without
 // its payloads.
 func (in *Installation) offer(ctx context.Context, req Request, cache string) (*offer, error) {
-	o := &offer{}
-	var err error
-	if in.Doc.Feed != nil {
-		if o.feed, o.index, o.vouch, err = in.vouched(ctx); o.feed == nil {
-			return nil, err
-		}
-	}
-	if req.From != "" || in.Doc.Feed == nil {
-		o.distrust = err
-		if o.releases, err = in.OpenReleases(ctx, req.From, cache); err != nil {
-			return nil, err
-		}
-		for i := range o.releases {
-			o.told(&o.releases[i])
-		}
-		return o, ctx.Err()
-	}
-	if err != nil {
-		return nil, distrust(err)
-	}
-	o.fetched = true
-	wanted, err := o.wanted(req.To)
+	o, err := in.believed(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if req.From == "" && o.feed != nil {
+		return o, in.fromFeed(ctx, o, req.To)
+	}
+	releases, err := in.OpenReleases(ctx, req.From, cache)
+	if err != nil {
+		return nil, err
+	}
+	o.bring(releases)
+	return o, ctx.Err()
+}
+
+// believed is an offer without releases yet: what the feed says, where there is one.
+func (in *Installation) believed(ctx context.Context) (*offer, error) {
+	o := &offer{}
+	if in.Doc.Feed == nil {
+		return o, nil
+	}
+	if o.feed, o.index, o.vouch, o.distrust = in.vouched(ctx); o.feed == nil {
+		return nil, o.distrust
+	}
+	return o, nil
+}
+
+// fromFeed offers the wanted release of the feed, without its payloads.
+func (in *Installation) fromFeed(ctx context.Context, o *offer, to string) error {
+	if o.distrust != nil {
+		return in.distrust(o.distrust)
+	}
+	o.fetched = true
+	wanted, err := o.wanted(to)
+	if err != nil {
+		return err
+	}
 	r, err := in.document(ctx, o, wanted.Version)
 	o.releases = []Release{r}
-	return o, err
+	return err
+}
+
+// bring offers releases that a person has named.
+func (o *offer) bring(releases []Release) {
+	o.releases = releases
+	for i := range o.releases {
+		o.told(&o.releases[i])
+	}
 }
 
 // wanted is the release of the feed that is named, or the latest of the channel.
@@ -98,7 +118,7 @@ func (o *offer) wanted(to string) (*channel.Release, error) {
 func (in *Installation) document(ctx context.Context, o *offer, v string) (Release, error) {
 	b, err := o.feed.Documents(ctx, v)
 	if err != nil {
-		return Release{}, distrust(err)
+		return Release{}, in.distrust(err)
 	}
 	r, err := in.release(ctx, b)
 	if err != nil {

@@ -10,10 +10,17 @@ import (
 type Draft struct {
 	ID        string
 	Product   string
-	Title     string // what the document is, in a line
-	State     string // folder of the state; empty: the default
-	BackupDir string // folder of the restore points; empty: in the state folder
+	Title     string     // what the document is, in a line
+	State     string     // folder of the state; empty: the default
+	BackupDir string     // folder of the restore points; empty: in the state folder
+	Feed      *DraftFeed // nil: the document names none
 	Params    []DraftParam
+}
+
+// DraftFeed is the feed of a new installation document.
+type DraftFeed struct {
+	URL  string // address, or an absolute folder
+	Root string // absolute path of the root's file
 }
 
 // DraftParam is a parameter of a new installation document. Without a value it
@@ -38,6 +45,11 @@ func Compose(d Draft) []byte {
 	if d.BackupDir != "" {
 		b.WriteString("backup:\n")
 		pair(&b, "  ", "dir", d.BackupDir)
+	}
+	if f := d.Feed; f != nil {
+		b.WriteString("feed:\n")
+		pair(&b, "  ", "url", f.URL)
+		fmt.Fprintf(&b, "  root: {file: %s}\n", quoted(f.Root))
 	}
 	open := false
 	for _, p := range d.Params {

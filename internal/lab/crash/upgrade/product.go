@@ -146,7 +146,7 @@ func (p *Product) Start(t testing.TB, s *Scenario) (*plan.Plan, string) {
 	var prep *manage.Prepared
 	switch {
 	case s.Fresh:
-		first, err := manage.PrepareInstall(t.Context(), manage.NewInstallation{Product: p.Releases, Name: p.Document, Exe: "/bin/true"}, req, func(*manage.Installation) error { return nil })
+		first, err := manage.PrepareInstall(t.Context(), manage.NewInstallation{Name: p.Document, Exe: "/bin/true"}, req, func(*manage.Installation) error { return nil })
 		must(t, err)
 		prep = first.Prepared
 	case s.Return:
