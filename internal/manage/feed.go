@@ -128,8 +128,11 @@ func (in *Installation) vouched(ctx context.Context) (*feed.Feed, *channel.Index
 		return f, nil, feed.Vouch{}, looked
 	}
 	x, v, err := f.Vouched(ctx)
-	if err != nil && looked != nil {
+	switch {
+	case err != nil && looked != nil:
 		err = looked
+	case trust.Is(err, trust.NotPinned) && !f.Remote():
+		err = &step.UserError{Msg: "nothing of the feed has come here yet, and the installation document names no address of it", Now: "bring its releases with upkeep feed import FILE"}
 	}
 	return f, x, v, err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/approval"
 	"upkeep/internal/durable"
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
@@ -428,6 +429,10 @@ func (in *Installation) Attach(ctx context.Context, id string, from int64, sink 
 		}
 		if !r.Interrupted() {
 			return r, nil
+		}
+		var refused *approval.RefusedError
+		if err := in.approved(ctx, r); errors.As(err, &refused) {
+			return r, err // so would every further engine
 		}
 		if r.State.Seq == last {
 			futile++
