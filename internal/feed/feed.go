@@ -9,6 +9,7 @@
 //
 //	metadata/            what is believed, see package trust
 //	index.json           the index of releases that the metadata names
+//	index.next.json      one that is being brought
 //	state.json           when it was looked at and what came of that; nothing is believed for it
 //	releases/VERSION/    bundles, payloads may be missing
 //	coming/              what is being fetched
@@ -23,7 +24,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -97,6 +97,10 @@ func (f *Feed) at(parts ...string) string {
 
 func (f *Feed) metadata() string { return f.at("metadata") }
 func (f *Feed) index() string    { return f.at("index.json") }
+
+// nextIndex is where a look at the feed brings an index, before the metadata that
+// names it counts.
+func (f *Feed) nextIndex() string { return f.at("index.next.json") }
 
 // Dir is the folder of a release that has come, if it has.
 func (f *Feed) Dir(version string) string { return f.at("releases", version) }
@@ -183,11 +187,10 @@ func (v Vouch) RootID() string { return v.Root[:min(12, len(v.Root))] }
 // stored, all signatures checked again. It is a *trust.Error when nothing was
 // ever seen, or the feed's word does not hold any more.
 func (f *Feed) Vouched(ctx context.Context) (*channel.Index, Vouch, error) {
-	c, err := f.offline()
-	if err != nil {
-		return nil, Vouch{}, err
+	x, err := f.vouched(ctx)
+	if trust.Is(err, trust.Incomplete) { // a look may have gone on from one to the next in between
+		x, err = f.vouched(ctx)
 	}
-	x, _, err := f.believed(ctx, c)
 	if err != nil {
 		return nil, Vouch{}, err
 	}
@@ -199,17 +202,26 @@ func (f *Feed) Vouched(ctx context.Context) (*channel.Index, Vouch, error) {
 	return x, Vouch{Feed: f.o.Name, Root: root, Seen: s.Refreshed, Until: s.Until}, err
 }
 
+func (f *Feed) vouched(ctx context.Context) (*channel.Index, error) {
+	c, err := f.offline()
+	if err != nil {
+		return nil, err
+	}
+	x, _, err := f.believed(ctx, c)
+	return x, err
+}
+
 // believed gives the stored index, if it is the one that the metadata names.
 func (f *Feed) believed(ctx context.Context, c *trust.Client) (*channel.Index, []byte, error) {
 	t, err := c.Target(ctx, channel.IndexTarget(f.o.Product))
 	if err != nil {
 		return nil, nil, f.noProduct(err)
 	}
-	raw, err := f.o.FS.ReadFile(f.index())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("cannot read the index of releases: %w", err)
+	raw, _, err := f.kept(t)
+	if err != nil {
+		return nil, nil, err
 	}
-	if sum := sha256.Sum256(raw); err != nil || hex.EncodeToString(sum[:]) != t.SHA256 {
+	if raw == nil {
 		return nil, nil, &trust.Error{Kind: trust.Incomplete, Feed: f.o.Name, File: f.index()}
 	}
 	x, err := f.decode(raw)

@@ -229,3 +229,55 @@ func TestWithdrawn(t *testing.T) {
 		t.Errorf("found %+v", got.Index.Releases)
 	}
 }
+
+// New metadata counts once the index that it names is here: an index that cannot
+// be fetched, or is none, leaves what was believed before.
+func TestIndexDoesNotCome(t *testing.T) {
+	p := publishing(t)
+	p.release("1.0", channel.Stable, "one")
+	s := p.site(t)
+	_, err := s.Refresh(t.Context())
+	must(t, err)
+	old := func() {
+		t.Helper()
+		x, _, err := s.Vouched(t.Context())
+		if err != nil || len(x.Releases) != 1 {
+			t.Fatalf("vouched for: %+v, %v", x, err)
+		}
+		if _, err := s.Documents(t.Context(), "1.0"); err != nil {
+			t.Error(err)
+		}
+	}
+	p.release("2.0", channel.Stable, "two")
+	indexes, err := filepath.Glob(filepath.Join(p.Dir, "targets", "notes", "*.index.json"))
+	must(t, err)
+	texts := map[string][]byte{}
+	for _, path := range indexes {
+		texts[path], err = os.ReadFile(path)
+		must(t, err)
+		must(t, os.Remove(path))
+	}
+	for range 2 {
+		if _, err := s.Refresh(t.Context()); !trust.Is(err, trust.NotThere) {
+			t.Fatalf("without the index: %v", err)
+		}
+		old()
+	}
+	for path := range texts {
+		must(t, os.WriteFile(path, []byte("{}"), 0o644))
+	}
+	if _, err := s.Refresh(t.Context()); !trust.Is(err, trust.MixUp, trust.Unreachable) {
+		t.Fatalf("with another index: %v", err)
+	}
+	old()
+	for path, text := range texts {
+		must(t, os.WriteFile(path, text, 0o644))
+	}
+	got, err := s.Refresh(t.Context())
+	if err != nil || len(got.New) != 1 || !got.Changed {
+		t.Fatalf("at last: %+v, %v", got, err)
+	}
+	if x, _, err := s.Vouched(t.Context()); err != nil || len(x.Releases) != 2 {
+		t.Errorf("vouched for: %+v, %v", x, err)
+	}
+}

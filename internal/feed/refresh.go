@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -129,33 +128,66 @@ func (f *Feed) look(ctx context.Context, from fetch.Source) (Refreshed, error) {
 		return out, err
 	}
 	name := channel.IndexTarget(f.o.Product)
-	if out.Report, err = c.Refresh(ctx, name); err != nil {
+	var raw []byte
+	var next bool
+	var fetched int64
+	// The new metadata counts when the index that it names is here, too: whatever
+	// comes in between, one pair of both is believed.
+	out.Report, err = c.RefreshHaving(ctx, func(t trust.Target) error {
+		if raw, next, err = f.kept(t); err != nil {
+			return err
+		}
+		if raw == nil {
+			if raw, err = f.small(ctx, from, t, channel.MaxBytes); err != nil {
+				return err
+			}
+			fetched = int64(len(raw))
+		}
+		if out.Index, err = f.decode(raw); err != nil || fetched == 0 {
+			return err
+		}
+		next = true
+		if err := f.o.FS.WriteFile(f.nextIndex(), raw, 0o600); err != nil {
+			return fmt.Errorf("cannot keep the index of releases: %w", err)
+		}
+		return nil
+	}, name)
+	if fetched > 0 {
+		out.Requests++
+		out.Bytes += fetched
+	}
+	if err != nil {
 		return out, err
 	}
-	t, err := c.Target(ctx, name)
-	if err != nil {
+	if out.Index == nil {
+		_, err := c.Target(ctx, name)
 		return out, f.noProduct(err)
 	}
-	was, err := f.o.FS.ReadFile(f.index())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return out, fmt.Errorf("cannot read the index of releases: %w", err)
-	}
-	raw := was
-	if sum := sha256.Sum256(was); err != nil || hex.EncodeToString(sum[:]) != t.SHA256 {
-		if raw, err = f.small(ctx, from, t, channel.MaxBytes); err != nil {
-			return out, err
+	if next {
+		out.Changed = true
+		if err := f.o.FS.WriteFile(f.index(), raw, 0o600); err != nil {
+			return out, fmt.Errorf("cannot keep the index of releases: %w", err)
 		}
-		out.Requests++
-		out.Bytes += int64(len(raw))
 	}
-	if out.Index, err = f.decode(raw); err != nil || bytes.Equal(raw, was) {
-		return out, err
-	}
-	out.Changed = true
-	if err := f.o.FS.WriteFile(f.index(), raw, 0o600); err != nil {
-		return out, fmt.Errorf("cannot keep the index of releases: %w", err)
+	if err := f.o.FS.Remove(f.nextIndex()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return out, fmt.Errorf("cannot tidy up what was brought: %w", err)
 	}
 	return out, f.sweep(out.Index)
+}
+
+// kept gives the index that is here, if it is the one that the metadata names;
+// next says that a look has brought it, and was ended before it was in its place.
+func (f *Feed) kept(t trust.Target) (raw []byte, next bool, err error) {
+	for _, path := range []string{f.index(), f.nextIndex()} {
+		raw, err := f.o.FS.ReadFile(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, false, fmt.Errorf("cannot read the index of releases: %w", err)
+		}
+		if sum := sha256.Sum256(raw); err == nil && hex.EncodeToString(sum[:]) == t.SHA256 {
+			return raw, path == f.nextIndex(), nil
+		}
+	}
+	return nil, false, nil
 }
 
 // small fetches a target into memory.

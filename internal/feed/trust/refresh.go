@@ -40,6 +40,13 @@ type work struct {
 // that Offline has it; a target that is not there is no error here. After an
 // error the client believes what it believed before.
 func (c *Client) Refresh(ctx context.Context, targets ...string) (Report, error) {
+	return c.RefreshHaving(ctx, func(Target) error { return nil }, targets...)
+}
+
+// RefreshHaving is a Refresh for whoever needs the targets themselves with the
+// metadata that names them: have gets each that is there, before what was found
+// counts. Where it fails, so does the refresh. It must not call the client.
+func (c *Client) RefreshHaving(ctx context.Context, have func(Target) error, targets ...string) (Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := &work{c: c, ctx: ctx, rep: &Report{}, keep: true}
@@ -48,14 +55,14 @@ func (c *Client) Refresh(ctx context.Context, targets ...string) (Report, error)
 		return *w.rep, err
 	}
 	defer release()
-	if err := w.refresh(targets); err != nil {
+	if err := w.refresh(targets, have); err != nil {
 		return *w.rep, err
 	}
 	c.set, c.work = w.set, w
 	return *w.rep, nil
 }
 
-func (w *work) refresh(targets []string) (err error) {
+func (w *work) refresh(targets []string, have func(Target) error) (err error) {
 	now := w.c.now()
 	if err := w.c.checkClock(now); err != nil {
 		return err
@@ -77,8 +84,12 @@ func (w *work) refresh(targets []string) (err error) {
 	if _, err := w.role(metadata.TARGETS, metadata.ROOT); err != nil {
 		return err
 	}
-	for _, t := range targets {
-		if _, _, err := w.find(t); err != nil {
+	for _, name := range targets {
+		t, ok, err := w.find(name)
+		if err == nil && ok {
+			err = have(t)
+		}
+		if err != nil {
 			return err
 		}
 	}
