@@ -114,8 +114,26 @@ func TestCarriedByHand(t *testing.T) {
 	if _, err := bring(t, feed.New(other.o), newer); err == nil || !strings.Contains(err.Error(), "carries releases of notes") {
 		t.Errorf("of another product: %v", err)
 	}
-	if _, err := far.Export(t.Context(), []string{"2.0"}, filepath.Join(t.TempDir(), "x")); err == nil || !strings.Contains(err.Error(), "where the feed can be reached") {
-		t.Errorf("from a site without network: %v", err)
+
+	// from a site without network, what has come there is carried on
+	farther := p.offlineSite(t)
+	got, err = bring(t, farther.Feed, carry(t, far, "2.0", "3.0"))
+	if err != nil || len(got.Versions) != 2 {
+		t.Errorf("at second hand: %+v, %v", got, err)
+	}
+	if b, _, err := farther.Fetch(t.Context(), "2.0"); err != nil || b.Digest() != two.Digest() || !b.Complete() {
+		t.Errorf("at second hand: %v", err)
+	}
+	x3 := filepath.Join(t.TempDir(), "x")
+	if _, err := farther.Export(t.Context(), []string{"1.0"}, x3); err == nil || !strings.Contains(err.Error(), "has not come") {
+		t.Errorf("what has not come: %v", err)
+	}
+	if _, err := os.Lstat(x3); err == nil {
+		t.Error("there is a file of what has not come")
+	}
+	must(t, os.WriteFile(filepath.Join(farther.o.Dir, "documents", "3.0"), []byte("other"), 0o600))
+	if _, err := farther.Export(t.Context(), []string{"3.0"}, x3); err == nil || !strings.Contains(err.Error(), "has not come") {
+		t.Errorf("what was changed: %v", err)
 	}
 }
 

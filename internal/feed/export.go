@@ -35,12 +35,10 @@ type Exported struct {
 
 // Export writes releases with all that proves them into one file at dest, an
 // absolute path. It appears whole and durable, or not at all; what is there already is not
-// replaced. The feed's word must hold.
+// replaced. The feed's word must hold. Where the feed has no address, what has
+// come is carried on: without patches, and without roots before the pinned one.
 func (f *Feed) Export(ctx context.Context, versions []string, dest string) (Exported, error) {
 	out := Exported{File: dest}
-	if f.o.Source == nil {
-		return out, &step.UserError{Msg: "the installation document names no address of the feed, so its files cannot be fetched", Now: "make the file where the feed can be reached"}
-	}
 	if _, err := f.o.FS.Lstat(dest); err == nil {
 		return out, &step.UserError{Msg: dest + " is there already", Now: "choose another name, or remove it"}
 	}
@@ -144,7 +142,7 @@ func (w *carrier) proof(ctx context.Context) error {
 			}
 		}
 	}
-	for v := first - 1; v > 0; v-- {
+	for v := first - 1; v > 0 && w.from != nil; v-- {
 		name := fmt.Sprintf("metadata/%d.root.json", v)
 		raw, err := w.fetcher(w.from, "").Small(ctx, name, trust.MaxRoot)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -164,7 +162,14 @@ func (w *carrier) proof(ctx context.Context) error {
 }
 
 func (w *carrier) release(ctx context.Context, r *channel.Release) error {
-	targets := []string{r.Documents}
+	archive, t, err := w.archived(ctx, r)
+	if err == nil {
+		err = w.copy("targets/"+t.Path, archive, t.Length)
+	}
+	if err != nil {
+		return err
+	}
+	var targets []string
 	for _, name := range slices.Sorted(maps.Keys(r.Payloads)) {
 		p := r.Payloads[name]
 		done, err := w.copied(ctx, r, name, p)
@@ -175,6 +180,9 @@ func (w *carrier) release(ctx context.Context, r *channel.Release) error {
 			targets = append(targets, p.Target)
 		}
 		for _, d := range p.Patches {
+			if w.from == nil {
+				break // a payload is here whole, and what it was made by is gone
+			}
 			targets = append(targets, d.Target)
 		}
 	}

@@ -12,6 +12,7 @@
 //	index.next.json      one that is being brought
 //	state.json           when it was looked at and what came of that; nothing is believed for it
 //	releases/VERSION/    bundles, payloads may be missing
+//	documents/VERSION    the archive of its documents, as it is signed
 //	coming/              what is being fetched
 //
 // It may import the model, internal/durable, internal/bundle, internal/files,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"upkeep/internal/channel"
@@ -128,15 +129,16 @@ func (f *Feed) look(ctx context.Context, from fetch.Source) (Refreshed, error) {
 		return out, err
 	}
 	name := channel.IndexTarget(f.o.Product)
-	var raw []byte
 	var next bool
 	var fetched int64
 	// The new metadata counts when the index that it names is here, too: whatever
 	// comes in between, one pair of both is believed.
 	out.Report, err = c.RefreshHaving(ctx, func(t trust.Target) error {
-		if raw, next, err = f.kept(t); err != nil {
+		raw, brought, err := f.kept(t)
+		if err != nil {
 			return err
 		}
+		next = brought
 		if raw == nil {
 			if raw, err = f.small(ctx, from, t, channel.MaxBytes); err != nil {
 				return err
@@ -165,12 +167,9 @@ func (f *Feed) look(ctx context.Context, from fetch.Source) (Refreshed, error) {
 	}
 	if next {
 		out.Changed = true
-		if err := f.o.FS.WriteFile(f.index(), raw, 0o600); err != nil {
+		if err := f.o.FS.Replace(f.nextIndex(), f.index()); err != nil {
 			return out, fmt.Errorf("cannot keep the index of releases: %w", err)
 		}
-	}
-	if err := f.o.FS.Remove(f.nextIndex()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return out, fmt.Errorf("cannot tidy up what was brought: %w", err)
 	}
 	return out, f.sweep(out.Index)
 }
@@ -219,8 +218,9 @@ func (f *Feed) sweep(x *channel.Index) error {
 		}
 	}
 	for dir, keeps := range map[string]func(name string) bool{
-		"releases": func(name string) bool { return x.Find(name) != nil },
-		"coming":   func(name string) bool { return payloads[name] },
+		"releases":  func(name string) bool { return x.Find(name) != nil },
+		"documents": func(name string) bool { return x.Find(strings.TrimSuffix(name, fetch.Part)) != nil },
+		"coming":    func(name string) bool { return payloads[name] },
 	} {
 		list, err := f.o.FS.ReadDir(f.at(dir))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path/filepath"
@@ -166,7 +169,7 @@ func (g *gathering) documents(ctx context.Context, version string) (*bundle.Bund
 	if err := g.o.FS.MkdirAll(g.at("releases"), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot keep release %s: %w", version, err)
 	}
-	archive, t, err := g.file(ctx, r.Documents, maxDocuments)
+	archive, t, err := g.archived(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("cannot get the documents of release %s: %w", version, err)
 	}
@@ -175,32 +178,67 @@ func (g *gathering) documents(ctx context.Context, version string) (*bundle.Bund
 	if err != nil {
 		return nil, fmt.Errorf("release %s of the feed %s: %w", version, g.o.Name, err)
 	}
-	return b, nil // tidy removes the archive
+	return b, nil
+}
+
+// archived brings the archive of a release's documents. It stays: what is
+// carried on from here has to be the very file that is signed.
+func (g *gathering) archived(ctx context.Context, r *channel.Release) (string, trust.Target, error) {
+	if err := g.o.FS.MkdirAll(g.at("documents"), 0o700); err != nil {
+		return "", trust.Target{}, fmt.Errorf("cannot keep the documents: %w", err)
+	}
+	t, err := g.bring(ctx, r.Documents, maxDocuments, func(trust.Target) string { return g.at("documents", r.Version) })
+	return g.at("documents", r.Version), t, err
 }
 
 // file brings a target into the folder coming, under its sum.
 func (g *gathering) file(ctx context.Context, target string, most int64) (string, trust.Target, error) {
+	if err := g.o.FS.MkdirAll(g.at("coming"), 0o700); err != nil {
+		return "", trust.Target{}, fmt.Errorf("cannot make the folder of what is fetched: %w", err)
+	}
+	dest := func(t trust.Target) string { return g.at("coming", t.SHA256) }
+	t, err := g.bring(ctx, target, most, dest)
+	return dest(t), t, err
+}
+
+// bring has a target at its place, unless it is there already.
+func (g *gathering) bring(ctx context.Context, target string, most int64, place func(trust.Target) string) (trust.Target, error) {
 	t, err := g.trust.Target(ctx, target)
 	if err != nil {
-		return "", t, err
+		return t, err
 	}
 	if t.Length > most {
-		return "", t, &trust.Error{Kind: trust.TooLong, Feed: g.o.Name, File: target}
+		return t, &trust.Error{Kind: trust.TooLong, Feed: g.o.Name, File: target}
 	}
+	dest := place(t)
 	if g.from == nil {
-		return "", t, &step.UserError{Msg: target + " has not come, and the installation document names no address of the feed", Now: "bring it with upkeep feed import FILE"}
+		if g.is(dest, t) {
+			return t, nil
+		}
+		return t, &step.UserError{Msg: target + " has not come, and the installation document names no address of the feed", Now: "bring it with upkeep feed import FILE"}
 	}
-	if err := g.o.FS.MkdirAll(g.at("coming"), 0o700); err != nil {
-		return "", t, fmt.Errorf("cannot make the folder of what is fetched: %w", err)
-	}
-	dest := g.at("coming", t.SHA256)
+	had := g.size(dest) == t.Length
 	was := max(g.size(dest), g.size(dest+fetch.Part))
 	if err := g.fetcher(g.from, target).File(ctx, "targets/"+t.Path, t.Length, t.SHA256, dest); err != nil {
-		return "", t, err
+		return t, err
 	}
-	g.got.Files++
+	if !had {
+		g.got.Files++
+	}
 	g.got.Bytes += max(0, t.Length-was)
-	return dest, t, nil
+	return t, nil
+}
+
+// is says whether a file is the target.
+func (f *Feed) is(path string, t trust.Target) bool {
+	r, err := f.o.FS.OpenNoFollow(path)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(r, t.Length+1))
+	return err == nil && n == t.Length && hex.EncodeToString(h.Sum(nil)) == t.SHA256
 }
 
 // size of a file; 0 where there is none.
