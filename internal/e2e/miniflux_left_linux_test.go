@@ -28,7 +28,7 @@ func (s *miniSite) nothingLeft() {
 	for _, p := range s.byArgument() {
 		s.t.Errorf("a process is left: %s", p)
 	}
-	s.onlyKnown(s.state, "bundles", "document", "journal.db", "journal.db-shm", "journal.db-wal", "lock", "restore-points", "runs", "services", "standards")
+	s.onlyKnown(s.state, "bundles", "document", "journal.db", "journal.db-shm", "journal.db-wal", "lock", "restore-points", "runs", "services", "site.key", "standards")
 	s.onlyKnown(s.Root, "app", ".app.upkeep", "database-url", "api-key", "installation.yaml", "miniflux.conf", "miniflux.log", "miniflux.pid", "upkeep")
 	err := filepath.WalkDir(s.state, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
