@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -208,16 +209,30 @@ func explain(err error) error {
 }
 
 // read returns the state of the kernel's table, and the listener's port in it.
-func read(name string) (State, uint16, error) {
+// While somebody changes other tables, what the kernel lists may lack entries
+// (NLM_F_DUMP_INTR), which the library does not tell: the table is asked for by
+// its name, and what cannot be is read again.
+func read(name string) (st State, port uint16, err error) {
+	for range 10 {
+		if st, port, err = readOnce(name); err == nil {
+			return st, port, nil
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return State{}, 0, err
+}
+
+func readOnce(name string) (State, uint16, error) {
 	c, err := nftables.New()
 	if err != nil {
 		return State{}, 0, explain(err)
 	}
-	names, err := tables()
-	if err != nil || !slices.Contains(names, name) {
-		return State{}, 0, err
-	}
 	t := &nftables.Table{Family: nftables.TableFamilyINet, Name: prefix + name}
+	if _, err := c.ListTableOfFamily(t.Name, t.Family); errors.Is(err, unix.ENOENT) {
+		return State{}, 0, nil
+	} else if err != nil {
+		return State{}, 0, explain(err)
+	}
 	rules, err := c.GetRules(t, &nftables.Chain{Table: t, Name: usersChain})
 	if errors.Is(err, unix.ENOENT) { // gone meanwhile
 		return State{}, 0, nil

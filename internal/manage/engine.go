@@ -78,9 +78,17 @@ func (in *Installation) over(ctx context.Context, id string) (bool, error) {
 // attend keeps the outage page up while the run waits for a person: until the
 // gate is down, or the engine that carries the run on answers for it.
 func (in *Installation) attend(ctx context.Context) {
-	for {
+	for unread := 0; unread < 240; { // a minute in which nobody can tell
 		st, err := in.gate.State(ctx, in.Doc.ID)
-		if err != nil || !st.Answering || !sleep(ctx, 250*time.Millisecond) {
+		switch {
+		case err != nil:
+			unread++
+		case !st.Answering:
+			return
+		default:
+			unread = 0
+		}
+		if !sleep(ctx, 250*time.Millisecond) {
 			return
 		}
 	}

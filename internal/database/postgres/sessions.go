@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +40,22 @@ func (db *DB) Sessions(ctx context.Context, opID string) ([]database.Session, er
 // EndSessions ends them and waits until the server has let go of their locks.
 // A scratch database that they have left is removed.
 func (db *DB) EndSessions(ctx context.Context, opID string) (int, error) {
+	most := 0
+	for try := 0; ; try++ {
+		n, err := db.endSessions(ctx, opID)
+		most = max(most, n)
+		// what a process that was killed had asked for goes on without it: its
+		// session may have ended ours before it was ended itself
+		if err == nil || try == 3 || !errors.Is(err, database.ErrUnreachable) || !strings.Contains(err.Error(), "("+adminShutdown+")") {
+			return most, err
+		}
+	}
+}
+
+// adminShutdown is the code of a session that was ended: PostgreSQL, appendix A.
+const adminShutdown = "57P01"
+
+func (db *DB) endSessions(ctx context.Context, opID string) (int, error) {
 	const what = "end sessions"
 	l, err := db.connect(ctx, what)
 	if err != nil {
