@@ -31,22 +31,15 @@ const (
 
 // Engine carries the open run on in this process, until it is closed or waits
 // for a person. It is the body of the engine's own process. When another
-// process has the run, it ends at once and without an error.
+// process keeps the run, it ends without an error.
 func (in *Installation) Engine(ctx context.Context, id string) error {
 	debug.SetMemoryLimit(engineMemory)
 	if err := in.ownScope(ctx); err != nil {
 		return err
 	}
-	// an engine that comes late must not be in the way of the next command
-	if late, err := in.over(ctx, id); err != nil || late {
+	l, err := in.takeRun(ctx, id)
+	if err != nil || l == nil {
 		return err
-	}
-	l, held, err := takeLock(in.lockPath())
-	if err != nil {
-		return err
-	}
-	if held != 0 {
-		return nil
 	}
 	defer l.release()
 	defer in.gate.Close()
@@ -62,6 +55,25 @@ func (in *Installation) Engine(ctx context.Context, id string) error {
 		in.attend(ctx)
 	}
 	return err
+}
+
+// takeRun takes the lock for an engine; nil when it is not to carry the run on. A
+// command that was too late with a run of its own has the lock for a moment: it
+// must not keep the engine of the one that was first from starting.
+func (in *Installation) takeRun(ctx context.Context, id string) (*lock, error) {
+	for until := time.Now().Add(patience); ; {
+		// an engine that comes late must not be in the way of the next command
+		if late, err := in.over(ctx, id); err != nil || late {
+			return nil, err
+		}
+		l, held, err := takeLock(in.lockPath())
+		if err != nil || held == 0 {
+			return l, err
+		}
+		if time.Now().After(until) || !sleep(ctx, 20*time.Millisecond) {
+			return nil, nil
+		}
+	}
 }
 
 // over says that the run is not, or no longer, the open one.

@@ -347,11 +347,19 @@ func allowed(r *Run, d run.Decided) error {
 // terminal takes down with it. It is no error when another engine already has
 // the run.
 func (in *Installation) Launch(ctx context.Context, id string) error {
-	if holder(in.lockPath()) != 0 {
-		return nil
+	dir := in.RunDir(id)
+	for until := time.Now().Add(patience); holder(in.lockPath()) != 0; {
+		// no engine has told anything yet: it may be a command that was too late with a
+		// run of its own
+		_, err := os.Lstat(filepath.Join(dir, "events.jsonl"))
+		if err == nil || time.Now().After(until) {
+			return nil
+		}
+		if !sleep(ctx, 5*time.Millisecond) {
+			return context.Cause(ctx)
+		}
 	}
 	scratch.Sweep(in.FS, "")
-	dir := in.RunDir(id)
 	out, err := os.OpenFile(filepath.Join(dir, engineLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot start the engine: %w", err)
@@ -366,7 +374,7 @@ func (in *Installation) Launch(ctx context.Context, id string) error {
 	go func() { cmd.Wait(); close(gone) }()
 	// the engine has the run when it has the lock
 	for range 6000 { // a machine can be so busy that a process is slow to start
-		if holder(in.lockPath()) != 0 {
+		if held := holder(in.lockPath()); held != 0 && held != os.Getpid() {
 			in.watchedOver(ctx)
 			return nil
 		}
