@@ -79,7 +79,14 @@ func powerCuts(t *testing.T, kind string, x Target, many int) {
 	w.Stop()
 	v.Unmount()
 	v.Renumber()
-	if len(images) != len(ats) {
+	last := 0 // a run may make some operations less than the one that was traced
+	for _, o := range u.Ops {
+		if o.Process == "engine" {
+			last = max(last, o.N)
+		}
+	}
+	late := len(slices.DeleteFunc(slices.Clone(ats), func(n int) bool { return n <= last-fewer }))
+	if len(images) > len(ats) || len(images) < len(ats)-late {
 		t.Errorf("%d images of %d moments", len(images), len(ats))
 	}
 	c := &Count{Ends: map[string]int{}}
