@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"upkeep/internal/channel"
+	"upkeep/internal/durable"
 	"upkeep/internal/feed"
 	"upkeep/internal/feed/fetch"
 	"upkeep/internal/feed/trust"
@@ -55,13 +56,19 @@ func (in *Installation) Feed(progress func(file string, done, total int64)) (*fe
 // source is where the feed lies; nil when the document names no address.
 func (in *Installation) source() (fetch.Source, error) {
 	d := in.Doc.Feed
+	return feedSource(in.FS, d.URLs, d.Proxy, in.place(d.CA))
+}
+
+// feedSource is where a feed lies: folders and addresses, tried in this order;
+// nil when there is none.
+func feedSource(fsys durable.FS, urls []string, proxy, ca string) (fetch.Source, error) {
 	var all []fetch.Source
-	for _, u := range d.URLs {
+	for _, u := range urls {
 		if filepath.IsAbs(u) {
-			all = append(all, fetch.Dir(in.FS, u))
+			all = append(all, fetch.Dir(fsys, u))
 			continue
 		}
-		s, err := fetch.HTTP(fetch.HTTPOptions{Mirrors: []string{u}, Proxy: d.Proxy, CAFile: in.place(d.CA), Agent: "upkeep/" + Version()})
+		s, err := fetch.HTTP(fetch.HTTPOptions{Mirrors: []string{u}, Proxy: proxy, CAFile: ca, Agent: "upkeep/" + Version()})
 		if err != nil {
 			return nil, err
 		}
@@ -83,8 +90,13 @@ const feedPatience = 30 * time.Second
 // feedLock keeps other processes from the folder of the feed. It is none of the
 // installation's lock: a feed is looked at while a run is under way.
 func (in *Installation) feedLock(ctx context.Context) (func(), error) {
-	path := filepath.Join(in.feedDir(), "lock")
-	for until := time.Now().Add(feedPatience); ; {
+	return lockFeed(ctx, filepath.Join(in.feedDir(), "lock"), "the feed", feedPatience)
+}
+
+// lockFeed keeps other processes from the folder of a feed. It waits for one
+// that is at work there.
+func lockFeed(ctx context.Context, path, what string, patience time.Duration) (func(), error) {
+	for until := time.Now().Add(patience); ; {
 		l, held, err := takeLock(path)
 		if err != nil {
 			return nil, err
@@ -93,7 +105,7 @@ func (in *Installation) feedLock(ctx context.Context) (func(), error) {
 			return l.release, nil
 		}
 		if time.Now().After(until) {
-			return nil, &step.UserError{Msg: fmt.Sprintf("another upkeep command (process %d) is at work on the feed", held), Now: "wait until it has ended, then try again"}
+			return nil, &step.UserError{Msg: fmt.Sprintf("another upkeep command (process %d) is at work on %s", held, what), Now: "wait until it has ended, then try again"}
 		}
 		if !sleep(ctx, 50*time.Millisecond) {
 			return nil, context.Cause(ctx)

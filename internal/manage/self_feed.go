@@ -7,14 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"upkeep/internal/channel"
 	"upkeep/internal/feed"
-	"upkeep/internal/feed/fetch"
 	"upkeep/internal/feed/trust"
 	"upkeep/internal/site"
-	"upkeep/internal/step"
 )
 
 // fedReleases are releases of Upkeep from a feed.
@@ -32,22 +29,16 @@ func (m *Machine) ownFeed(d *site.Feed) (ownReleases, error) {
 		return nil, err
 	}
 	dir = filepath.Join(dir, "feed")
-	var all []fetch.Source
-	for _, u := range d.URLs {
-		if filepath.IsAbs(u) {
-			all = append(all, fetch.Dir(m.FS, u))
-			continue
-		}
-		s, err := fetch.HTTP(fetch.HTTPOptions{Mirrors: []string{u}, Proxy: d.Proxy, CAFile: d.CA, Agent: "upkeep/" + Version()})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, s)
+	source, err := feedSource(m.FS, d.URLs, d.Proxy, d.CA)
+	if err != nil {
+		return nil, err
 	}
 	return &fedReleases{feed: feed.New(feed.Options{
-		FS: m.FS, Dir: dir, Product: ownProduct, Channel: d.Channel, Source: fetch.Mirrors(all...), Rate: d.Rate, Name: strings.Join(d.URLs, ", "),
+		FS: m.FS, Dir: dir, Product: ownProduct, Channel: d.Channel, Source: source, Rate: d.Rate, Name: strings.Join(d.URLs, ", "),
 		Root: func() ([]byte, error) { return m.FS.ReadFile(d.Root) },
-		Lock: func(ctx context.Context) (func(), error) { return ownFeedLock(ctx, filepath.Join(dir, "lock")) },
+		Lock: func(ctx context.Context) (func(), error) {
+			return lockFeed(ctx, filepath.Join(dir, "lock"), "the feed of Upkeep", patience)
+		},
 	})}, nil
 }
 
@@ -62,25 +53,6 @@ func (m *Machine) ownState() (string, error) {
 		return "", fmt.Errorf("cannot tell where to keep what is known of releases of Upkeep: %w", err)
 	}
 	return filepath.Join(home, ".local/state/upkeep/.self"), nil
-}
-
-// ownFeedLock keeps other processes from the folder of the feed.
-func ownFeedLock(ctx context.Context, path string) (func(), error) {
-	for until := time.Now().Add(patience); ; {
-		l, held, err := takeLock(path)
-		if err != nil {
-			return nil, err
-		}
-		if held == 0 {
-			return l.release, nil
-		}
-		if time.Now().After(until) {
-			return nil, &step.UserError{Msg: fmt.Sprintf("another upkeep command (process %d) is at work on the feed of Upkeep", held), Now: "wait until it has ended, then try again"}
-		}
-		if !sleep(ctx, 50*time.Millisecond) {
-			return nil, context.Cause(ctx)
-		}
-	}
 }
 
 // Newest looks at the feed. Where it is out of reach, what is known counts as long

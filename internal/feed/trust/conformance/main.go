@@ -1,5 +1,5 @@
-// Conformance answers the command line that the public conformance suite of
-// The Update Framework drives, with the client that Upkeep has. It is for
+// Command conformance answers the command line that the public conformance
+// suite of The Update Framework drives, with the client that Upkeep has. It is for
 // tests, no part of upkeep, and imports durable and feed/trust.
 //
 // What the client stores stands in the folder .trusted of the metadata
