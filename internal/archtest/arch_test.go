@@ -122,6 +122,14 @@ func inward(from, path, own string, mine, std bool) string {
 		if mine && !in(own, model, false) && !in(own, core, false) || std && impure || !mine && !std {
 			return "the engine imports the model and its own interfaces"
 		}
+	case in(from, []string{"internal/hub/ask"}, true):
+		if mine {
+			return "what the page may ask imports nothing of Upkeep"
+		}
+	case in(from, []string{"internal/console"}, true):
+		if mine && own != "internal/hub/ask" && !in(own, []string{"internal/console"}, true) {
+			return "the page may only ask: it imports internal/hub/ask and nothing else of Upkeep"
+		}
 	case in(from, faces, true):
 		if isWorld(own) {
 			return "a face reaches the world through manage"
@@ -372,6 +380,11 @@ func TestRules(t *testing.T) {
 		{"internal/cli/show", `import "upkeep/internal/step/backup"`, "through manage"},
 		{"internal/cli", `import "upkeep/internal/database/postgres"`, "through manage"},
 		{"internal/cli", `import ("upkeep/internal/manage"; "upkeep/internal/plan"; "upkeep/internal/step")`, ""},
+		{"internal/console", `import ("net/http"; "upkeep/internal/hub/ask"; "upkeep/internal/console/texts")`, ""},
+		{"internal/console", `import "upkeep/internal/manage"`, "may only ask"},
+		{"internal/console", `import "upkeep/internal/plan"`, "may only ask"},
+		{"internal/hub/ask", `import "upkeep/internal/plan"`, "nothing of Upkeep"},
+		{"internal/hub/local", `import ("upkeep/internal/manage"; "upkeep/internal/hub/ask")`, ""},
 		{"internal/plan", `import "upkeep/internal/lab"`, "support for tests"},
 		{"internal/step/steptest", `import ("upkeep/internal/lab"; "upkeep/internal/engine"; "upkeep/internal/files")`, ""},
 		{"internal/files", `import "os"; func f() { os.Rename("a", "b") }`, "only package durable"},

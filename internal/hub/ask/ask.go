@@ -1,0 +1,119 @@
+// Package ask is what the page may ask the engine side of the hub: the
+// questions, their answers as plain values, and the client that puts them over
+// a Unix socket. It imports the standard library only: the page, which imports
+// nothing else of Upkeep, can do what is written here and no more.
+package ask
+
+import "context"
+
+// Looking is what can be seen. Nothing of it changes anything. Every method
+// returns an *Error where the engine side has one to tell.
+type Looking interface {
+	// Overview lists all installations of this computer.
+	Overview(ctx context.Context) (Overview, error)
+	// Runs lists runs, latest first.
+	Runs(ctx context.Context, q RunsQuery) (Runs, error)
+	Run(ctx context.Context, q RunQuery) (Run, error)
+	Log(ctx context.Context, q LogQuery) (Log, error)
+	Points(ctx context.Context, q Of) (Points, error)
+	// Drift and Doctor look at the product itself: that can take minutes.
+	Drift(ctx context.Context, q Of) (Drift, error)
+	Doctor(ctx context.Context, q Of) (Diagnosis, error)
+	// Watch tells of a run until it goes on no longer, or tell returns an error.
+	Watch(ctx context.Context, q WatchQuery, tell func(Beat) error) error
+}
+
+// Engine is the engine side as its socket serves it. By is the name of who
+// asks, told by the session and never by the page.
+type Engine interface {
+	Looking
+	// Check looks at what stands in the way of an upgrade, Plan at what it would do.
+	// What is waived on the way bears the name of who asks.
+	Check(ctx context.Context, by string, w Wish) (Readiness, error)
+	Plan(ctx context.Context, by string, w Wish) (Plan, error)
+	// Start opens a run of the plan whose digest the yes names.
+	Start(ctx context.Context, by string, y Yes) (Started, error)
+	// Resume has an interrupted run carried on.
+	Resume(ctx context.Context, by string, q RunQuery) (Started, error)
+}
+
+// Asking is the engine side as somebody with a session sees it.
+type Asking interface {
+	Looking
+	Who(ctx context.Context) (Person, error)
+	Check(ctx context.Context, w Wish) (Readiness, error)
+	Plan(ctx context.Context, w Wish) (Plan, error)
+	Start(ctx context.Context, y Yes) (Started, error)
+	Resume(ctx context.Context, q RunQuery) (Started, error)
+	Leave(ctx context.Context) error
+}
+
+// Of names an installation.
+type Of struct {
+	Installation string `json:"installation"`
+}
+
+// RunsQuery asks for runs: at most Limit (0: 50) after the first Skip.
+type RunsQuery struct {
+	Installation string `json:"installation"`
+	Skip         int    `json:"skip,omitempty"`
+	Limit        int    `json:"limit,omitempty"`
+}
+
+// RunQuery names a run.
+type RunQuery struct {
+	Installation string `json:"installation"`
+	Run          string `json:"run"`
+}
+
+// LogQuery asks for a part of a run's log, whole lines of it: at most a
+// mebibyte from From on, in bytes; From < 0: the last -From bytes.
+type LogQuery struct {
+	Installation string `json:"installation"`
+	Run          string `json:"run"`
+	From         int64  `json:"from,omitempty"`
+}
+
+// WatchQuery asks for what happens in a run behind a place.
+type WatchQuery struct {
+	Installation string `json:"installation"`
+	Run          string `json:"run"`
+	Log          int64  `json:"log,omitempty"` // place in the log, in bytes
+}
+
+// Wish is the upgrade that somebody has in mind. It cannot name a folder of
+// bundles: where releases come from is said on the computer, so that who has
+// broken into the page cannot bring one.
+type Wish struct {
+	Installation string            `json:"installation"`
+	To           string            `json:"to,omitempty"` // version; empty: the latest
+	OnFailure    string            `json:"onFailure,omitempty"`
+	Waivers      map[string]string `json:"waivers,omitempty"` // check to why
+}
+
+// Yes is a yes to a plan.
+type Yes struct {
+	Wish
+	Digest string `json:"digest"` // whole, of the plan that was shown
+}
+
+// Started names the run that goes on.
+type Started struct {
+	Run string `json:"run"`
+}
+
+// Entry is the code of a one-time link.
+type Entry struct {
+	Code string `json:"code"`
+}
+
+// Entered is a new session.
+type Entered struct {
+	Session string `json:"session"` // secret
+	Person
+}
+
+// Person is who asks.
+type Person struct {
+	Name string `json:"name"`
+}

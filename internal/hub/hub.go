@@ -1,0 +1,209 @@
+// Package hub is the engine side of the page: it answers the questions of
+// package ask on a Unix socket, to one account only, and knows who asks. It
+// imports package ask and what reading the peer of a socket needs; what the
+// answers rest on is behind ask.Engine.
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"upkeep/internal/hub/ask"
+)
+
+// heavyMost is how many questions are answered at a time that look at a product
+// itself. More wait.
+const heavyMost = 4
+
+// watchMost is how many watchers of runs are served at a time.
+const watchMost = 600
+
+// questionMost bounds a question, in bytes.
+const questionMost = 1 << 20
+
+// Server answers on a socket.
+type Server struct {
+	engine ask.Engine
+	people *People
+	log    *slog.Logger
+	heavy  chan struct{}
+	watch  chan struct{}
+}
+
+// New serves the engine to the people who have a session.
+func New(engine ask.Engine, people *People, log *slog.Logger) *Server {
+	return &Server{engine: engine, people: people, log: log, heavy: make(chan struct{}, heavyMost), watch: make(chan struct{}, watchMost)}
+}
+
+// Serve answers until ctx ends. Only processes of the accounts get to ask.
+func (s *Server) Serve(ctx context.Context, l net.Listener, accounts ...int) error {
+	srv := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	err := srv.Serve(&guarded{Listener: l, accounts: accounts, log: s.log})
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("cannot answer the page any more: %w", err)
+}
+
+// Handler answers the questions. Whoever reaches it has passed the guard.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /enter", answer(func(_ context.Context, e ask.Entry) (ask.Entered, error) {
+		return s.people.Enter(e.Code)
+	}))
+	mux.HandleFunc("POST /leave", func(w http.ResponseWriter, r *http.Request) {
+		s.people.Leave(r.Header.Get(ask.SessionHeader))
+		reply(w, struct{}{})
+	})
+	e := s.engine
+	known(s, mux, "who", func(_ context.Context, by string, _ struct{}) (ask.Person, error) { return ask.Person{Name: by}, nil })
+	known(s, mux, "overview", func(ctx context.Context, _ string, _ struct{}) (ask.Overview, error) { return e.Overview(ctx) })
+	known(s, mux, "runs", look(e.Runs))
+	known(s, mux, "run", look(e.Run))
+	known(s, mux, "log", look(e.Log))
+	known(s, mux, "points", look(e.Points))
+	known(s, mux, "drift", heavy(s, look(e.Drift)))
+	known(s, mux, "doctor", heavy(s, look(e.Doctor)))
+	known(s, mux, "check", heavy(s, e.Check))
+	known(s, mux, "plan", heavy(s, e.Plan))
+	known(s, mux, "start", heavy(s, e.Start))
+	known(s, mux, "resume", e.Resume)
+	mux.HandleFunc("POST /watch", s.watching)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("the engine side knows no question %s: page and engine side are of different versions; start upkeep hub anew", r.URL.Path)})
+	})
+	return mux
+}
+
+// look makes a question of what only looks, whoever asks.
+func look[Q, A any](f func(context.Context, Q) (A, error)) func(context.Context, string, Q) (A, error) {
+	return func(ctx context.Context, _ string, q Q) (A, error) { return f(ctx, q) }
+}
+
+// heavy has few questions of the kind answered at a time.
+func heavy[Q, A any](s *Server, f func(context.Context, string, Q) (A, error)) func(context.Context, string, Q) (A, error) {
+	return func(ctx context.Context, by string, q Q) (A, error) {
+		select {
+		case s.heavy <- struct{}{}:
+			defer func() { <-s.heavy }()
+			return f(ctx, by, q)
+		case <-ctx.Done():
+			var none A
+			return none, context.Cause(ctx)
+		}
+	}
+}
+
+// known serves a question that only people with a session may ask.
+func known[Q, A any](s *Server, mux *http.ServeMux, name string, f func(context.Context, string, Q) (A, error)) {
+	mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
+		by, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		answer(func(ctx context.Context, q Q) (A, error) { return f(ctx, by, q) })(w, r)
+	})
+}
+
+func answer[Q, A any](f func(context.Context, Q) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var q Q
+		if err := read(w, r, &q); err != nil {
+			fail(w, err)
+			return
+		}
+		a, err := f(r.Context(), q)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		scrub(&a)
+		reply(w, a)
+	}
+}
+
+func read(w http.ResponseWriter, r *http.Request, q any) error {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, questionMost))
+	d.DisallowUnknownFields()
+	if err := d.Decode(q); err != nil && !errors.Is(err, io.EOF) {
+		return &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("the question %s cannot be read: %v", r.URL.Path, err)}
+	}
+	return nil
+}
+
+// watching answers with one line of JSON a beat.
+func (s *Server) watching(w http.ResponseWriter, r *http.Request) {
+	var q ask.WatchQuery
+	_, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+	if err == nil {
+		err = read(w, r, &q)
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	select {
+	case s.watch <- struct{}{}:
+		defer func() { <-s.watch }()
+	default:
+		fail(w, &ask.Error{Kind: ask.Gone, Text: fmt.Sprintf("%d watch already: close a window, or look again later", watchMost)})
+		return
+	}
+	ctl := http.NewResponseController(w)
+	lines := json.NewEncoder(w)
+	err = s.engine.Watch(r.Context(), q, func(b ask.Beat) error {
+		if err := ctl.SetWriteDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			return err
+		}
+		scrub(&b)
+		if err := lines.Encode(b); err != nil {
+			return err
+		}
+		return ctl.Flush()
+	})
+	if err != nil && r.Context().Err() == nil {
+		_ = lines.Encode(map[string]*ask.Error{"error": told(err)}) // nobody may be there to read it
+	}
+}
+
+func reply(w http.ResponseWriter, a any) {
+	raw, err := json.Marshal(a)
+	if err != nil {
+		fail(w, fmt.Errorf("cannot write the answer: %w", err))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(raw) // whoever asked has gone, otherwise
+}
+
+func fail(w http.ResponseWriter, err error) {
+	e := told(err)
+	scrub(e)
+	raw, _ := json.Marshal(e) // strings only
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(e.Kind.Status())
+	_, _ = w.Write(raw) // likewise
+}
+
+// told makes an error one that can be told over the socket.
+func told(err error) *ask.Error {
+	var e *ask.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &ask.Error{Kind: ask.Broken, Text: err.Error()}
+}

@@ -1,0 +1,130 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"upkeep/internal/drift"
+	"upkeep/internal/hub/ask"
+	"upkeep/internal/manage"
+)
+
+// Points implements ask.Engine.
+func (e *Engine) Points(ctx context.Context, q ask.Of) (ask.Points, error) {
+	in, err := e.open(ctx, q.Installation)
+	if err != nil {
+		return ask.Points{}, err
+	}
+	list, err := in.ListPoints(ctx)
+	if err != nil {
+		return ask.Points{}, told(err)
+	}
+	out := ask.Points{Product: in.Doc.Product, Place: in.Place(), Points: []ask.Point{}}
+	for _, l := range slices.Backward(list) {
+		p := ask.Point{ID: l.ID, Version: l.About.Version, Made: l.Made, Size: l.Size, Parts: []string{}, Note: l.About.Note, Encrypted: len(l.Encrypted) > 0, Needed: l.Needed, Error: l.Error}
+		for _, part := range l.Parts {
+			p.Parts = append(p.Parts, part.Name)
+		}
+		if l.Proof != nil {
+			p.Proven, p.ProvenBy = l.Proof.At, string(l.Proof.By)
+		}
+		out.Points = append(out.Points, p)
+	}
+	return out, nil
+}
+
+// Drift implements ask.Engine.
+func (e *Engine) Drift(ctx context.Context, q ask.Of) (ask.Drift, error) {
+	in, err := e.quiet(ctx, q.Installation)
+	if err != nil {
+		return ask.Drift{}, err
+	}
+	d, err := in.Drift(ctx, "", "")
+	if err != nil {
+		return ask.Drift{}, told(err)
+	}
+	out := ask.Drift{Product: d.Product, Version: d.Version, At: d.At, Versions: d.Versions, Parts: []ask.DriftPart{}}
+	for _, t := range d.Trees {
+		p := ask.DriftPart{Unit: t.Unit, At: t.At, Unknown: t.Unknown, Items: []ask.DriftItem{}}
+		for _, f := range t.Files {
+			p.Items = append(p.Items, ask.DriftItem{Name: f.Path, What: f.What, Diff: f.Diff})
+		}
+		out.Parts = append(out.Parts, p)
+	}
+	for _, db := range d.Databases {
+		p := ask.DriftPart{Unit: db.Unit, Database: true, Standard: db.Standard, Unknown: db.Unknown, Items: []ask.DriftItem{}}
+		for _, x := range db.Differences {
+			p.Items = append(p.Items, ask.DriftItem{Name: strings.TrimSpace(x.Kind + " " + x.Name), What: string(x.How), Diff: diff(x.Want, x.Have)})
+		}
+		out.Parts = append(out.Parts, p)
+	}
+	return out, nil
+}
+
+// diff writes what differs line by line.
+func diff(want, have string) string {
+	var b strings.Builder
+	for _, l := range drift.Lines(want, have) {
+		fmt.Fprintf(&b, "%c %s\n", l.Op, l.Text)
+	}
+	return b.String()
+}
+
+// Doctor implements ask.Engine.
+func (e *Engine) Doctor(ctx context.Context, q ask.Of) (ask.Diagnosis, error) {
+	in, err := e.open(ctx, q.Installation)
+	if err != nil {
+		return ask.Diagnosis{}, err
+	}
+	d, err := in.Doctor(ctx, e.Releases)
+	if err != nil {
+		return ask.Diagnosis{}, told(err)
+	}
+	out := ask.Diagnosis{Product: d.Product, UnderWay: d.UnderWay, Fine: d.Fine, Symptoms: []ask.Symptom{}}
+	for _, s := range d.Symptoms {
+		x := ask.Symptom{Text: s.Text, Evidence: s.Evidence, Error: s.Error, Else: s.Else, Try: []string{}}
+		for _, r := range s.Try {
+			if text := remedy(r); text != "" {
+				x.Try = append(x.Try, text)
+			}
+		}
+		out.Symptoms = append(out.Symptoms, x)
+	}
+	return out, nil
+}
+
+// remedy is what helps, as a person would type or do it.
+func remedy(r manage.Remedy) string {
+	var parts []string
+	add := func(cond bool, text string) {
+		if cond {
+			parts = append(parts, text)
+		}
+	}
+	add(r.Text != "", r.Text)
+	add(len(r.Upkeep) > 0, "upkeep "+strings.Join(r.Upkeep, " "))
+	add(len(r.Command) > 0, strings.Join(r.Command, " "))
+	add(len(r.Command) == 0 && r.Service != "", r.Do+" "+r.Service)
+	add(r.Wait > 0, "wait "+r.Wait.String())
+	return strings.Join(parts, ": ")
+}
+
+// quiet opens an installation that must have no open run.
+func (e *Engine) quiet(ctx context.Context, id string) (*manage.Installation, error) {
+	in, err := e.open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := in.OpenRun(ctx)
+	switch {
+	case err != nil:
+		return nil, told(err)
+	case r == nil:
+		return in, nil
+	case r.Engine != 0:
+		return nil, told(&manage.BusyError{Run: r.ID, PID: r.Engine, By: r.StartedBy()})
+	}
+	return nil, &ask.Error{Kind: ask.Busy, Text: fmt.Sprintf("run %s, started by %s, is open: there is one run at a time", r.ID, r.StartedBy())}
+}

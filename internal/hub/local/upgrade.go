@@ -1,0 +1,169 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"upkeep/internal/hub/ask"
+	"upkeep/internal/manage"
+	"upkeep/internal/plan"
+)
+
+// request makes of a wish what the terminal's flags would make of it.
+func (e *Engine) request(w ask.Wish, by string) (manage.Request, error) {
+	req := manage.Request{From: e.Releases, To: w.To, OnFailure: w.OnFailure, Trigger: plan.TriggerCommand, By: by, Waivers: map[string]string{}}
+	if w.OnFailure != "" && w.OnFailure != "origin" && w.OnFailure != "stay" {
+		return req, &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a failure leads to origin or stay, not to %q", w.OnFailure)}
+	}
+	for id, why := range w.Waivers {
+		if strings.TrimSpace(why) == "" {
+			return req, &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("accepting %s wants a reason", id)}
+		}
+		req.Waivers[id] = by + ": " + why
+	}
+	return req, nil
+}
+
+// Check implements ask.Engine.
+func (e *Engine) Check(ctx context.Context, by string, w ask.Wish) (ask.Readiness, error) {
+	in, err := e.quiet(ctx, w.Installation)
+	if err != nil {
+		return ask.Readiness{}, err
+	}
+	req, err := e.request(w, by)
+	if err != nil {
+		return ask.Readiness{}, err
+	}
+	r, err := in.Check(ctx, req)
+	if err != nil {
+		return ask.Readiness{}, told(err)
+	}
+	out := ask.Readiness{Product: in.Doc.Product, Installed: r.Installed, To: r.To, UpToDate: r.UpToDate, Blocked: r.Blocked(), Findings: []ask.Finding{}}
+	for _, f := range r.Findings {
+		out.Findings = append(out.Findings, ask.Finding{ID: f.ID, Level: f.Level, OK: f.OK, Text: f.Text(), Effect: f.Effect, Fix: f.Fix, Waived: f.Waived, Waivable: f.Waivable})
+	}
+	return out, nil
+}
+
+// Plan implements ask.Engine.
+func (e *Engine) Plan(ctx context.Context, by string, w ask.Wish) (ask.Plan, error) {
+	in, err := e.quiet(ctx, w.Installation)
+	if err != nil {
+		return ask.Plan{}, err
+	}
+	p, err := e.prepare(ctx, in, w, by)
+	if err != nil {
+		return ask.Plan{}, err
+	}
+	defer p.Close()
+	out := ask.Plan{Product: in.Doc.Product, UpToDate: p.UpToDate, Installed: p.Installed, To: p.To, Notes: append([]string{}, p.Notes...)}
+	if p.UpToDate {
+		return out, nil
+	}
+	_ = manage.SavePlan(p.Plan) // without it, what has moved since cannot be named
+	planView(&out, p)
+	return out, nil
+}
+
+func planView(out *ask.Plan, p *manage.Prepared) {
+	pl, f := p.Plan, p.Forecast
+	out.Product, out.Digest, out.Vouched, out.Fetch = pl.Subject(), pl.Digest, pl.Vouched(), f.Fetch
+	out.Unsigned = pl.Vouch == nil || pl.Vouch.Unsigned != ""
+	out.Outage, out.Total, out.First, out.Closed, out.Alone, out.Goes = f.Outage, f.Total, pl.First(), pl.Closed, f.Alone, f.Goes
+	_, out.Waived = pl.Waivers["backup"]
+	out.Steps = steps(pl, f)
+	out.Route, out.Changes, out.Room, out.NoReturn = []string{pl.From}, []ask.Change{}, []ask.Room{}, []string{}
+	for _, h := range pl.Hops {
+		out.Route = append(out.Route, h.To)
+	}
+	for _, i := range pl.Instances {
+		out.Changes = append(out.Changes, ask.Change{Unit: i.Unit(), From: i.From, To: i.To, At: i.At, Gone: i.Gone})
+	}
+	for _, n := range f.Space {
+		out.Room = append(out.Room, ask.Room{Place: strings.Join(n.Places, ", "), Needs: n.Bytes, Free: n.Free})
+	}
+	for _, s := range pl.Steps {
+		if s.Undo == "none" {
+			out.NoReturn = append(out.NoReturn, s.Title)
+		}
+	}
+	for _, a := range pl.Open() {
+		out.People = append(out.People, a.Text)
+	}
+	out.Notes = append([]string{}, pl.Notes...)
+}
+
+// prepare makes the plan.
+func (e *Engine) prepare(ctx context.Context, in *manage.Installation, w ask.Wish, by string) (*manage.Prepared, error) {
+	req, err := e.request(w, by)
+	if err != nil {
+		return nil, err
+	}
+	p, err := in.Prepare(ctx, req)
+	return p, told(err)
+}
+
+// Start implements ask.Engine. The plan is made anew, and must be the one that
+// the yes names.
+func (e *Engine) Start(ctx context.Context, by string, y ask.Yes) (ask.Started, error) {
+	if len(y.Digest) != 64 {
+		return ask.Started{}, &ask.Error{Kind: ask.Invalid, Text: "a yes names the whole digest of the plan that was shown"}
+	}
+	in, err := e.quiet(ctx, y.Installation)
+	if err != nil {
+		return ask.Started{}, err
+	}
+	p, err := e.agreed(ctx, in, by, y)
+	if err != nil {
+		return ask.Started{}, err
+	}
+	defer func() { p.Close() }()
+	if p.Missing() > 0 {
+		if _, err := in.FetchAll(ctx, p, nil); err != nil {
+			return ask.Started{}, told(err)
+		}
+		p.Close()
+		if p, err = e.agreed(ctx, in, by, y); err != nil {
+			return ask.Started{}, err
+		}
+	}
+	// from here on nobody who goes away leaves it half done
+	id, err := in.Start(context.WithoutCancel(ctx), p, by)
+	if err != nil {
+		return ask.Started{}, told(err)
+	}
+	return ask.Started{Run: id}, nil
+}
+
+// agreed prepares the plan to which somebody has said yes.
+func (e *Engine) agreed(ctx context.Context, in *manage.Installation, by string, y ask.Yes) (*manage.Prepared, error) {
+	p, err := e.prepare(ctx, in, y.Wish, by)
+	if err != nil {
+		return nil, err
+	}
+	if p.UpToDate {
+		p.Close()
+		return nil, &ask.Error{Kind: ask.Moved, Text: fmt.Sprintf("there is nothing to do any more: %s is on %s", in.Doc.Product, p.Installed)}
+	}
+	if err := manage.SameAs(p.Plan, y.Digest); err != nil {
+		p.Close()
+		return nil, told(err)
+	}
+	return p, nil
+}
+
+// Resume implements ask.Engine.
+func (e *Engine) Resume(ctx context.Context, by string, q ask.RunQuery) (ask.Started, error) {
+	in, r, err := e.run(ctx, q.Installation, q.Run)
+	if err != nil {
+		return ask.Started{}, err
+	}
+	if !r.Interrupted() {
+		return ask.Started{}, &ask.Error{Kind: ask.Moved, Text: fmt.Sprintf("run %s is not interrupted any more", r.ID)}
+	}
+	if err := in.Launch(context.WithoutCancel(ctx), r.ID); err != nil {
+		return ask.Started{}, told(err)
+	}
+	return ask.Started{Run: r.ID}, nil
+}
