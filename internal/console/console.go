@@ -1,0 +1,101 @@
+// Package console is the page: what people see of the hub in a browser. It asks
+// the engine side through package ask, and makes HTML of the answers. It decides
+// nothing, keeps nothing, and may end at any time. It imports package ask and the
+// standard library.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"upkeep/internal/hub/ask"
+)
+
+// Engine is the engine side as the page needs it.
+type Engine interface {
+	Enter(ctx context.Context, code string) (ask.Entered, error)
+	As(session string) ask.Asking
+}
+
+// Options of the page.
+type Options struct {
+	Engine Engine
+	Hosts  []string // names with ports that browsers may call it by
+	Log    *slog.Logger
+	Now    func() time.Time
+}
+
+// Page answers browsers.
+type Page struct {
+	Options
+	languages map[string]*language
+	pages     map[string]map[string]*template.Template // by language and name
+	static    map[string]asset
+	streams   chan struct{} // taken by those who watch a run
+}
+
+// streamsMost is how many browsers may watch runs at a time.
+const streamsMost = 500
+
+// New makes the page.
+func New(o Options) (*Page, error) {
+	p := &Page{Options: o, streams: make(chan struct{}, streamsMost)}
+	var err error
+	if p.static, err = assets(); err != nil {
+		return nil, err
+	}
+	if p.languages, err = languages(); err != nil {
+		return nil, err
+	}
+	if p.pages, err = p.parse(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Handler is the page with its guard.
+func (p *Page) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /static/{name}", p.serveStatic)
+	mux.HandleFunc("GET /enter", p.showEnter)
+	mux.HandleFunc("POST /enter", p.enter)
+	mux.HandleFunc("POST /leave", p.in(p.leave))
+	mux.HandleFunc("GET /{$}", p.in(p.overview))
+	mux.HandleFunc("GET /i/{id}", p.in(p.installation))
+	mux.HandleFunc("GET /i/{id}/runs", p.in(p.runs))
+	mux.HandleFunc("GET /i/{id}/runs/{run}", p.in(p.run))
+	mux.HandleFunc("GET /i/{id}/runs/{run}/live", p.live)
+	mux.HandleFunc("GET /i/{id}/runs/{run}/log", p.in(p.log))
+	mux.HandleFunc("POST /i/{id}/runs/{run}/resume", p.in(p.resume))
+	mux.HandleFunc("GET /i/{id}/points", p.in(p.points))
+	mux.HandleFunc("GET /i/{id}/drift", p.in(p.drift))
+	mux.HandleFunc("GET /i/{id}/doctor", p.in(p.doctor))
+	mux.HandleFunc("GET /i/{id}/upgrade", p.in(p.upgrade))
+	mux.HandleFunc("GET /i/{id}/plan", p.in(p.plan))
+	mux.HandleFunc("POST /i/{id}/start", p.in(p.start))
+	mux.HandleFunc("/", p.in(func(v *visit) error {
+		return &ask.Error{Kind: ask.Unknown, Text: v.t("error.nopage", "path", v.r.URL.Path)}
+	}))
+	return p.guard(mux)
+}
+
+// Serve answers on a listener until ctx ends.
+func (p *Page) Serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{
+		Handler: p.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog:    slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug), // browsers come and go
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("the page cannot answer any more: %w", err)
+	}
+	return nil
+}

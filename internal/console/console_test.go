@@ -1,0 +1,188 @@
+package console
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"upkeep/internal/hub/ask"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// screens are all pages in states worth looking at.
+var screens = []struct {
+	name, path string
+	change     func(*fake)
+}{
+	{"overview", "/", nil},
+	{"overview-empty", "/", func(f *fake) { f.over.Installations = nil }},
+	{"installation", "/i/notes", nil},
+	{"installation-sick", "/i/sick", nil},
+	{"runs", "/i/notes/runs", nil},
+	{"run", "/i/notes/runs/r1", nil},
+	{"run-new", "/i/notes/runs/r1", func(f *fake) {
+		r := &f.theRun
+		r.Going, r.Out, r.Result, r.Version, r.Closed, r.Outage = "", false, ask.ResultNew, "3.0", now, 100*time.Second
+	}},
+	{"run-old", "/i/notes/runs/r1", func(f *fake) {
+		r := &f.theRun
+		r.Going, r.Out, r.Back, r.Result, r.Version, r.Closed, r.Outage, r.Support = "", false, true, ask.ResultOld, "2.0", now, 100*time.Second, "support@example.org"
+		r.Why = &ask.Why{Step: "migrate", Title: "migrate the data to 3.0", Text: "0042_index.sql: line 3:\n  duplicate key", Now: "remove the duplicate"}
+		r.Steps[3].Status, r.Steps[3].Error = ask.Undone, "duplicate key"
+	}},
+	{"run-waits", "/i/notes/runs/r1", func(f *fake) {
+		r := &f.theRun
+		r.Going, r.Outage = ask.WaitsChoice, 100*time.Second
+		r.Waiting = &ask.Waiting{Step: "migrate", Title: "migrate the data to 3.0", Text: "it cannot be told whether the script has run", Evidence: "exit 137", Choices: []ask.Choice{ask.ChooseRetry, ask.ChooseAccept, ask.ChooseBack}}
+	}},
+	{"run-interrupted", "/i/notes/runs/r1", func(f *fake) { f.theRun.Going = ask.Interrupted }},
+	{"run-asks", "/i/notes/runs/r1", func(f *fake) { f.theRun.Going, f.theRun.Task = ask.AsksPerson, "Switch the alarm panel to test." }},
+	{"points", "/i/notes/points", nil},
+	{"drift", "/i/notes/drift", nil},
+	{"drift-found", "/i/notes/drift?look=now", nil},
+	{"doctor-found", "/i/notes/doctor?look=now", nil},
+	{"upgrade", "/i/notes/upgrade", nil},
+	{"upgrade-blocked", "/i/notes/upgrade?to=3.0&waive.cron-quiet=they+may", func(f *fake) {
+		f.check.Blocked, f.check.Findings[0].OK = true, false
+		f.check.Findings[1].Waived = "anna: they may"
+	}},
+	{"upgrade-current", "/i/notes/upgrade", func(f *fake) { f.check = ask.Readiness{Product: "notes", Installed: "3.0", UpToDate: true} }},
+	{"plan", "/i/notes/plan?on-failure=stay&waive.cron-quiet=they+may", nil},
+	{"plan-people", "/i/notes/plan", func(f *fake) {
+		f.thePlan.People, f.thePlan.Unsigned, f.thePlan.Closed = []string{"ask the board"}, true, "stopped"
+	}},
+	{"error-refused", "/i/notes/plan", func(f *fake) {
+		f.fail = &ask.Error{Kind: ask.Refused, Text: "the upgrade cannot start; nothing was changed", Reasons: []string{"no room on /srv", "the service notes\nis not there"}}
+	}},
+	{"error-gone", "/", func(f *fake) {
+		f.fail = &ask.Error{Kind: ask.Gone, Text: "the engine side of the hub does not answer: refused"}
+	}},
+	{"enter", "/enter?code=once", nil},
+}
+
+// TestScreens compares every page with its golden file, and looks for texts that
+// are missing in any language.
+func TestScreens(t *testing.T) {
+	for _, s := range screens {
+		t.Run(s.name, func(t *testing.T) {
+			f := sample()
+			if s.change != nil {
+				s.change(f)
+			}
+			b := open(t, f)
+			for _, code := range []string{"en", "fr"} {
+				b.header.Set("Accept-Language", code)
+				got := b.get(s.path).Body.String()
+				for l := range strings.Lines(got) {
+					if strings.Contains(l, ">[") || strings.Contains(l, "{n}") || strings.Contains(l, "ZgotmplZ") {
+						t.Errorf("%s: a text or a value is missing: %s", code, l)
+					}
+				}
+				if code == "fr" && s.name != "plan" {
+					continue // the same templates; one is looked at
+				}
+				file := filepath.Join("testdata", s.name+"."+code+".html")
+				got = fixed(got)
+				if *update {
+					if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(string(want), got); d != "" {
+					t.Errorf("%s, by go test ./internal/console -update written anew:\n%s", file, d)
+				}
+			}
+		})
+	}
+}
+
+// fixed takes the sums of files out, so that a change of style is no change of
+// all pages.
+func fixed(html string) string {
+	p, _ := parsed()
+	for name, x := range p.static {
+		html = strings.ReplaceAll(html, x.address, name)
+	}
+	return html
+}
+
+// TestPlain: pages hold no words of their own and nothing that the policy would
+// stop, and need no other computer.
+func TestPlain(t *testing.T) {
+	list, err := templates.ReadDir("templates")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		raw, err := templates.ReadFile("templates/" + f.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{" style=", "<style", "javascript:", "onclick", "onload", "http://", "https://", "//cdn", "hx-on"} {
+			if strings.Contains(string(raw), bad) {
+				t.Errorf("%s has %q", f.Name(), bad)
+			}
+		}
+	}
+	for _, s := range screens {
+		f := sample()
+		if s.change != nil {
+			s.change(f)
+		}
+		w := open(t, f).get(s.path)
+		if w.Header().Get("Content-Security-Policy") != policy {
+			t.Errorf("%s has no policy", s.name)
+		}
+		for part := range strings.SplitSeq(w.Body.String(), "<script") {
+			if code, ok := strings.CutPrefix(part, ">"); ok {
+				t.Errorf("%s has a script of its own: %.60s", s.name, code)
+			}
+		}
+	}
+}
+
+// TestHostile: names and lines of products are text, whatever is in them.
+func TestHostile(t *testing.T) {
+	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'{{.}}`
+	f := sample()
+	i := &f.over.Installations[0]
+	i.ID, i.Product, i.Document, i.Units[0].Version, i.Published.Version = evil, evil, evil, evil, evil
+	i.Notices = []ask.Notice{{Kind: ask.NoticeFeed, Text: evil}}
+	i.Open = &ask.Open{Run: evil, By: evil, To: evil, Going: ask.WaitsChoice, Title: evil}
+	r := &f.theRun
+	r.Product, r.From, r.To, r.By, r.Digest, r.ID = evil, evil, evil, evil, evil, "../../"+evil
+	r.Steps[0].Title, r.Steps[0].Error, r.Bar.Line, r.Bar.Title, r.Points = evil, evil, evil, evil, []string{evil}
+	r.Why = &ask.Why{Title: evil, Text: evil, Now: evil}
+	f.lines = []string{evil}
+	f.check.Findings[1] = ask.Finding{ID: evil, Level: "warning", Text: evil, Effect: evil, Fix: evil, Waivable: true}
+	f.thePlan.Vouched, f.thePlan.Changes[0].At, f.thePlan.Notes = evil, evil, []string{evil}
+	f.beats = []ask.Beat{{Run: r, Lines: []string{evil, "event: over"}, Log: 7, Over: true}}
+	b := open(t, f)
+	for _, path := range []string{"/", "/i/notes", "/i/notes/runs", "/i/notes/runs/r1", "/i/notes/runs/r1/live", "/i/notes/upgrade", "/i/notes/plan", "/enter?code=" + strings.ReplaceAll(strings.ReplaceAll(evil, " ", "+"), ">", "%3E"), "/i/%22%3E%3Cscript%3Ealert(1)%3C/script%3E/runs"} {
+		got := b.get(path).Body.String()
+		for _, bad := range []string{"<script>alert", "<img src=x", "ZgotmplZ"} {
+			if strings.Contains(got, bad) {
+				t.Errorf("%s lets %q through", path, bad)
+			}
+		}
+	}
+	for l := range strings.Lines(b.get("/i/notes/runs/r1/live").Body.String()) {
+		if strings.HasPrefix(l, "event: over") {
+			return
+		}
+		if strings.Contains(l, "event: over") && !strings.HasPrefix(l, "data: ") {
+			t.Errorf("a line of the log speaks for the page: %s", l)
+		}
+	}
+	t.Error("the stream does not say that it is over")
+}

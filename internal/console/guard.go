@@ -1,0 +1,138 @@
+package console
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"upkeep/internal/hub/ask"
+)
+
+// cookie holds the session.
+const cookie = "upkeep_session"
+
+// formMost bounds what a browser sends, in bytes.
+const formMost = 64 << 10
+
+// answerWithin bounds an answer; what looks at a product may take that long.
+const answerWithin = 10 * time.Minute
+
+// policy lets a browser load nothing but our own files, run nothing that stands in
+// a page, send forms nowhere else, and show the page in no other.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// guard stands before everything: names that are not ours (DNS rebinding), posts
+// of other sites, long bodies and slow readers.
+func (p *Page) guard(next http.Handler) http.Handler {
+	foreign := http.NewCrossOriginProtection()
+	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := p.visit(w, r)
+		v.fail(http.StatusForbidden, &ask.Error{Kind: ask.Invalid, Text: v.t("error.foreign")})
+	}))
+	guarded := foreign.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !slices.Contains(p.Hosts, strings.ToLower(r.Host)) {
+			v := p.visit(w, r)
+			v.fail(http.StatusMisdirectedRequest, &ask.Error{Kind: ask.Invalid, Text: v.t("error.host", "host", r.Host, "known", strings.Join(p.Hosts, ", "))})
+			return
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerWithin)) // tests have none
+		r.Body = http.MaxBytesReader(w, r.Body, formMost)
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+// visit is one request of a browser.
+type visit struct {
+	*language
+	page    *Page
+	w       http.ResponseWriter
+	r       *http.Request
+	session string
+	person  ask.Person
+	ask     ask.Asking
+}
+
+func (p *Page) visit(w http.ResponseWriter, r *http.Request) *visit {
+	v := &visit{language: p.speaks(r), page: p, w: w, r: r}
+	if c, err := r.Cookie(cookie); err == nil {
+		v.session = c.Value
+	}
+	v.ask = p.Engine.As(v.session)
+	return v
+}
+
+// in serves people with a session. What they change must carry the token of a
+// form that they were shown.
+func (p *Page) in(f func(*visit) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := p.visit(w, r)
+		var err error
+		if v.person, err = v.ask.Who(r.Context()); err == nil {
+			if r.Method == http.MethodPost && subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(v.Token())) != 1 {
+				v.fail(http.StatusForbidden, &ask.Error{Kind: ask.Invalid, Text: v.t("error.token")})
+				return
+			}
+			err = f(v)
+		}
+		if err != nil {
+			v.fail(ask.KindOf(err).Status(), err)
+		}
+	}
+}
+
+// Token is what forms of this session carry.
+func (v *visit) Token() string {
+	if v.session == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("form of " + v.session))
+	return hex.EncodeToString(sum[:])
+}
+
+// showEnter asks for a click: a program that fetches links ahead must not use up
+// the one-time link.
+func (p *Page) showEnter(w http.ResponseWriter, r *http.Request) {
+	v := p.visit(w, r)
+	v.show(http.StatusOK, "enter", v.t("enter.title"), nil, r.URL.Query().Get("code"))
+}
+
+func (p *Page) enter(w http.ResponseWriter, r *http.Request) {
+	v := p.visit(w, r)
+	got, err := p.Engine.Enter(r.Context(), r.PostFormValue("code"))
+	if err != nil {
+		v.fail(ask.KindOf(err).Status(), err)
+		return
+	}
+	v.keep(got.Session)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+// keep gives the browser its session, or takes it away.
+func (v *visit) keep(session string) {
+	c := &http.Cookie{Name: cookie, Value: session, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil}
+	if session == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(v.w, c)
+}
+
+func (p *Page) leave(v *visit) error {
+	if err := v.ask.Leave(v.r.Context()); err != nil {
+		return err
+	}
+	v.keep("")
+	http.Redirect(v.w, v.r, "/enter", http.StatusSeeOther)
+	return nil
+}
