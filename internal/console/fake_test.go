@@ -71,8 +71,8 @@ func (f *fake) Log(_ context.Context, q ask.LogQuery) (ask.Log, error) {
 }
 func (f *fake) Points(context.Context, ask.Of) (ask.Points, error) {
 	return ask.Points{Product: "notes", Place: "/srv/backup", Points: []ask.Point{
-		{ID: "20260314-1", Version: "2.0", Made: now.Add(-time.Hour), Size: 1234567890, Parts: []string{"web", "db"}, Needed: true, Proven: now.Add(-30 * time.Minute), ProvenBy: "restored"},
-		{ID: "20260310-1", Version: "2.0", Made: now.Add(-99 * time.Hour), Size: 999, Parts: []string{"db"}, Note: "before the audit", Encrypted: true},
+		{ID: "20260314-1", Version: "2.0", Made: now.Add(-time.Hour), Size: 1234567890, Parts: []string{"web", "db"}, Needed: true, Proven: now.Add(-30 * time.Minute), ProvenBy: ask.Restored},
+		{ID: "20260310-1", Version: "2.0", Made: now.Add(-99 * time.Hour), Size: 999, Parts: []string{"db"}, Note: "before the audit", Encrypted: true, Proven: now.Add(-99 * time.Hour), ProvenBy: ask.MadeRead},
 		{ID: "20260301-1", Made: now.Add(-399 * time.Hour), Error: "its record is cut off"}}}, f.fail
 }
 func (f *fake) Drift(context.Context, ask.Of) (ask.Drift, error) {
@@ -135,12 +135,12 @@ func sample() *fake {
 			{ID: "notes", Product: "notes", Document: "/etc/upkeep/notes.yaml", Currency: ask.Behind,
 				Units:     []ask.Unit{{ID: "web", Version: "2.0"}, {ID: "db", Version: "41"}},
 				Published: ask.Published{Version: "3.0", At: now.Add(-72 * time.Hour), Looked: now.Add(-20 * time.Minute), Signed: true, Detected: "2.0", Fetched: true},
-				Last:      &done, Points: ask.PointsAge{Count: 3, Newest: now.Add(-time.Hour), Proven: now.Add(-30 * time.Minute)}},
+				Last:      &done, Points: ask.PointsAge{Count: 3, Proven: now.Add(-30 * time.Minute)}},
 			{ID: "shop", Product: "altazion", Document: "/etc/upkeep/shop.yaml", Currency: ask.UpToDate,
 				Units:     []ask.Unit{{ID: "portal", Version: "7.2", Recorded: "7.1"}},
 				Published: ask.Published{Version: "7.1", Looked: now.Add(-26 * time.Hour), Problem: "no answer"}, Last: &row,
 				Open:   &ask.Open{Run: row.ID, By: "anna", To: "3.0", Going: ask.UnderWay, Step: "migrate", Title: "migrate the data to 3.0"},
-				Points: ask.PointsAge{Count: 1, Newest: now.Add(-500 * time.Hour)},
+				Points: ask.PointsAge{Count: 1, Proven: now.Add(-500 * time.Hour)},
 				Notices: []ask.Notice{{Kind: ask.NoticeChanged, Text: "portal"}, {Kind: ask.NoticeHold, Text: "the nightly job: off", At: now.Add(-50 * time.Hour)},
 					{Kind: ask.NoticeFeed, Text: "no answer", At: now.Add(-26 * time.Hour)}}},
 			{ID: "old", Product: "old", Document: "/etc/upkeep/old.yaml", Currency: ask.CurrencyUnknown, Units: []ask.Unit{}},

@@ -58,7 +58,7 @@ func (p *Page) follow(v *visit) error {
 	case p.streams <- struct{}{}:
 		defer func() { <-p.streams }()
 	default:
-		return &ask.Error{Kind: ask.Gone, Text: v.n("error.streams", streamsMost)}
+		return &ask.Error{Kind: ask.Gone, Text: fmt.Sprintf("%d browsers watch runs already", streamsMost)}
 	}
 	q := ask.WatchQuery{Installation: v.id(), Run: v.r.PathValue("run")}
 	for _, at := range []string{v.r.Header.Get("Last-Event-ID"), v.r.URL.Query().Get("log")} {

@@ -19,12 +19,15 @@ var (
 func kinds() map[string][]string {
 	out := map[string][]string{
 		"drift.what": {"content", "added", "removed", "missing", "changed", "type", "mode", "target"},
-		"finding":    {"blocker", "warning", "info"}, "control": {"barrier", "milestone"}, "proven.by": {"verified", "restored"},
+		"finding":    {"blocker", "warning", "info"}, "control": {"barrier", "milestone"},
 		"going": {string(ask.UnderWay), string(ask.AsksPerson), string(ask.WaitsChoice), string(ask.Interrupted)},
 	}
 	out["open"] = out["going"]
 	for _, k := range ask.NoticeKinds() {
 		out["notice"] = append(out["notice"], string(k))
+	}
+	for _, p := range ask.Provens() {
+		out["proven.by"] = append(out["proven.by"], string(p))
 	}
 	for _, s := range ask.Statuses() {
 		out["status"] = append(out["status"], string(s))
@@ -48,7 +51,7 @@ func TestTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.token": true, "error.streams": true,
+	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.token": true,
 		"format.now": true, "format.never": true, "format.bytes": true, "format.minutes": true, "format.hours": true, "format.days": true, "log.broken": true, "run.title": true, "run.first": true}
 	list, _ := templates.ReadDir("templates")
 	groups := kinds()

@@ -56,7 +56,6 @@ type Published struct {
 // PointsAge is what is known of the restore points without reading them.
 type PointsAge struct {
 	Count  int       `json:"count"`
-	Newest time.Time `json:"newest,omitzero"` // made
 	Proven time.Time `json:"proven,omitzero"` // of the one that was proven last: when
 	Error  string    `json:"error,omitempty"`
 }
@@ -285,9 +284,24 @@ type Point struct {
 	Encrypted bool      `json:"encrypted"`
 	Needed    bool      `json:"needed"` // the way back goes by it
 	Proven    time.Time `json:"proven,omitzero"`
-	ProvenBy  string    `json:"provenBy,omitempty"` // verified, restored
+	ProvenBy  ProvenBy  `json:"provenBy,omitempty"`
 	Error     string    `json:"error,omitempty"`
 }
+
+// ProvenBy says by what a restore point was proven last.
+type ProvenBy string
+
+// When it was made everything was read back and compared, and some have their data
+// restored into scratch databases; later it can be verified, or be restored.
+const (
+	MadeRead     ProvenBy = "made-read"
+	MadeRestored ProvenBy = "made-restored"
+	Verified     ProvenBy = "verified"
+	Restored     ProvenBy = "restored"
+)
+
+// Provens lists them.
+func Provens() []ProvenBy { return []ProvenBy{MadeRead, MadeRestored, Verified, Restored} }
 
 // Points are the restore points of an installation, newest first.
 type Points struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"upkeep/internal/drift"
 	"upkeep/internal/hub/ask"
@@ -27,12 +28,25 @@ func (e *Engine) Points(ctx context.Context, q ask.Of) (ask.Points, error) {
 		for _, part := range l.Parts {
 			p.Parts = append(p.Parts, part.Name)
 		}
-		if l.Proof != nil {
-			p.Proven, p.ProvenBy = l.Proof.At, string(l.Proof.By)
+		if l.Error == "" {
+			p.Proven, p.ProvenBy = proven(l)
 		}
 		out.Points = append(out.Points, p)
 	}
 	return out, nil
+}
+
+// proven says when a restore point was proven last, and by what.
+func proven(l manage.Listed) (time.Time, ask.ProvenBy) {
+	switch {
+	case l.Proof != nil && l.Proof.By == manage.Restored:
+		return l.Proof.At, ask.Restored
+	case l.Proof != nil:
+		return l.Proof.At, ask.Verified
+	case l.Restored():
+		return l.Made, ask.MadeRestored
+	}
+	return l.Made, ask.MadeRead
 }
 
 // Drift implements ask.Engine.

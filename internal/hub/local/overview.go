@@ -172,11 +172,8 @@ func (e *Engine) pointsAge(ctx context.Context, document string) ask.PointsAge {
 			continue
 		}
 		out.Count++
-		if l.Made.After(out.Newest) {
-			out.Newest = l.Made
-		}
-		if l.Proof != nil && l.Proof.At.After(out.Proven) {
-			out.Proven = l.Proof.At
+		if at, _ := proven(l); at.After(out.Proven) {
+			out.Proven = at
 		}
 	}
 	return out

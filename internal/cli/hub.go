@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"upkeep/internal/cli/show"
+	"upkeep/internal/console"
+	"upkeep/internal/hub"
+	"upkeep/internal/hub/ask"
+	"upkeep/internal/hub/local"
+	"upkeep/internal/manage"
+)
+
+// pageAccount is whose the page's process is where root starts the hub.
+const pageAccount = "upkeep-page"
+
+// hubOptions are the flags of hub.
+type hubOptions struct {
+	listen   string
+	pageAs   string
+	releases string
+}
+
+func (a *App) hub() *cobra.Command {
+	var o hubOptions
+	cmd := &cobra.Command{Use: "hub", Short: "Serve the page: the same in a browser", Args: args(0, 0, "no argument"),
+		Long: `Serve the page: what the terminal shows and does, in a browser, until it is
+interrupted with Ctrl+C. Runs go on without it.
+
+The page is a process of its own, with an account of its own where root starts
+the hub. It reaches this process by a socket, and can only look and ask.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.runHub(cmd.Context(), o) }}
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the page, on this computer")
+	cmd.Flags().StringVar(&o.pageAs, "page-as", "", "`ACCOUNT` of the page's process, which root alone can choose (default "+pageAccount+")")
+	cmd.Flags().StringVar(&o.releases, "releases", "", "`DIR or FILE` of bundles to upgrade from; without it each installation's feed")
+	cmd.AddCommand(a.hubPage())
+	return cmd
+}
+
+// hubPage is the page's process. Its listener is the descriptor 3.
+func (a *App) hubPage() *cobra.Command {
+	var socket, hosts string
+	var engine int
+	cmd := &cobra.Command{Use: "page", Short: "Be the page of a hub (the hub starts it)", Hidden: true, Args: args(0, 0, "no argument"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := confine(); err != nil {
+				return err
+			}
+			l, err := net.FileListener(os.NewFile(3, "listener"))
+			if err != nil {
+				return fmt.Errorf("the page is started by upkeep hub, which hands it its address: %w", err)
+			}
+			p, err := console.New(console.Options{Hosts: strings.Split(hosts, ","), Now: time.Now, Log: a.hubLog(),
+				Engine: ask.NewClient(socket, func(c net.Conn) error { return hub.FromAccount(c, engine) })})
+			if err != nil {
+				return err
+			}
+			return p.Serve(cmd.Context(), l)
+		}}
+	cmd.Flags().StringVar(&socket, "socket", "", "socket of the engine side")
+	cmd.Flags().StringVar(&hosts, "hosts", "", "names of the page, with commas between")
+	cmd.Flags().IntVar(&engine, "engine", -1, "account of the engine side, a number")
+	return cmd
+}
+
+func (a *App) hubLog() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
+	account, err := pageOf(o.pageAs)
+	if err != nil {
+		return err
+	}
+	engine, err := a.hubEngine(o)
+	if err != nil {
+		return err
+	}
+	page, hosts, err := listen(o.listen)
+	if err != nil {
+		return err
+	}
+	defer page.Close()
+	socket, door, closeDoor, err := openDoor(account)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDoor()) }()
+
+	people := hub.NewPeople(time.Now)
+	link := fmt.Sprintf("http://%s/enter?code=%s", hosts[0], people.Link(a.person()))
+	if a.format == "json" {
+		if err := a.json(map[string]string{"address": "http://" + hosts[0] + "/", "link": link, "pageAs": account.Username}); err != nil {
+			return err
+		}
+	} else {
+		a.print(show.Hub("http://"+hosts[0]+"/", link, account.Username, os.Geteuid() == 0, a.width()))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 2)
+	uid, _ := strconv.Atoi(account.Uid) // pageOf has read it
+	go func() { done <- hub.New(engine, people, a.hubLog()).Serve(ctx, door, uid) }()
+	go func() { done <- a.keepPage(ctx, account, page, socket, hosts) }()
+	err = <-done
+	cancel()
+	return errors.Join(err, <-done)
+}
+
+// hubEngine answers for this computer, or for the one installation that is named.
+func (a *App) hubEngine(o hubOptions) (*local.Engine, error) {
+	opts := local.Options{Exe: a.Exe}
+	var err error
+	if opts.Host, err = os.Hostname(); err != nil {
+		return nil, fmt.Errorf("cannot tell the name of this computer: %w", err)
+	}
+	if a.installation != "" {
+		if opts.Document, err = manage.Locate(a.installation, manage.Folders()); err != nil {
+			return nil, err
+		}
+	}
+	if o.releases != "" {
+		if opts.Releases, err = filepath.Abs(o.releases); err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(opts.Releases); err != nil {
+			return nil, fmt.Errorf("cannot upgrade from the releases: %w", err)
+		}
+	}
+	return local.New(opts), nil
+}
+
+// pageOf gives the account of the page's process.
+func pageOf(name string) (*user.User, error) {
+	if os.Geteuid() != 0 {
+		if name != "" {
+			return nil, usage{errors.New("--page-as is root's: who is not root has only one account")}
+		}
+		return user.Current()
+	}
+	wanted := name
+	if wanted == "" {
+		wanted = pageAccount
+	}
+	u, err := user.Lookup(wanted)
+	var none user.UnknownUserError
+	switch {
+	case errors.As(err, &none):
+		return nil, fmt.Errorf("there is no account %s for the page, which must not be root's: useradd --system --no-create-home --shell /usr/sbin/nologin %s makes it, or name another one with --page-as", wanted, wanted)
+	case err != nil:
+		return nil, fmt.Errorf("cannot look up the account of the page: %w", err)
+	case u.Uid == "0":
+		return nil, usage{errors.New("--page-as root would give the page all rights: name an account that has none")}
+	}
+	return u, nil
+}
+
+// listen opens the page's address, and gives the names that browsers may call it
+// by.
+func listen(address string) (*net.TCPListener, []string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, nil, usage{fmt.Errorf("--listen wants HOST:PORT: %w", err)}
+	}
+	ip := net.ParseIP(host)
+	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, nil, usage{fmt.Errorf("the page has no TLS yet, so it is served on this computer only: --listen 127.0.0.1:%s, and reach it from elsewhere by ssh -L %s:127.0.0.1:%s", port, port, port)}
+	}
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, nil, fmt.Errorf("another program has the address %s already: end it, or name another one with --listen 127.0.0.1:PORT", address)
+	case err != nil:
+		return nil, nil, fmt.Errorf("cannot serve the page: %w", err)
+	}
+	_, port, _ = net.SplitHostPort(l.Addr().String()) // of a listener
+	hosts := []string{net.JoinHostPort(host, port)}
+	for _, other := range []string{"127.0.0.1", "localhost"} {
+		if other != host {
+			hosts = append(hosts, net.JoinHostPort(other, port))
+		}
+	}
+	return l.(*net.TCPListener), hosts, nil
+}
+
+// openDoor makes the socket between the two, for the page's account.
+func openDoor(account *user.User) (path string, l net.Listener, closeDoor func() error, err error) {
+	uid, err := strconv.Atoi(account.Uid)
+	if err != nil {
+		return "", nil, nil, fmt.Errorf("cannot read the account of the page: %w", err)
+	}
+	dir, closeDir, err := manage.SocketFolder()
+	if err != nil {
+		return "", nil, nil, err
+	}
+	path = filepath.Join(dir, "engine")
+	l, err = net.Listen("unix", path)
+	if err == nil && uid != os.Geteuid() {
+		err = os.Chown(path, uid, -1)
+	}
+	if err == nil {
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
+		return "", nil, nil, errors.Join(fmt.Errorf("cannot make the hub's socket: %w", err), closeDir())
+	}
+	return path, l, closeDir, nil
+}

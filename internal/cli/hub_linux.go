@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A page that ends within shortLife of its start this often in a row is given up.
+const (
+	shortLife = 5 * time.Second
+	shortMost = 10
+)
+
+// keepPage starts the page, and starts it anew when it dies: browsers wait
+// meanwhile, since the listener is this process's.
+func (a *App) keepPage(ctx context.Context, account *user.User, l *net.TCPListener, socket string, hosts []string) error {
+	f, err := l.File()
+	if err != nil {
+		return fmt.Errorf("cannot hand the page its address: %w", err)
+	}
+	defer f.Close()
+	for short := 0; ; {
+		began := time.Now()
+		err := a.startPage(ctx, account, f, socket, hosts)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if short++; time.Since(began) > shortLife {
+			short = 0
+		}
+		if short >= shortMost {
+			return fmt.Errorf("the page ended %d times right after its start: %w", short, err)
+		}
+		a.hubLog().Warn("the page has ended, and is started anew", "why", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Duration(short) * 200 * time.Millisecond):
+		}
+	}
+}
+
+// startPage is the page's process from its beginning to its end. It is this very
+// program, also when another one has taken its place since.
+func (a *App) startPage(ctx context.Context, account *user.User, listener *os.File, socket string, hosts []string) error {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", "hub", "page", "--socket", socket, "--engine", strconv.Itoa(os.Geteuid()), "--hosts", strings.Join(hosts, ","))
+	cmd.Args[0] = a.Exe
+	cmd.Env = []string{"LANG=C.UTF-8", "TZ=" + a.Getenv("TZ")}
+	if a.Getenv("TZ") == "" {
+		cmd.Env = cmd.Env[:1]
+	}
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.Stderr = a.Err, a.Err
+	cmd.ExtraFiles = []*os.File{listener}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if os.Geteuid() == 0 {
+		uid, err := strconv.ParseUint(account.Uid, 10, 32)
+		if err != nil {
+			return fmt.Errorf("cannot read the account of the page: %w", err)
+		}
+		gid, err := strconv.ParseUint(account.Gid, 10, 32)
+		if err != nil {
+			return fmt.Errorf("cannot read the group of the page: %w", err)
+		}
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the page's process: %w", err)
+	}
+	return fmt.Errorf("the page's process ended by itself")
+}
+
+// confine keeps this process, all its threads, from ever getting more rights than
+// it has.
+func confine() error {
+	if _, _, failed := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); failed != 0 {
+		return fmt.Errorf("cannot confine the page: %w", failed)
+	}
+	return nil
+}
