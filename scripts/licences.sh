@@ -57,6 +57,8 @@ echo "$list" | while read -r module version dir; do
 done
 cat <<TEXT
 
+Of others, too, are two files that the page sends to browsers: [htmx](https://htmx.org) 2.0.11 and its extension for server-sent events 2.2.4, both 0BSD ([text](../internal/console/static/LICENCES.txt)).
+
 The standard library of Go: BSD-3-Clause, Copyright 2009 The Go Authors. Upkeep itself: [Apache-2.0](../LICENSE).
 A file may name several licences, each for a part of its module. Nearly all of them want their text to go along with the binary.
 TEXT

@@ -73,6 +73,8 @@ func (p *Page) Handler() http.Handler {
 	mux.HandleFunc("GET /i/{id}/runs/{run}/live", p.live)
 	mux.HandleFunc("GET /i/{id}/runs/{run}/log", p.in(p.log))
 	mux.HandleFunc("POST /i/{id}/runs/{run}/resume", p.in(p.resume))
+	mux.HandleFunc("POST /i/{id}/runs/{run}/decide", p.in(p.decide))
+	mux.HandleFunc("POST /i/{id}/runs/{run}/done", p.in(p.done))
 	mux.HandleFunc("GET /i/{id}/points", p.in(p.points))
 	mux.HandleFunc("GET /i/{id}/drift", p.in(p.drift))
 	mux.HandleFunc("GET /i/{id}/doctor", p.in(p.doctor))

@@ -28,11 +28,11 @@ var screens = []struct {
 	{"run", "/i/notes/runs/r1", nil},
 	{"run-new", "/i/notes/runs/r1", func(f *fake) {
 		r := &f.theRun
-		r.Going, r.Out, r.Result, r.Version, r.Closed, r.Outage = "", false, ask.ResultNew, "3.0", now, 100*time.Second
+		r.Going, r.Cancel, r.Out, r.Result, r.Version, r.Closed, r.Outage = "", false, false, ask.ResultNew, "3.0", now, 100*time.Second
 	}},
 	{"run-old", "/i/notes/runs/r1", func(f *fake) {
 		r := &f.theRun
-		r.Going, r.Out, r.Back, r.Result, r.Version, r.Closed, r.Outage, r.Support = "", false, true, ask.ResultOld, "2.0", now, 100*time.Second, "support@example.org"
+		r.Going, r.Cancel, r.Out, r.Back, r.Result, r.Version, r.Closed, r.Outage, r.Support = "", false, false, true, ask.ResultOld, "2.0", now, 100*time.Second, "support@example.org"
 		r.Why = &ask.Why{Step: "migrate", Title: "migrate the data to 3.0", Text: "0042_index.sql: line 3:\n  duplicate key", Now: "remove the duplicate"}
 		r.Steps[3].Status, r.Steps[3].Error = ask.Undone, "duplicate key"
 	}},
@@ -42,7 +42,9 @@ var screens = []struct {
 		r.Waiting = &ask.Waiting{Step: "migrate", Title: "migrate the data to 3.0", Text: "it cannot be told whether the script has run", Evidence: "exit 137", Choices: []ask.Choice{ask.ChooseRetry, ask.ChooseAccept, ask.ChooseBack}}
 	}},
 	{"run-interrupted", "/i/notes/runs/r1", func(f *fake) { f.theRun.Going = ask.Interrupted }},
-	{"run-asks", "/i/notes/runs/r1", func(f *fake) { f.theRun.Going, f.theRun.Task = ask.AsksPerson, "Switch the alarm panel to test." }},
+	{"run-asks", "/i/notes/runs/r1", func(f *fake) {
+		f.theRun.Going, f.theRun.Task = ask.AsksPerson, &ask.Task{Step: "panel", Text: "Switch the alarm panel to test.", Lacks: "the panel reads armed"}
+	}},
 	{"points", "/i/notes/points", nil},
 	{"drift", "/i/notes/drift", nil},
 	{"drift-found", "/i/notes/drift?look=now", nil},

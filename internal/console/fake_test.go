@@ -30,6 +30,8 @@ type fake struct {
 	watched []ask.WatchQuery
 	yes     []ask.Yes
 	resumed []ask.RunQuery
+	decided []ask.Decision
+	done    []ask.Word
 	left    bool
 }
 
@@ -105,6 +107,15 @@ func (f *fake) Resume(_ context.Context, q ask.RunQuery) (ask.Started, error) {
 	return ask.Started{Run: q.Run}, f.fail
 }
 
+func (f *fake) Decide(_ context.Context, d ask.Decision) (ask.Started, error) {
+	f.decided = append(f.decided, d)
+	return ask.Started{Run: d.Run}, f.fail
+}
+func (f *fake) Done(_ context.Context, w ask.Word) (ask.Started, error) {
+	f.done = append(f.done, w)
+	return ask.Started{Run: w.Run}, f.fail
+}
+
 // sample is an engine side with something of everything.
 func sample() *fake {
 	opened := now.Add(-2 * time.Minute)
@@ -145,7 +156,7 @@ func sample() *fake {
 					{Kind: ask.NoticeFeed, Text: "no answer", At: now.Add(-26 * time.Hour)}}},
 			{ID: "old", Product: "old", Document: "/etc/upkeep/old.yaml", Currency: ask.CurrencyUnknown, Units: []ask.Unit{}},
 			{ID: "sick", Product: "sick", Document: "/etc/upkeep/sick.yaml", Error: "cannot read the installation document: permission denied"}}},
-		theRun: ask.Run{RunRow: row, Product: "notes", Digest: strings.Repeat("ab12", 16), Going: ask.UnderWay, Out: true, Took: 2 * time.Minute, Steps: steps, Bar: bar, Foreseen: 110 * time.Second, Points: []string{"20260314-0924-ab-full (2.0, 1.2 GB)"}},
+		theRun: ask.Run{RunRow: row, Product: "notes", Digest: strings.Repeat("ab12", 16), Going: ask.UnderWay, Cancel: true, Out: true, Took: 2 * time.Minute, Steps: steps, Bar: bar, Foreseen: 110 * time.Second, Points: []string{"20260314-0924-ab-full (2.0, 1.2 GB)"}},
 		lines:  []string{"09:24:53 begin do unpack", "  | tar: 4211 files", "09:25:07 ended do unpack"},
 		check: ask.Readiness{Product: "notes", Installed: "2.0", To: "3.0", Findings: []ask.Finding{{ID: "php", Level: "blocker", OK: true, Text: "8.2"},
 			{ID: "cron-quiet", Level: "warning", Text: "2 jobs run", Effect: "they are cut off", Fix: "wait until they are through", Waivable: true}}},

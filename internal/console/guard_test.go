@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"upkeep/internal/hub/ask"
 )
 
@@ -41,6 +43,8 @@ func TestGuard(t *testing.T) {
 		{"starting from another origin", "POST", "/i/notes/start", map[string]string{"Origin": "http://evil.example"}, start, 403, "Another site has sent this"},
 		{"starting by a link", "GET", "/i/notes/start?digest=d", nil, nil, 404, "There is no page"},
 		{"resuming from another site", "POST", "/i/notes/runs/r1/resume", map[string]string{"Sec-Fetch-Site": "same-site"}, start, 403, "Another site"},
+		{"cancelling from another site", "POST", "/i/notes/runs/r1/decide", map[string]string{"Sec-Fetch-Site": "cross-site"}, start, 403, "Another site"},
+		{"saying done without a token", "POST", "/i/notes/runs/r1/done", nil, []string{"step", "x", "token", ""}, 403, "not made for your session"},
 		{"leaving from another site", "POST", "/leave", map[string]string{"Sec-Fetch-Site": "cross-site"}, start, 403, "Another site"},
 		{"entering from another site", "POST", "/enter", map[string]string{"Sec-Fetch-Site": "cross-site"}, []string{"code", "once"}, 403, "Another site"},
 		{"a form of 10 GB", "POST", "/i/notes/start", nil, []string{"digest", strings.Repeat("x", formMost)}, 403, "not made for your session"},
@@ -69,7 +73,7 @@ func TestGuard(t *testing.T) {
 			if len(f.watched) != 0 {
 				t.Error("somebody watches a run")
 			}
-			if heard := len(f.yes) + len(f.resumed); heard != 0 && tt.status != 303 || f.left {
+			if heard := len(f.yes) + len(f.resumed) + len(f.decided) + len(f.done); heard != 0 && tt.status != 303 || f.left {
 				t.Errorf("the engine side heard %v %v", f.yes, f.resumed)
 			}
 		})
@@ -120,6 +124,31 @@ func TestStart(t *testing.T) {
 	f.fail = nil
 	if w := b.post("/i/notes/runs/r1/resume"); w.Code != 303 || len(f.resumed) != 1 || f.resumed[0] != (ask.RunQuery{Installation: "notes", Run: "r1"}) {
 		t.Errorf("resume: %d, %v", w.Code, f.resumed)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	f := sample()
+	b := open(t, f)
+	q := ask.RunQuery{Installation: "notes", Run: "r1"}
+	for _, tt := range []struct {
+		path  string
+		pairs []string
+	}{{"decide", []string{"step", "migrate", "choice", "retry", "why", "mended"}}, {"decide", []string{"choice", "back"}}, {"done", []string{"step", "panel"}}} {
+		if w := b.post("/i/notes/runs/r1/"+tt.path, tt.pairs...); w.Code != 303 || w.Header().Get("Location") != "/i/notes/runs/r1" {
+			t.Errorf("%v: %d to %s", tt, w.Code, w.Header().Get("Location"))
+		}
+	}
+	want := []ask.Decision{{RunQuery: q, Step: "migrate", Choice: "retry", Why: "mended"}, {RunQuery: q, Choice: "back"}}
+	if d := cmp.Diff(want, f.decided); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]ask.Word{{RunQuery: q, Step: "panel"}}, f.done); d != "" {
+		t.Error(d)
+	}
+	f.fail = &ask.Error{Kind: ask.Refused, Text: "back after the barrier"}
+	if w := b.post("/i/notes/runs/r1/decide", "choice", "back"); w.Code != 409 || !strings.Contains(w.Body.String(), "back after the barrier") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 

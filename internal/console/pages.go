@@ -235,6 +235,27 @@ func (p *Page) resume(v *visit) error {
 	return nil
 }
 
+// decide makes the decision that a run waits for, or cancels it.
+func (p *Page) decide(v *visit) error {
+	q := ask.RunQuery{Installation: v.id(), Run: v.r.PathValue("run")}
+	d := ask.Decision{RunQuery: q, Step: v.r.PostFormValue("step"), Choice: ask.Choice(v.r.PostFormValue("choice")), Why: v.r.PostFormValue("why")}
+	if _, err := v.ask.Decide(v.r.Context(), d); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, to("i", q.Installation, "runs", q.Run), http.StatusSeeOther)
+	return nil
+}
+
+// done says that a task is done.
+func (p *Page) done(v *visit) error {
+	q := ask.RunQuery{Installation: v.id(), Run: v.r.PathValue("run")}
+	if _, err := v.ask.Done(v.r.Context(), ask.Word{RunQuery: q, Step: v.r.PostFormValue("step")}); err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, to("i", q.Installation, "runs", q.Run), http.StatusSeeOther)
+	return nil
+}
+
 func (p *Page) points(v *visit) error {
 	points, err := v.ask.Points(v.r.Context(), ask.Of{Installation: v.id()})
 	if err != nil {

@@ -36,7 +36,7 @@ func kinds() map[string][]string {
 		out["part"] = append(out["part"], string(p))
 	}
 	for _, c := range ask.Choices() {
-		out["choice"] = append(out["choice"], string(c))
+		out["choice"], out["choose"] = append(out["choice"], string(c)), append(out["choose"], string(c))
 	}
 	for _, k := range ask.Kinds() {
 		out["error.kind"], out["error.now"] = append(out["error.kind"], string(k)), append(out["error.now"], string(k))

@@ -265,6 +265,47 @@ func TestHub(t *testing.T) {
 	}
 }
 
+// TestHubCancel: a run that is started in the terminal is shown at once, and
+// cancelled on the page: everything is as it was.
+func TestHubCancel(t *testing.T) {
+	lab.Slow(t)
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
+	s.Bundle("2.0")
+	s.Hook("hooks/PREINSTALL_app.sh", "while [ ! -e "+s.Marks+"/go-on ]; do sleep 0.01; done")
+	h := startHub(t, s)
+	h.enter()
+	cmd := s.Command(context.Background(), "upgrade", "--yes", "--from", s.Releases)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	id := s.ID()
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(s.Log(), "PREINSTALL") && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	over := h.see("/", "Upgrade under way")
+	_, rest, _ := strings.Cut(over, `<a href="/i/`+id+`/runs/`)
+	run, _, _ := strings.Cut(rest, `"`)
+	page := h.see("/i/"+id+"/runs/"+run, "Cancel this run")
+	_, token, _ := strings.Cut(page, `name="token" value="`)
+	token, _, _ = strings.Cut(token, `"`)
+	at := h.base + "/i/" + id + "/runs/" + run + "/decide"
+	if code, text := h.read(h.PostForm(at, url.Values{"token": {token}, "choice": {"skip"}, "step": {"nothing"}})); code != 409 || !strings.Contains(text, "does not wait at step nothing") {
+		t.Errorf("a choice that nobody offers: %d\n%s", code, text)
+	}
+	h.read(h.PostForm(at, url.Values{"token": {token}, "choice": {"back"}, "why": {"too early"}}))
+	s.Twin("installation.yaml", "../marks/go-on")
+	_, last := h.listen("/i/"+id+"/runs/"+run, func(int) {})
+	for _, want := range []string{"notes is back on 1.0.", "cancelled it", "too early"} {
+		if !strings.Contains(last, want) {
+			t.Errorf("the last word of the page has no %q:\n%s", want, last)
+		}
+	}
+	_ = cmd.Wait() // the terminal shows the same end: 6, back on the old version
+	if code := cmd.ProcessState.ExitCode(); code != 6 {
+		t.Errorf("the terminal ends with %d", code)
+	}
+}
+
 // TestHubRights: as root the page's process has an account of its own, and can get
 // no other.
 func TestHubRights(t *testing.T) {

@@ -81,6 +81,8 @@ func (s *Server) Handler() http.Handler {
 	known(s, mux, "plan", heavy(s, e.Plan))
 	known(s, mux, "start", heavy(s, e.Start))
 	known(s, mux, "resume", e.Resume)
+	known(s, mux, "decide", e.Decide)
+	known(s, mux, "done", e.Done)
 	mux.HandleFunc("POST /watch", s.watching)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("the engine side knows no question %s: page and engine side are of different versions; start upkeep hub anew", r.URL.Path)})

@@ -35,6 +35,11 @@ type Engine interface {
 	Start(ctx context.Context, by string, y Yes) (Started, error)
 	// Resume has an interrupted run carried on.
 	Resume(ctx context.Context, by string, q RunQuery) (Started, error)
+	// Decide makes the decision that a run waits for, or cancels one before its
+	// barrier.
+	Decide(ctx context.Context, by string, d Decision) (Started, error)
+	// Done says that a task is done that a run asks a person for.
+	Done(ctx context.Context, by string, w Word) (Started, error)
 }
 
 // Asking is the engine side as somebody with a session sees it.
@@ -45,6 +50,8 @@ type Asking interface {
 	Plan(ctx context.Context, w Wish) (Plan, error)
 	Start(ctx context.Context, y Yes) (Started, error)
 	Resume(ctx context.Context, q RunQuery) (Started, error)
+	Decide(ctx context.Context, d Decision) (Started, error)
+	Done(ctx context.Context, w Word) (Started, error)
 	Leave(ctx context.Context) error
 }
 
@@ -95,6 +102,21 @@ type Wish struct {
 type Yes struct {
 	Wish
 	Digest string `json:"digest"` // whole, of the plan that was shown
+}
+
+// Decision is what a person decides of a run: a choice at the step that it waits
+// at; back, to cancel it, without one.
+type Decision struct {
+	RunQuery
+	Step   string `json:"step,omitempty"`
+	Choice Choice `json:"choice"`
+	Why    string `json:"why,omitempty"` // for the record
+}
+
+// Word says that a task of a step is done.
+type Word struct {
+	RunQuery
+	Step string `json:"step"`
 }
 
 // Started names the run that goes on.

@@ -106,6 +106,14 @@ func (a asking) Resume(ctx context.Context, q RunQuery) (Started, error) {
 	return call[Started](ctx, a.c, a.session, "resume", q)
 }
 
+func (a asking) Decide(ctx context.Context, d Decision) (Started, error) {
+	return call[Started](ctx, a.c, a.session, "decide", d)
+}
+
+func (a asking) Done(ctx context.Context, w Word) (Started, error) {
+	return call[Started](ctx, a.c, a.session, "done", w)
+}
+
 func (a asking) Watch(ctx context.Context, q WatchQuery, tell func(Beat) error) error {
 	body, err := post(ctx, a.c, a.session, "watch", q)
 	if err != nil {

@@ -205,12 +205,22 @@ type Run struct {
 	Steps   []Step        `json:"steps"`
 	Why     *Why          `json:"why,omitempty"`
 	Waiting *Waiting      `json:"waiting,omitempty"`
-	Task    string        `json:"task,omitempty"` // what a person is asked to do
-	Support string        `json:"support,omitempty"`
-	Points  []string      `json:"points,omitempty"` // restore points that it made
-	Bar     Bar           `json:"bar"`
+	Task    *Task         `json:"task,omitempty"` // what a person is asked to do
+	// Cancel: it can be cancelled, and everything goes back.
+	Cancel  bool     `json:"cancel,omitempty"`
+	Support string   `json:"support,omitempty"`
+	Points  []string `json:"points,omitempty"` // restore points that it made
+	Bar     Bar      `json:"bar"`
 	// Foreseen is the outage that was forecast.
 	Foreseen time.Duration `json:"foreseen,omitempty"`
+}
+
+// Task is what a run asks a person for.
+type Task struct {
+	Step  string `json:"step"`
+	Text  string `json:"text"`
+	Lacks string `json:"lacks,omitempty"` // what must prove it reads otherwise
+	Said  string `json:"said,omitempty"`  // who has said that it is done; the run looks whether it is
 }
 
 // Bar is how far a run is.

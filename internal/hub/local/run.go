@@ -41,7 +41,11 @@ func (e *Engine) Run(ctx context.Context, q ask.RunQuery) (ask.Run, error) {
 	w := newWatcher(in, r)
 	w.events.skipTo(-tailOfEvents)
 	w.take(w.events.lines())
-	return view(in, r, w.bar(time.Now()), time.Now()), nil
+	out := view(in, r, w.bar(time.Now()), time.Now())
+	if out.Task != nil {
+		out.Task.Lacks = in.Lacks(ctx, r)
+	}
+	return out, nil
 }
 
 // view is a run as the page shows it.
@@ -94,8 +98,12 @@ func view(in *manage.Installation, r *manage.Run, bar ask.Bar, now time.Time) as
 		}
 	}
 	if t := r.Task(); t != nil && out.Going == ask.AsksPerson {
-		out.Task = t.Text
+		out.Task = &ask.Task{Step: t.ID, Text: t.Text}
+		if t.Said != nil {
+			out.Task.Said = t.Said.By
+		}
 	}
+	out.Cancel = s.Closed == nil && s.Mode == run.Going && s.CanGoBack(0) == nil
 	return out
 }
 

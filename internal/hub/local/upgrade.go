@@ -152,18 +152,3 @@ func (e *Engine) agreed(ctx context.Context, in *manage.Installation, by string,
 	}
 	return p, nil
 }
-
-// Resume implements ask.Engine.
-func (e *Engine) Resume(ctx context.Context, by string, q ask.RunQuery) (ask.Started, error) {
-	in, r, err := e.run(ctx, q.Installation, q.Run)
-	if err != nil {
-		return ask.Started{}, err
-	}
-	if !r.Interrupted() {
-		return ask.Started{}, &ask.Error{Kind: ask.Moved, Text: fmt.Sprintf("run %s is not interrupted any more", r.ID)}
-	}
-	if err := in.Launch(context.WithoutCancel(ctx), r.ID); err != nil {
-		return ask.Started{}, told(err)
-	}
-	return ask.Started{Run: r.ID}, nil
-}

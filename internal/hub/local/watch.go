@@ -59,7 +59,7 @@ func (w *watcher) bar(now time.Time) ask.Bar {
 }
 
 // Watch implements ask.Engine. It tells at once where the run is, then what
-// changes. It neither starts nor ends anything.
+// changes, until the run is closed. It neither starts nor ends anything.
 func (e *Engine) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat) error) error {
 	in, r, err := e.run(ctx, q.Installation, q.Run)
 	if err != nil {
@@ -81,7 +81,7 @@ func (e *Engine) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat
 			}
 			looked, w.changed = now, w.changed || going(r) != was
 		}
-		over := r.Engine == 0 || !r.Closed.IsZero()
+		over := !r.Closed.IsZero()
 		lines := log.lines()
 		if log.err != nil {
 			return told(log.err)
