@@ -133,8 +133,7 @@ func answer[Q, A any](f func(context.Context, Q) (A, error)) http.HandlerFunc {
 			fail(w, err)
 			return
 		}
-		scrub(&a)
-		reply(w, a)
+		reply(w, scrubbed(a))
 	}
 }
 
@@ -171,8 +170,7 @@ func (s *Server) watching(w http.ResponseWriter, r *http.Request) {
 		if err := ctl.SetWriteDeadline(time.Now().Add(30 * time.Second)); err != nil {
 			return err
 		}
-		scrub(&b)
-		if err := lines.Encode(b); err != nil {
+		if err := lines.Encode(scrubbed(b)); err != nil {
 			return err
 		}
 		return ctl.Flush()
@@ -193,8 +191,7 @@ func reply(w http.ResponseWriter, a any) {
 }
 
 func fail(w http.ResponseWriter, err error) {
-	e := told(err)
-	scrub(e)
+	e := scrubbed(told(err))
 	raw, _ := json.Marshal(e) // strings only
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.Kind.Status())

@@ -7,45 +7,49 @@ import (
 	"unicode"
 )
 
-// scrub makes every text of an answer safe to be shown, in place: control
+// scrubbed gives an answer with every text of it safe to be shown: control
 // characters, and what turns the direction of writing, become spaces, so that no
 // product's name and no line of a log can hide what stands beside it. Ends of
-// lines and tabs stay. What a text means to HTML is the page's business.
-func scrub(answer any) {
-	v := reflect.ValueOf(answer)
-	if v.Kind() == reflect.Pointer {
-		scrubValue(v)
-	}
+// lines and tabs stay. What a text means to HTML is the page's business. The
+// answer itself, which others may be given too, stays as it is.
+func scrubbed[T any](answer T) T {
+	return scrubValue(reflect.ValueOf(&answer).Elem()).Interface().(T)
 }
 
-func scrubValue(v reflect.Value) {
+func scrubValue(v reflect.Value) reflect.Value {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		return v
+	}
+	out := reflect.New(v.Type()).Elem()
+	out.Set(v)
 	switch v.Kind() {
 	case reflect.String:
-		if v.CanSet() {
-			v.SetString(clean(v.String()))
-		}
+		out.SetString(clean(v.String()))
 	case reflect.Pointer:
 		if !v.IsNil() {
-			scrubValue(v.Elem())
+			out.Set(reflect.New(v.Type().Elem()))
+			out.Elem().Set(scrubValue(v.Elem()))
 		}
 	case reflect.Struct:
-		if _, ok := v.Interface().(time.Time); ok {
-			return
-		}
 		for i := range v.NumField() {
-			scrubValue(v.Field(i))
+			out.Field(i).Set(scrubValue(v.Field(i)))
 		}
 	case reflect.Slice:
-		for i := range v.Len() {
-			scrubValue(v.Index(i))
+		if !v.IsNil() {
+			out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+			for i := range v.Len() {
+				out.Index(i).Set(scrubValue(v.Index(i)))
+			}
 		}
 	case reflect.Map:
-		for _, k := range v.MapKeys() {
-			if e := v.MapIndex(k); e.Kind() == reflect.String {
-				v.SetMapIndex(k, reflect.ValueOf(clean(e.String())).Convert(e.Type()))
+		if !v.IsNil() {
+			out.Set(reflect.MakeMapWithSize(v.Type(), v.Len()))
+			for _, k := range v.MapKeys() {
+				out.SetMapIndex(k, scrubValue(v.MapIndex(k)))
 			}
 		}
 	}
+	return out
 }
 
 func clean(text string) string {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,22 +17,26 @@ func TestScrub(t *testing.T) {
 	const evil = "a\x1b[2Jb\u202ec\r\u2028d\ne\tf"
 	const good = "a [2Jb c  d\ne\tf"
 	run := &ask.Run{RunRow: ask.RunRow{ID: evil, Opened: at}, Steps: []ask.Step{{Title: evil, Status: ask.Status(evil)}}, Why: &ask.Why{Text: evil}, Points: []string{evil}}
-	scrub(run)
+	before := *run
+	before.Steps = slices.Clone(run.Steps)
+	got := scrubbed(run)
 	want := &ask.Run{RunRow: ask.RunRow{ID: good, Opened: at}, Steps: []ask.Step{{Title: good, Status: good}}, Why: &ask.Why{Text: good}, Points: []string{good}}
-	if d := cmp.Diff(want, run); d != "" {
+	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	if d := cmp.Diff(&before, run); d != "" || run.Why.Text != evil {
+		t.Errorf("the answer itself is changed: %s", d)
+	}
 	w := &ask.Wish{Waivers: map[string]string{"c": evil}}
-	if scrub(w); w.Waivers["c"] != good {
-		t.Errorf("in a map: %q", w.Waivers["c"])
+	if got := scrubbed(w); got.Waivers["c"] != good {
+		t.Errorf("in a map: %q", got.Waivers["c"])
 	}
 }
 
 func FuzzScrub(f *testing.F) {
 	f.Add("\x00\u202e\xff")
 	f.Fuzz(func(t *testing.T, text string) {
-		b := &ask.Beat{Lines: []string{text}}
-		scrub(b)
+		b := scrubbed(ask.Beat{Lines: []string{text}})
 		raw, err := json.Marshal(b)
 		if err != nil {
 			t.Fatal(err)

@@ -33,10 +33,13 @@ type Engine struct {
 
 	mu        sync.Mutex
 	documents map[string]string // id on the page to document, as the last look found them
+	rooms     map[ask.RunQuery]*room
 }
 
 // New makes it.
-func New(o Options) *Engine { return &Engine{Options: o, documents: map[string]string{}} }
+func New(o Options) *Engine {
+	return &Engine{Options: o, documents: map[string]string{}, rooms: map[ask.RunQuery]*room{}}
+}
 
 var _ ask.Engine = (*Engine)(nil)
 

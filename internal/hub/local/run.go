@@ -53,7 +53,10 @@ func view(in *manage.Installation, r *manage.Run, bar ask.Bar, now time.Time) as
 	f := in.Forecast(r.ID)
 	s := r.State
 	out := ask.Run{RunRow: runRow(r.Run), Product: r.Plan.Subject(), Digest: r.Plan.Digest, Going: going(r), Back: s.Mode == run.Backing || s.Why != nil,
-		Barrier: s.Barrier, Out: s.Out(), Support: r.Plan.Support, Bar: bar, Foreseen: f.Outage, Points: in.Points(r)}
+		Barrier: s.Barrier, Out: s.Out(), Support: r.Plan.Support, Bar: bar, Foreseen: f.Outage}
+	if s.Closed != nil {
+		out.Points = in.Points(r) // reading their place meanwhile could be in the way
+	}
 	end := now
 	if s.Closed != nil {
 		end = s.ClosedAt
