@@ -184,5 +184,9 @@ func (v *visit) fail(status int, err error) {
 	if t.Kind == ask.Broken || t.Kind == ask.Gone {
 		v.page.Log.Warn("a page could not be shown", "path", v.r.URL.Path, "why", err)
 	}
-	_ = v.show(status, "error", v.t(key("error", "kind", t.Kind)), nil, t)
+	var crumbs []crumb
+	if v.id() != "" && v.person.Name != "" && t.Kind != ask.Unknown {
+		crumbs = v.about()
+	}
+	_ = v.show(status, "error", v.t(key("error", "kind", t.Kind)), crumbs, t)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -239,7 +240,7 @@ func TestHub(t *testing.T) {
 	if !strings.Contains(last, "notes is on 2.0, verified.") {
 		t.Errorf("the last word of the page is\n%s", last)
 	}
-	got := strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'", "&amp;", "&").Replace(strings.Join(log, "\n")) + "\n"
+	got := html.UnescapeString(strings.Join(log, "\n")) + "\n"
 	if want := s.Log(); got != want {
 		t.Errorf("the page has told another log:\n%s\nwant\n%s", got, want)
 	}

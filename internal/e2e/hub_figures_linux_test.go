@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
+)
+
+// TestHubFigures: 200 watch one run with 200 lines of log a second. No line is
+// lost, and page and engine side together take at most 200 MB.
+func TestHubFigures(t *testing.T) {
+	lab.Bench(t)
+	const watchers, lines = 200, 2000
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
+	s.Bundle("2.0")
+	s.Hook("hooks/PREINSTALL_app.sh", fmt.Sprintf("while [ ! -e %s/go-on ]; do sleep 0.01; done; i=0; while [ $i -lt %d ]; do for j in 1 2 3 4 5 6 7 8 9 10; do i=$((i+1)); echo line $i of a log that is as long as others are; done; sleep 0.05; done", s.Marks, lines))
+	h := startHub(t, s)
+	h.enter()
+	id := s.ID()
+	cmd := s.Command(context.Background(), "upgrade", "--yes", "--from", s.Releases)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(s.Log(), "PREINSTALL") && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	_, rest, _ := strings.Cut(h.see("/"), `<a href="/i/`+id+`/runs/`)
+	run, _, _ := strings.Cut(rest, `"`)
+	path := "/i/" + url.PathEscape(id) + "/runs/" + run
+	page := h.page()
+	logs := make([][]string, watchers)
+	var wg sync.WaitGroup
+	for i := range watchers {
+		wg.Go(func() { logs[i], _ = h.listen(path, func(int) {}) })
+	}
+	time.Sleep(2 * time.Second)
+	began := time.Now()
+	s.Twin("installation.yaml", "../marks/go-on")
+	wg.Wait()
+	took := time.Since(began)
+	_ = cmd.Wait() // how it ended is in the log
+	engine, pages := peak(t, h.cmd.Process.Pid), peak(t, page)
+	t.Logf("%d watchers, %d lines in %v; most memory: engine side %d MB, page %d MB", watchers, lines, took.Round(time.Millisecond), engine, pages)
+	want := strings.TrimSuffix(s.Log(), "\n")
+	for i, l := range logs {
+		if html.UnescapeString(strings.Join(l, "\n")) != want {
+			t.Errorf("watcher %d has %d lines, and the log has %d", i, len(l), strings.Count(want, "\n")+1)
+		}
+	}
+	if engine+pages > 200 {
+		t.Errorf("the hub took %d MB, wanted is at most 200", engine+pages)
+	}
+}
+
+var highest = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// peak is the most memory that a process has had, in MB.
+func peak(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := highest.FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("no memory in %s", text)
+	}
+	n, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n / 1024
+}
