@@ -33,6 +33,7 @@ need_program zstd zstd       # likewise; what patches are compared with
 need_program procps ps
 need_program nodejs node # runs Unleash, one of the products under test
 need_program npm npm     # gets it
+need_program chromium chromium # looks at the page
 # What serves WordPress, another one. The tests start their own.
 need_program php-cli php
 need php-fpm '/usr/sbin/php-fpm[0-9]*'

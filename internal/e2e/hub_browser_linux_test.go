@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/lab"
+)
+
+// browser is Debian's Chromium with one window.
+type browser struct {
+	context.Context
+	t *testing.T
+
+	mu   sync.Mutex
+	said []string // what a page must never cause: exceptions, and what its policy has stopped
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1100, 900))
+	if os.Getuid() == 0 {
+		opts = append(opts, chromedp.NoSandbox)
+	}
+	all, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(stop)
+	ctx, end := chromedp.NewContext(all)
+	t.Cleanup(end)
+	b := &browser{Context: ctx, t: t}
+	err := chromedp.Listen(ctx, func(e any) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		switch e := e.(type) {
+		case *runtime.EventExceptionThrown:
+			b.said = append(b.said, e.ExceptionDetails.Text)
+		case *cdplog.EventEntryAdded:
+			if e.Entry.Source == cdplog.EntrySourceSecurity || e.Entry.Source == cdplog.EntrySourceViolation || strings.Contains(e.Entry.Text, "Content Security Policy") {
+				b.said = append(b.said, e.Entry.Text)
+			}
+		}
+	})
+	if err == nil {
+		_, err = chromedp.Call(ctx, cdplog.Enable, cdp.Empty{})
+	}
+	if err == nil {
+		_, err = chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// do does what a person would, and waits for it a minute at most.
+func (b *browser) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b, time.Minute)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatalf("%s: %v\n%s", what, err, read(b, chromedp.Text("//body")))
+	}
+}
+
+// read gives what an action finds.
+func read[T any](b *browser, a chromedp.Action[T]) T {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b, time.Minute)
+	defer stop()
+	v, err := chromedp.Run(ctx, a)
+	if err != nil {
+		b.t.Error(err)
+	}
+	return v
+}
+
+// click clicks what stands there with the text.
+func click(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.Click(`//*[self::a or self::button or self::summary][normalize-space()="`+text+`"]`, chromedp.NodeVisible)
+}
+
+func shows(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.WaitVisible(`//main//*[contains(normalize-space(), "` + text + `")]`)
+}
+
+// TestHubBrowser: the way from the link to the end of an upgrade in a real
+// browser, with script and without. In the middle the page's process is killed.
+func TestHubBrowser(t *testing.T) {
+	lab.Slow(t)
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
+	s.Bundle("2.0")
+	s.Bundle("3.0")
+	s.Hook("hooks/PREINSTALL_app.sh", "echo working; while [ ! -e "+s.Marks+"/go-on-$UPKEEP_VERSION_TO ]; do sleep 0.01; done")
+	h := startHub(t, s)
+	b := newBrowser(t)
+	b.do("enter", chromedp.Navigate(h.link), click("Enter"), shows("1 product on"))
+	for _, tt := range []struct {
+		to      string
+		scripts bool
+	}{{"2.0", true}, {"3.0", false}} {
+		if _, err := chromedp.Call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !tt.scripts}); err != nil {
+			t.Fatal(err)
+		}
+		b.do("overview", chromedp.Navigate(h.base+"/"), click("notes"), click("Upgrade"), shows("Nothing is changed before your yes"))
+		b.do("choose "+tt.to, click("Another version, other choices"), chromedp.SendKeys(`//input[@name="to"]`, tt.to), click("Look again"), shows("→ "+tt.to))
+		b.do("plan", click("Show the plan"), shows("If something fails, or you cancel"))
+		b.do("yes", click("Start the upgrade to "+tt.to), shows("The upgrade is under way"))
+		read(b, chromedp.Evaluate[bool](`window.here = true`))
+		for end := time.Now().Add(30 * time.Second); !strings.Contains(s.Log(), "| working") && time.Now().Before(end); {
+			time.Sleep(20 * time.Millisecond)
+		}
+		b.do("log", shows("| working"))
+		if err := syscall.Kill(h.page(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		s.Twin("installation.yaml", "../marks/go-on-"+tt.to)
+		b.do("end", shows("notes is on "+tt.to+", verified."))
+		if same := read(b, chromedp.Evaluate[bool](`window.here === true`)); same != tt.scripts {
+			t.Errorf("with script %v the page was kept: %v", tt.scripts, same)
+		}
+		if log, want := read(b, chromedp.TextContent(`//pre[@class="log"]`)), s.Log(); tt.scripts && log != want {
+			t.Errorf("the log on the page is\n%s\nwant\n%s", log, want)
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.said) > 0 {
+		t.Errorf("the browser complains: %q", b.said)
+	}
+}
