@@ -181,8 +181,41 @@ func (h *hub) listen(run string, each func(lines int)) (log []string, last strin
 		}
 		res.Body.Close()
 	}
-	h.t.Fatalf("the run is not over, or nobody says so: %q", log)
+	h.t.Fatalf("the run is not over, or nobody says so: %q\n%s", log, last)
 	return nil, ""
+}
+
+// race says yes five times at once. One wins, the others see who it was.
+func (h *hub) race(path string, plan url.Values) (run string) {
+	h.t.Helper()
+	type answer struct {
+		code       int
+		text, goes string
+	}
+	answers := make(chan answer)
+	for range 5 {
+		go func() {
+			res, err := h.PostForm(h.base+path, plan)
+			if err != nil {
+				answers <- answer{text: err.Error()}
+				return
+			}
+			code, text := h.read(res, nil)
+			answers <- answer{code, text, res.Header.Get("Location")}
+		}()
+	}
+	for range 5 {
+		switch a := <-answers; {
+		case a.code == 303 && run == "":
+			run = a.goes
+		case a.code != 409 || !strings.Contains(a.text, "A run is open already") && !strings.Contains(a.text, "at work on this installation"):
+			h.t.Errorf("a yes at the same time: %d\n%s", a.code, a.text)
+		}
+	}
+	if run == "" {
+		h.t.Fatal("nobody has won")
+	}
+	return run
 }
 
 // TestHub: an upgrade from the overview to its end by the page alone, without
@@ -214,13 +247,9 @@ func TestHub(t *testing.T) {
 		t.Fatal("a run was opened though nobody has said yes")
 	}
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	res, err := h.PostForm(h.base+"/i/"+id+"/start", plan)
-	if code, text := h.read(res, err); code != 303 {
-		t.Fatalf("the yes: %d\n%s", code, text)
-	}
-	run := res.Header.Get("Location")
-	if code, text := h.read(h.PostForm(h.base+"/i/"+id+"/start", plan)); code != 409 || !strings.Contains(text, "A run is open already") {
-		t.Errorf("a second yes meanwhile: %d\n%s", code, text)
+	run := h.race("/i/"+id+"/start", plan)
+	if len(s.Runs()) != 1 {
+		t.Fatalf("five yeses at once open %d runs", len(s.Runs()))
 	}
 	h.see("/", "Upgrade under way")
 	killed := false

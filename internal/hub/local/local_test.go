@@ -99,6 +99,29 @@ func TestInstallation(t *testing.T) {
 	}
 }
 
+func TestGoing(t *testing.T) {
+	r := func(opened time.Time, engine int) *manage.Run {
+		return &manage.Run{Run: journal.Run{ID: "r", Opened: opened}, Plan: &plan.Plan{}, State: run.New(&plan.Plan{}), Engine: engine}
+	}
+	waits := r(time.Now(), 0)
+	waits.Waiting = &run.Action{}
+	closed := r(time.Now(), 0)
+	closed.Closed = time.Now()
+	for _, tt := range []struct {
+		run  *manage.Run
+		want ask.Going
+	}{
+		{r(time.Now(), 7), ask.UnderWay}, {r(time.Now().Add(-time.Hour), 7), ask.UnderWay},
+		{r(time.Now().Add(-time.Hour), 0), ask.Interrupted},
+		{r(time.Now(), 0), ask.UnderWay}, // its engine is being started
+		{waits, ask.WaitsChoice}, {closed, ""},
+	} {
+		if got := going(tt.run); got != tt.want {
+			t.Errorf("%+v is %q, want %q", tt.run.Run, got, tt.want)
+		}
+	}
+}
+
 // TestSteps: the parts are what users see, whatever verbs the steps have.
 func TestSteps(t *testing.T) {
 	p := &plan.Plan{From: "1.0", Steps: []plan.Step{{ID: "a"}, {ID: "b", Down: true}, {ID: "c", Verb: plan.VerbBarrier, Class: plan.Control}, {ID: "d", Up: true}, {ID: "e"}}}

@@ -131,6 +131,10 @@ func open(r *manage.Run) *ask.Open {
 	return out
 }
 
+// startsWithin is how long nobody may have a run that was opened just now: its
+// engine is being started.
+const startsWithin = 10 * time.Second
+
 // going says who carries a run on; empty when it is over.
 func going(r *manage.Run) ask.Going {
 	switch {
@@ -138,6 +142,8 @@ func going(r *manage.Run) ask.Going {
 		return ""
 	case r.Waiting != nil:
 		return ask.WaitsChoice
+	case r.Engine == 0 && time.Since(r.Opened) < startsWithin:
+		return ask.UnderWay
 	case r.Engine == 0:
 		return ask.Interrupted
 	case r.Task() != nil:

@@ -151,7 +151,7 @@ func (w *watcher) take(lines []string) bool {
 }
 
 func (w *watcher) bar(now time.Time) ask.Bar {
-	b := ask.Bar{Fraction: w.track.Fraction(now), Line: w.track.Line}
+	b := ask.Bar{Fraction: max(0, w.track.Fraction(now)), Line: w.track.Line}
 	b.N, b.Of = w.track.Position()
 	b.Left, b.LeftOK = w.track.Left(now)
 	if w.track.Current.ID != "" {

@@ -107,6 +107,17 @@ func (e *Engine) prepare(ctx context.Context, in *manage.Installation, w ask.Wis
 // Start implements ask.Engine. The plan is made anew, and must be the one that
 // the yes names.
 func (e *Engine) Start(ctx context.Context, by string, y ask.Yes) (ask.Started, error) {
+	out, err := e.start(ctx, by, y)
+	if err != nil {
+		// somebody may have been quicker: who, is what one wants to know then
+		if _, busy := e.quiet(ctx, y.Installation); ask.KindOf(busy) == ask.Busy {
+			return out, busy
+		}
+	}
+	return out, err
+}
+
+func (e *Engine) start(ctx context.Context, by string, y ask.Yes) (ask.Started, error) {
 	if len(y.Digest) != 64 {
 		return ask.Started{}, &ask.Error{Kind: ask.Invalid, Text: "a yes names the whole digest of the plan that was shown"}
 	}
