@@ -69,20 +69,27 @@ func (s *Server) Handler() http.Handler {
 		reply(w, struct{}{})
 	})
 	e := s.engine
-	known(s, mux, "who", func(_ context.Context, by string, _ struct{}) (ask.Person, error) { return ask.Person{Name: by}, nil })
-	known(s, mux, "overview", func(ctx context.Context, _ string, _ struct{}) (ask.Overview, error) { return e.Overview(ctx) })
-	known(s, mux, "runs", look(e.Runs))
-	known(s, mux, "run", look(e.Run))
-	known(s, mux, "log", look(e.Log))
-	known(s, mux, "points", look(e.Points))
-	known(s, mux, "drift", heavy(s, look(e.Drift)))
-	known(s, mux, "doctor", heavy(s, look(e.Doctor)))
-	known(s, mux, "check", heavy(s, e.Check))
-	known(s, mux, "plan", heavy(s, e.Plan))
-	known(s, mux, "start", heavy(s, e.Start))
-	known(s, mux, "resume", e.Resume)
-	known(s, mux, "decide", e.Decide)
-	known(s, mux, "done", e.Done)
+	mux.HandleFunc("POST /who", func(w http.ResponseWriter, r *http.Request) {
+		who, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		reply(w, who)
+	})
+	known(s, mux, ask.Viewer, "overview", func(ctx context.Context, _ string, _ struct{}) (ask.Overview, error) { return e.Overview(ctx) })
+	known(s, mux, ask.Viewer, "runs", look(e.Runs))
+	known(s, mux, ask.Viewer, "run", look(e.Run))
+	known(s, mux, ask.Viewer, "log", look(e.Log))
+	known(s, mux, ask.Viewer, "points", look(e.Points))
+	known(s, mux, ask.Viewer, "drift", heavy(s, look(e.Drift)))
+	known(s, mux, ask.Viewer, "doctor", heavy(s, look(e.Doctor)))
+	known(s, mux, ask.Operator, "check", heavy(s, e.Check))
+	known(s, mux, ask.Operator, "plan", heavy(s, e.Plan))
+	known(s, mux, ask.Operator, "start", heavy(s, e.Start))
+	known(s, mux, ask.Operator, "resume", e.Resume)
+	known(s, mux, ask.Operator, "decide", e.Decide)
+	known(s, mux, ask.Operator, "done", e.Done)
 	mux.HandleFunc("POST /watch", s.watching)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("the engine side knows no question %s: page and engine side are of different versions; start upkeep hub anew", r.URL.Path)})
@@ -109,15 +116,19 @@ func heavy[Q, A any](s *Server, f func(context.Context, string, Q) (A, error)) f
 	}
 }
 
-// known serves a question that only people with a session may ask.
-func known[Q, A any](s *Server, mux *http.ServeMux, name string, f func(context.Context, string, Q) (A, error)) {
+// known serves a question that only people with a session, and at least that role,
+// may ask.
+func known[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string, f func(context.Context, string, Q) (A, error)) {
 	mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
-		by, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+		who, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+		if err == nil && !who.Role.Covers(least) {
+			err = &ask.Error{Kind: ask.Forbidden, Text: fmt.Sprintf("%s is %s here, and this takes the role %s: an administrator can give it", who.Name, who.Role, least)}
+		}
 		if err != nil {
 			fail(w, err)
 			return
 		}
-		answer(func(ctx context.Context, q Q) (A, error) { return f(ctx, by, q) })(w, r)
+		answer(func(ctx context.Context, q Q) (A, error) { return f(ctx, who.Name, q) })(w, r)
 	})
 }
 

@@ -84,15 +84,16 @@ func (p *People) Enter(code string) (ask.Entered, error) {
 	}
 	token := rand.Text() + rand.Text()
 	p.sessions[sha256.Sum256([]byte(token))] = &session{l.name, now, now}
-	return ask.Entered{Session: token, Person: ask.Person{Name: l.name}}, nil
+	return ask.Entered{Session: token, Person: ask.Person{Name: l.name, Role: ask.Administrator}}, nil
 }
 
 func (s *session) over(now time.Time) bool {
 	return now.Sub(s.made) > sessionLasts || now.Sub(s.used) > sessionIdle
 }
 
-// Who gives the name behind a session.
-func (p *People) Who(token string) (string, error) {
+// Who gives the person behind a session. Whoever has entered by the link of who
+// started the hub is an administrator.
+func (p *People) Who(token string) (ask.Person, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sum := sha256.Sum256([]byte(token))
@@ -100,13 +101,13 @@ func (p *People) Who(token string) (string, error) {
 	now := p.now()
 	switch {
 	case s == nil:
-		return "", &ask.Error{Kind: ask.Denied, Text: "you are not signed in, or the hub was started anew since: enter by the link that upkeep hub has printed"}
+		return ask.Person{}, &ask.Error{Kind: ask.Denied, Text: "you are not signed in, or the hub was started anew since: enter by the link that upkeep hub has printed"}
 	case s.over(now):
 		delete(p.sessions, sum)
-		return "", &ask.Error{Kind: ask.Denied, Text: "your session has ended: enter by a new link"}
+		return ask.Person{}, &ask.Error{Kind: ask.Denied, Text: "your session has ended: enter by a new link"}
 	}
 	s.used = now
-	return s.name, nil
+	return ask.Person{Name: s.name, Role: ask.Administrator}, nil
 }
 
 // Leave ends a session.

@@ -28,8 +28,8 @@ func TestPeople(t *testing.T) {
 	}
 	_, err = p.Enter(code)
 	denied("the link a second time", err)
-	if name, err := p.Who(in.Session); err != nil || name != "anna" {
-		t.Errorf("who gives %q, %v", name, err)
+	if who, err := p.Who(in.Session); err != nil || who.Name != "anna" {
+		t.Errorf("who gives %v, %v", who, err)
 	}
 	_, err = p.Who(code)
 	denied("the code in place of the session", err)
@@ -71,5 +71,18 @@ func TestPeopleGuessing(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	if _, err := p.Enter(code); err != nil {
 		t.Errorf("the right one after a while: %v", err)
+	}
+}
+
+func TestRolesCover(t *testing.T) {
+	for i, r := range ask.Roles() {
+		for j, need := range ask.Roles() {
+			if r.Covers(need) != (i >= j) {
+				t.Errorf("%s covers %s: %v", r, need, r.Covers(need))
+			}
+		}
+		if r.Covers("god") || ask.Role("").Covers(r) {
+			t.Errorf("an unknown role counts beside %s", r)
+		}
 	}
 }

@@ -4,7 +4,10 @@
 // nothing else of Upkeep, can do what is written here and no more.
 package ask
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Looking is what can be seen. Nothing of it changes anything. Every method
 // returns an *Error where the engine side has one to tell.
@@ -138,4 +141,24 @@ type Entered struct {
 // Person is who asks.
 type Person struct {
 	Name string `json:"name"`
+	Role Role   `json:"role"`
+}
+
+// Role is what a person may do on the page.
+type Role string
+
+// The roles, each with what those before it may.
+const (
+	Viewer        Role = "viewer"        // looks
+	Operator      Role = "operator"      // runs, restores, decides
+	Administrator Role = "administrator" // people, tokens, settings
+)
+
+// Roles lists them, from the least on.
+func Roles() []Role { return []Role{Viewer, Operator, Administrator} }
+
+// Covers says whether who has the role may do what takes the other one.
+func (r Role) Covers(other Role) bool {
+	have, need := slices.Index(Roles(), r), slices.Index(Roles(), other)
+	return need >= 0 && have >= need
 }

@@ -10,18 +10,21 @@ type Kind string
 
 // The kinds of errors.
 const (
-	Unknown Kind = "unknown" // there is no such installation, run or question
-	Denied  Kind = "denied"  // no session, or one that has ended
-	Refused Kind = "refused" // a promise could break; Reasons say why
-	Busy    Kind = "busy"    // a run is open; Reasons name who
-	Moved   Kind = "moved"   // the plan is not the one that was shown any more
-	Invalid Kind = "invalid" // the question is wrong
-	Gone    Kind = "gone"    // the engine side cannot be reached
-	Broken  Kind = "broken"  // whatever else went wrong
+	Unknown   Kind = "unknown"   // there is no such installation, run or question
+	Denied    Kind = "denied"    // no session, or one that has ended
+	Forbidden Kind = "forbidden" // whoever asks has not the role for it
+	Refused   Kind = "refused"   // a promise could break; Reasons say why
+	Busy      Kind = "busy"      // a run is open; Reasons name who
+	Moved     Kind = "moved"     // the plan is not the one that was shown any more
+	Invalid   Kind = "invalid"   // the question is wrong
+	Gone      Kind = "gone"      // the engine side cannot be reached
+	Broken    Kind = "broken"    // whatever else went wrong
 )
 
 // Kinds lists them.
-func Kinds() []Kind { return []Kind{Unknown, Denied, Refused, Busy, Moved, Invalid, Gone, Broken} }
+func Kinds() []Kind {
+	return []Kind{Unknown, Denied, Forbidden, Refused, Busy, Moved, Invalid, Gone, Broken}
+}
 
 // Error is an error as the engine side tells it.
 type Error struct {
@@ -48,6 +51,8 @@ func (k Kind) Status() int {
 		return http.StatusNotFound
 	case Denied:
 		return http.StatusUnauthorized
+	case Forbidden:
+		return http.StatusForbidden
 	case Refused, Moved, Busy:
 		return http.StatusConflict
 	case Invalid:
