@@ -134,7 +134,7 @@ func (n notes) add(name string, role backup.Role, text []byte) backup.Stored {
 // files makes a part of files.
 func (e *Engine) files(ctx context.Context, id string, p backup.FilePart, base *pass, live bool, n notes, tell func(int64)) (backup.Part, pass, error) {
 	part, began := backup.Part{Name: p.Name, Kind: "files", Path: p.Path, Exclude: p.Exclude, Include: p.Include}, e.Now()
-	got, stored, err := e.pass(ctx, id, p, p.Path, base, live, tell)
+	got, stored, err := e.pass(ctx, id, p, p.Path, base, live, live, tell)
 	if err != nil {
 		return part, got, err
 	}

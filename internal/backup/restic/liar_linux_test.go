@@ -35,6 +35,8 @@ lie() {
 		exec cat "$at";;
 	leaves-out) [ "$command" = backup ] && exec @RESTIC@ "${@:1:5}" backup --exclude left.out "${@:7}";;
 	cuts-dumps) [ "$command" = backup ] && case "$*" in *--stdin*) head -c 1000 | @RESTIC@ "$@"; exit;; esac;;
+	writes-first) # a product does
+		[ "$command" = backup ] && date >PRODUCT/data.new && mkdir -p PRODUCT/folder && date >PRODUCT/folder/new;;
 	stores-nothing)
 		[ "$command" = backup ] || return
 		out=$(@RESTIC@ "$@") || exit
@@ -46,11 +48,11 @@ lie "$@"
 exec @RESTIC@ "$@"
 `
 
-// through makes the program for a lie.
-func through(t *testing.T, lie string) string {
+// through makes the program for a lie about the product.
+func through(t *testing.T, lie string, product ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "restic")
-	text := strings.NewReplacer("LIE", lie, "MEMORY", t.TempDir(), "@RESTIC@", lab.Restic(t)).Replace(liar)
+	text := strings.NewReplacer("LIE", lie, "MEMORY", t.TempDir(), "PRODUCT", strings.Join(product, ""), "@RESTIC@", lab.Restic(t)).Replace(liar)
 	check(t, os.WriteFile(path, []byte(text), 0o755))
 	return path
 }
@@ -104,6 +106,28 @@ func TestNotStored(t *testing.T) {
 		e.Program, e.program = lab.Restic(t), ""
 		if list, listErr := e.List(t.Context()); listErr != nil || (len(list) > 0) != (lie == "none") {
 			t.Errorf("%s: %v, %v", lie, list, listErr)
+		}
+	}
+}
+
+// TestAppearsMeanwhile: what a product makes between the description and restic's
+// reading is no part of a live point, which is whole without it; a point at rest
+// is not made.
+func TestAppearsMeanwhile(t *testing.T) {
+	lab.Slow(t)
+	for _, live := range []bool{true, false} {
+		e := cheap(t, t.TempDir(), durable.OS())
+		p := newProduct(t)
+		e.Program = through(t, "writes-first", p.app)
+		p.write("a", "it matters")
+		r := p.request("p")
+		r.Databases, r.Live = nil, live
+		_, err := e.Finish(t.Context(), r)
+		if (err == nil) != live {
+			t.Fatalf("live %v: %v", live, err)
+		}
+		if live {
+			check(t, e.Verify(t.Context(), r.ID))
 		}
 	}
 }

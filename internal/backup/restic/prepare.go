@@ -76,7 +76,7 @@ func (e *Engine) Prepare(ctx context.Context, r backup.Request) (err error) {
 				return err
 			}
 		}
-		got, _, err := e.pass(ctx, r.ID, p, at, base, true, tell(p.Name))
+		got, _, err := e.pass(ctx, r.ID, p, at, base, true, false, tell(p.Name))
 		if err != nil {
 			return err
 		}
@@ -167,13 +167,16 @@ func (e *Engine) begin(ctx context.Context, id string) error {
 }
 
 // pass stores a part of files as it is now, in relation to an earlier pass,
-// which may be nil, and reads back what is new.
-func (e *Engine) pass(ctx context.Context, id string, p backup.FilePart, at string, base *pass, live bool, tell func(int64)) (pass, backup.Stored, error) {
+// which may be nil, and reads back what is new. Live, the product may write
+// meanwhile; named, what is new since it was described is left out, so that the
+// snapshot can be what the point has.
+func (e *Engine) pass(ctx context.Context, id string, p backup.FilePart, at string, base *pass, live, named bool, tell func(int64)) (pass, backup.Stored, error) {
 	fail := func(err error) (pass, backup.Stored, error) { return pass{}, backup.Stored{}, err }
 	s, err := newSource(id, p, at)
 	if err != nil {
 		return fail(err)
 	}
+	s.whole = s.whole && !named
 	o := files.Options{Exclude: p.Exclude, Include: p.Include, Hash: true, Settle: live}
 	parent := ""
 	if base.covers(p, s.root) {

@@ -54,7 +54,7 @@ func (e *Engine) save(ctx context.Context, c call, tell func(int64)) (s summary,
 type source struct {
 	id, part string // of point and part
 	root     string // where it is, no link
-	whole    bool   // everything below the root is meant
+	whole    bool   // everything below the root is meant, whatever it is by then
 }
 
 func newSource(id string, p backup.FilePart, at string) (source, error) {
@@ -190,6 +190,11 @@ func (e *Engine) readBack(ctx context.Context, s source, stored backup.Stored, t
 	err := e.readTree(ctx, s.part, stored, file, func(n files.Entry) error { got[n.Path] = n; return nil })
 	if err != nil {
 		return t, fmt.Errorf("cannot read the snapshot of %s back: %w", s.part, err)
+	}
+	for path, have := range got {
+		if _, known := t.Find(path); !known && live && !s.whole && have.Type != files.Dir {
+			return t, fmt.Errorf("%s: a folder took the place of a file while it was read: try again", under(s.root, path))
+		}
 	}
 	var out files.Tree
 	firsts := map[string]files.Entry{}

@@ -75,7 +75,7 @@ func (e *Engine) readFiles(ctx context.Context, at string, part backup.Part, liv
 	}
 	got := map[string]bool{}
 	stored, ok := part.File(backup.Snapshot)
-	whole := len(part.Exclude)+len(part.Include) == 0
+	whole := !live && len(part.Exclude)+len(part.Include) == 0
 	file := len(tree.Entries) == 1 && tree.Entries[0].Type == files.File
 	if ok {
 		err = e.readTree(ctx, part.Name, stored, file, func(n files.Entry) error {
@@ -88,7 +88,7 @@ func (e *Engine) readFiles(ctx context.Context, at string, part backup.Part, liv
 				return fmt.Errorf("%w: %s holds %s, which its manifest does not have", backup.ErrDamaged, part.Name, n.Path)
 			case file:
 				n.Mode, n.UID, n.GID, n.MTime, n.Xattrs = want.Mode, want.UID, want.GID, want.MTime, want.Xattrs
-			case special(want.Type), live && want.HardLink != "":
+			case special(want.Type), live && (want.HardLink != "" || want.Type == files.Dir && n.Type == files.Dir): // the description counts
 				return nil
 			}
 			if why := differs(want, n, true); why != "" {
