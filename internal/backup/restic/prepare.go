@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"upkeep/internal/backup"
 	"upkeep/internal/database"
 	"upkeep/internal/files"
@@ -192,13 +194,17 @@ func (e *Engine) pass(ctx context.Context, id string, p backup.FilePart, at stri
 	if err != nil {
 		return fail(err)
 	}
-	if t, err = e.compare(ctx, s, stored, t, base, live); err != nil {
-		return fail(err)
-	}
+	described := t
+	both, ctx := errgroup.WithContext(ctx) // neither needs the other
+	both.Go(func() (err error) {
+		t, err = e.compare(ctx, s, stored, described, base, live)
+		return err
+	})
 	if !live {
-		if err := e.still(ctx, s, p, t); err != nil {
-			return fail(err)
-		}
+		both.Go(func() error { return e.still(ctx, s, p, described) })
+	}
+	if err := both.Wait(); err != nil {
+		return fail(err)
 	}
 	return pass{Path: p.Path, Exclude: p.Exclude, Include: p.Include, Root: s.root, Snapshot: stored.Name, Tree: t}, stored, nil
 }
@@ -209,13 +215,7 @@ func (e *Engine) still(ctx context.Context, s source, p backup.FilePart, t files
 	if err != nil {
 		return err
 	}
-	kept := now.Entries[:0:0]
-	for _, n := range now.Entries {
-		if n.Type != files.Socket {
-			kept = append(kept, n)
-		}
-	}
-	now.Entries = kept
+	t, now = withoutSockets(t), withoutSockets(now)
 	if list := files.Compare(t, now, files.Ignore{}); len(list) > 0 {
 		return fmt.Errorf("%s: it was written to while it was read: stop what writes to it first: %s", s.root, list[0])
 	}
@@ -225,6 +225,12 @@ func (e *Engine) still(ctx context.Context, s source, p backup.FilePart, t files
 		}
 	}
 	return nil
+}
+
+// withoutSockets leaves out what means nothing elsewhere.
+func withoutSockets(t files.Tree) files.Tree {
+	t.Entries = slices.DeleteFunc(slices.Clone(t.Entries), func(n files.Entry) bool { return n.Type == files.Socket })
+	return t
 }
 
 // wholly is how much of a part may have been read back before, and is read back
@@ -259,17 +265,19 @@ func (e *Engine) compare(ctx context.Context, s source, stored backup.Stored, t 
 	if err != nil {
 		return t, err
 	}
-	if only.Name != "" {
-		if err := e.common(ctx, only, stored, live); err != nil {
-			return t, err
-		}
-	}
-	return e.readBack(ctx, s, only, t, func(n files.Entry) bool { return again[n.Path] }, live)
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return e.common(ctx, only, stored, live) })
+	both.Go(func() (err error) {
+		t, err = e.readBack(ctx, s, only, t, func(n files.Entry) bool { return again[n.Path] }, live)
+		return err
+	})
+	err = both.Wait()
+	return t, err
 }
 
 // common makes sure that files of both snapshots have the same content in both.
 func (e *Engine) common(ctx context.Context, only, all backup.Stored, live bool) error {
-	if live {
+	if live || only.Name == "" {
 		return nil // it may have changed between the two; the next pass reads it again
 	}
 	bad := ""
