@@ -218,6 +218,8 @@ func waiting(o Outcome, width int) string {
 func users(o Outcome) string {
 	d := o.State.Outage(o.Now)
 	switch {
+	case o.State.Plan.First() && !o.State.Barrier:
+		return "Nobody uses it yet. Everything stays as it is until you decide."
 	case d == 0:
 		return "Users are served meanwhile."
 	case !o.State.Out():
