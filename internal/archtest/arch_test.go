@@ -35,7 +35,7 @@ var (
 	// core is the engine with the contracts that it owns.
 	core = []string{"internal/engine", "internal/journal", "internal/step"}
 	// world touches files, processes, databases and networks.
-	world = []string{"internal/backup", "internal/bundle", "internal/config", "internal/database", "internal/durable", "internal/feed", "internal/files",
+	world = []string{"internal/audit", "internal/backup", "internal/bundle", "internal/config", "internal/database", "internal/durable", "internal/feed", "internal/files",
 		"internal/gate", "internal/memo", "internal/node", "internal/packages", "internal/probe", "internal/scope", "internal/scratch", "internal/service", "internal/step/*", "internal/survey", "internal/selfupgrade",
 		"internal/journal/sqlite", "internal/vendor"}
 	// faces show and ask; they reach the world through manage only.
@@ -57,6 +57,7 @@ var (
 		"internal/bundle/build.go .Sync":                          "the vendor's bundle, on the vendor's computer",
 		"internal/cli/demo.go os.RemoveAll":                       "the demo's own folder, which the command has made",
 		"internal/manage/restore_look.go .Sync":                   "through a file that durable.FS made",
+		"internal/audit/log.go .Sync":                             "through a file that durable.FS made",
 		"internal/backup/archive/sink.go .Sync":                   "through files that durable.FS made",
 		"internal/feed/fetch/file.go .Sync":                       "through files that durable.FS made",
 		"internal/feed/patch/apply.go .Sync":                      "through a file that durable.FS made",

@@ -22,6 +22,7 @@ import (
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/document"
+	"upkeep/internal/hub/ask"
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
@@ -89,6 +90,7 @@ func (a *App) report(err error) int {
 	var newer *manage.NeedsUpkeepError
 	var payloads *manage.NeedsPayloadError
 	var docs document.Errors
+	var said *ask.Error
 	w := a.writer(a.Err)
 	switch {
 	case err == nil:
@@ -110,6 +112,12 @@ func (a *App) report(err error) int {
 	case errors.As(err, &docs):
 		fmt.Fprintln(w, document.Pretty(err))
 		return ExitError
+	case errors.As(err, &said) && said.Kind == ask.Invalid:
+		fmt.Fprintf(w, "upkeep: %v\n", said)
+		return ExitUsage
+	case errors.As(err, &said) && said.Kind == ask.Refused:
+		fmt.Fprint(w, show.Refused(&manage.RefusedError{What: said.Text, Reasons: said.Reasons}, a.width()))
+		return ExitBlocked
 	}
 	fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
 	return ExitError
@@ -218,7 +226,7 @@ data included.`,
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}
 	})
 	root.AddCommand(a.status(), a.check(), a.drift(), a.features(), a.plan(), a.review(), a.rehearse(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.holds(), a.feed(), a.migrations(), a.install(), a.adopt(), a.remove(),
-		a.done(), a.tasks(), a.doctor(), a.support(), a.hub(),
+		a.done(), a.tasks(), a.doctor(), a.support(), a.hub(), a.auditLog(),
 		a.vendor(), a.schema(), a.version(), a.selfUpgrade(), a.selfCheck(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
 	return root
 }

@@ -32,6 +32,7 @@ type hubOptions struct {
 	listen   string
 	pageAs   string
 	releases string
+	state    string
 }
 
 func (a *App) hub() *cobra.Command {
@@ -46,7 +47,8 @@ the hub. It reaches this process by a socket, and can only look and ask.`,
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the page, on this computer")
 	cmd.Flags().StringVar(&o.pageAs, "page-as", "", "`ACCOUNT` of the page's process, which root alone can choose (default "+pageAccount+")")
 	cmd.Flags().StringVar(&o.releases, "releases", "", "`DIR or FILE` of bundles to upgrade from; without it each installation's feed")
-	cmd.AddCommand(a.hubPage())
+	a.stateFlag(cmd, &o.state)
+	cmd.AddCommand(a.hubPage(), a.hubPeople(&o.state))
 	return cmd
 }
 
@@ -100,24 +102,44 @@ func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeDoor()) }()
 
-	people := hub.NewPeople(time.Now)
-	link := fmt.Sprintf("http://%s/enter?code=%s", hosts[0], people.Link(a.person()))
+	state, err := openHubState(o.state, a.hubLog())
+	if err != nil {
+		return err
+	}
+	address := "http://" + hosts[0] + "/"
+	link, err := a.firstLink(state, address)
+	if err != nil {
+		return err
+	}
 	if a.format == "json" {
-		if err := a.json(map[string]string{"address": "http://" + hosts[0] + "/", "link": link, "pageAs": account.Username}); err != nil {
+		if err := a.json(map[string]string{"address": address, "link": link, "pageAs": account.Username}); err != nil {
 			return err
 		}
 	} else {
-		a.print(show.Hub("http://"+hosts[0]+"/", link, account.Username, os.Geteuid() == 0, a.width()))
+		a.print(show.Hub(address, link, account.Username, os.Geteuid() == 0, a.width()))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 2)
 	uid, _ := strconv.Atoi(account.Uid) // pageOf has read it
-	go func() { done <- hub.New(engine, people, a.hubLog()).Serve(ctx, door, uid) }()
+	go func() { done <- hub.New(engine, state.people, a.hubLog()).Auditing(state.audit).Serve(ctx, door, uid) }()
 	go func() { done <- a.keepPage(ctx, account, page, socket, hosts) }()
 	err = <-done
 	cancel()
 	return errors.Join(err, <-done)
+}
+
+// firstLink makes the link of who starts the hub; none once an administrator can
+// sign in.
+func (a *App) firstLink(state *hubState, address string) (string, error) {
+	if err := keepAddress(state.dir, address); err != nil {
+		return "", err
+	}
+	i, err := state.people.First(a.person())
+	if err != nil || i.Code == "" {
+		return "", err
+	}
+	return address + "enter?code=" + i.Code, nil
 }
 
 // hubEngine answers for this computer, or for the one installation that is named.

@@ -20,6 +20,7 @@ import (
 // Engine is the engine side as the page needs it.
 type Engine interface {
 	Enter(ctx context.Context, code string) (ask.Entered, error)
+	SignIn(ctx context.Context, s ask.SignIn) (ask.Entered, error)
 	As(session string) ask.Asking
 }
 
@@ -27,6 +28,7 @@ type Engine interface {
 type Options struct {
 	Engine Engine
 	Hosts  []string // names with ports that browsers may call it by
+	Secure bool     // it is served by TLS
 	Log    *slog.Logger
 	Now    func() time.Time
 }
@@ -65,7 +67,15 @@ func (p *Page) Handler() http.Handler {
 	mux.HandleFunc("GET /static/{name}", p.serveStatic)
 	mux.HandleFunc("GET /enter", p.showEnter)
 	mux.HandleFunc("POST /enter", p.enter)
+	mux.HandleFunc("POST /signin", p.signIn)
 	mux.HandleFunc("POST /leave", p.in(p.leave))
+	mux.HandleFunc("GET /you", p.in(p.you))
+	mux.HandleFunc("POST /you/password", p.in(p.setPassword))
+	mux.HandleFunc("POST /you/leave", p.in(p.leaveAll))
+	mux.HandleFunc("GET /people", p.in(p.people))
+	mux.HandleFunc("POST /people", p.in(p.addPerson))
+	mux.HandleFunc("POST /people/{name}", p.in(p.changePerson))
+	mux.HandleFunc("GET /audit", p.in(p.audit))
 	mux.HandleFunc("GET /{$}", p.in(p.overview))
 	mux.HandleFunc("GET /i/{id}", p.in(p.installation))
 	mux.HandleFunc("GET /i/{id}/runs", p.in(p.runs))

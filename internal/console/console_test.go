@@ -46,6 +46,12 @@ var screens = []struct {
 		f.theRun.Going, f.theRun.Task = ask.AsksPerson, &ask.Task{Step: "panel", Text: "Switch the alarm panel to test.", Lacks: "the panel reads armed"}
 	}},
 	{"points", "/i/notes/points", nil},
+	{"sign-in", "/enter", nil},
+	{"you", "/you", func(f *fake) { f.role, f.password = ask.Operator, true }},
+	{"you-first", "/you", func(f *fake) { f.role = ask.Viewer }},
+	{"people", "/people", func(f *fake) { f.role, f.password = ask.Administrator, true }},
+	{"audit", "/audit", func(f *fake) { f.role, f.password = ask.Administrator, true }},
+	{"audit-empty", "/audit", func(f *fake) { f.role, f.quiet = ask.Administrator, true }},
 	{"drift", "/i/notes/drift", nil},
 	{"drift-found", "/i/notes/drift?look=now", nil},
 	{"doctor-found", "/i/notes/doctor?look=now", nil},

@@ -33,6 +33,7 @@ type fake struct {
 	decided []ask.Decision
 	done    []ask.Word
 	left    bool
+	fakePeople
 }
 
 func (f *fake) Enter(_ context.Context, code string) (ask.Entered, error) {
@@ -53,7 +54,7 @@ func (a asking) Who(context.Context) (ask.Person, error) {
 	if a.session != "s" {
 		return ask.Person{}, &ask.Error{Kind: ask.Denied, Text: "your session has ended"}
 	}
-	return ask.Person{Name: "anna"}, nil
+	return ask.Person{Name: "anna", Role: a.role, Password: a.password, Renewed: a.renewed}, nil
 }
 func (a asking) Leave(context.Context) error { a.left = true; return nil }
 

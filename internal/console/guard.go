@@ -12,8 +12,16 @@ import (
 	"upkeep/internal/hub/ask"
 )
 
-// cookie holds the session.
+// cookie holds the session. With TLS its name has a prefix by which browsers let
+// nobody but this very host set it.
 const cookie = "upkeep_session"
+
+func (p *Page) cookie() string {
+	if p.Secure {
+		return "__Host-" + cookie
+	}
+	return cookie
+}
 
 // formMost bounds what a browser sends, in bytes.
 const formMost = 64 << 10
@@ -66,7 +74,7 @@ type visit struct {
 
 func (p *Page) visit(w http.ResponseWriter, r *http.Request) *visit {
 	v := &visit{language: p.speaks(r), page: p, w: w, r: r}
-	if c, err := r.Cookie(cookie); err == nil {
+	if c, err := r.Cookie(p.cookie()); err == nil {
 		v.session = c.Value
 	}
 	v.ask = p.Engine.As(v.session)
@@ -80,24 +88,37 @@ func (p *Page) in(f func(*visit) error) http.HandlerFunc {
 		v := p.visit(w, r)
 		var err error
 		if v.person, err = v.ask.Who(r.Context()); err == nil {
+			if v.person.Renewed != "" {
+				v.keep(v.person.Renewed)
+			}
 			if r.Method == http.MethodPost && subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(v.Token())) != 1 {
 				v.fail(http.StatusForbidden, &ask.Error{Kind: ask.Invalid, Text: v.t("error.token")})
 				return
 			}
 			err = f(v)
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case ask.KindOf(err) == ask.Denied && r.Method == http.MethodGet:
+			d := door{To: inside(r.URL.RequestURI()), Problem: err.Error()}
+			if v.session == "" {
+				d.Problem = v.t("error.kind.denied")
+			}
+			_ = v.door(http.StatusUnauthorized, d)
+		default:
 			v.fail(ask.KindOf(err).Status(), err)
 		}
 	}
 }
 
-// Token is what forms of this session carry.
+// Token is what forms of this session carry. It lasts as long as the session, whose
+// secret is exchanged from time to time.
 func (v *visit) Token() string {
 	if v.session == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte("form of " + v.session))
+	id, _, _ := strings.Cut(v.session, ".")
+	sum := sha256.Sum256([]byte("form of " + id))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -105,7 +126,7 @@ func (v *visit) Token() string {
 // the one-time link.
 func (p *Page) showEnter(w http.ResponseWriter, r *http.Request) {
 	v := p.visit(w, r)
-	v.show(http.StatusOK, "enter", v.t("enter.title"), nil, r.URL.Query().Get("code"))
+	_ = v.door(http.StatusOK, door{Code: r.URL.Query().Get("code"), To: "/"})
 }
 
 func (p *Page) enter(w http.ResponseWriter, r *http.Request) {
@@ -116,12 +137,16 @@ func (p *Page) enter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.keep(got.Session)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	to := "/"
+	if got.Invited {
+		to = "/you" // to choose a password
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // keep gives the browser its session, or takes it away.
 func (v *visit) keep(session string) {
-	c := &http.Cookie{Name: cookie, Value: session, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: v.r.TLS != nil}
+	c := &http.Cookie{Name: v.page.cookie(), Value: session, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: v.page.Secure}
 	if session == "" {
 		c.MaxAge = -1
 	}

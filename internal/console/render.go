@@ -30,6 +30,7 @@ type leaf struct {
 	Title   string
 	Crumbs  []crumb
 	Person  string
+	Admin   bool // may let people in
 	Token   string
 	Refresh int  // seconds, for browsers without script; 0: never
 	Live    bool // scripts are wanted
@@ -89,6 +90,7 @@ func (p *Page) functions(l *language) template.FuncMap {
 				Rows []ask.RunRow
 			}{id, rows}
 		},
+		"act":   l.act,
 		"op":    op,
 		"known": func(t time.Time) bool { return !t.IsZero() },
 		"short": func(digest string) string { return digest[:min(12, len(digest))] },
@@ -132,7 +134,7 @@ func (v *visit) show(status int, name, title string, crumbs []crumb, body any) e
 }
 
 func (v *visit) showLeaf(status int, name string, l leaf) error {
-	l.Person, l.Token = v.person.Name, v.Token()
+	l.Person, l.Admin, l.Token = v.person.Name, v.person.Role == ask.Administrator, v.Token()
 	var b bytes.Buffer
 	if err := v.page.pages[v.Code][name].ExecuteTemplate(&b, "layout.html", l); err != nil {
 		v.page.Log.Error("cannot make a page", "page", name, "why", err)

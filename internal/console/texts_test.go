@@ -38,6 +38,13 @@ func kinds() map[string][]string {
 	for _, c := range ask.Choices() {
 		out["choice"], out["choose"] = append(out["choice"], string(c)), append(out["choose"], string(c))
 	}
+	for _, r := range ask.Roles() {
+		out["role"], out["role.may"] = append(out["role"], string(r)), append(out["role.may"], string(r))
+	}
+	for _, r := range ask.ActResults() {
+		out["act.result"] = append(out["act.result"], string(r))
+	}
+	out["act"] = acts()
 	for _, k := range ask.Kinds() {
 		out["error.kind"], out["error.now"] = append(out["error.kind"], string(k)), append(out["error.now"], string(k))
 	}
@@ -51,7 +58,7 @@ func TestTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.token": true,
+	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.token": true, "you.differ": true, "people.nosuch": true,
 		"format.now": true, "format.never": true, "format.bytes": true, "format.minutes": true, "format.hours": true, "format.days": true, "log.broken": true, "run.title": true, "run.first": true}
 	list, _ := templates.ReadDir("templates")
 	groups := kinds()

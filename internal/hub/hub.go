@@ -32,6 +32,7 @@ const questionMost = 1 << 20
 type Server struct {
 	engine ask.Engine
 	people *People
+	audit  Audit
 	log    *slog.Logger
 	heavy  chan struct{}
 	watch  chan struct{}
@@ -61,22 +62,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, accounts ...int) err
 // Handler answers the questions. Whoever reaches it has passed the guard.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /enter", answer(func(_ context.Context, e ask.Entry) (ask.Entered, error) {
-		return s.people.Enter(e.Code)
-	}))
-	mux.HandleFunc("POST /leave", func(w http.ResponseWriter, r *http.Request) {
-		s.people.Leave(r.Header.Get(ask.SessionHeader))
-		reply(w, struct{}{})
-	})
+	s.peopleQuestions(mux)
 	e := s.engine
-	mux.HandleFunc("POST /who", func(w http.ResponseWriter, r *http.Request) {
-		who, err := s.people.Who(r.Header.Get(ask.SessionHeader))
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		reply(w, who)
-	})
 	known(s, mux, ask.Viewer, "overview", func(ctx context.Context, _ string, _ struct{}) (ask.Overview, error) { return e.Overview(ctx) })
 	known(s, mux, ask.Viewer, "runs", look(e.Runs))
 	known(s, mux, ask.Viewer, "run", look(e.Run))
@@ -128,7 +115,9 @@ func known[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string,
 			fail(w, err)
 			return
 		}
-		answer(func(ctx context.Context, q Q) (A, error) { return f(ctx, who.Name, q) })(w, r)
+		answer(func(ctx context.Context, q Q) (A, error) {
+			return audited(ctx, s, who, least, name, q, func() (A, error) { return f(ctx, who.Name, q) })
+		})(w, r)
 	})
 }
 

@@ -156,7 +156,7 @@ func (s *Site) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.Bin, args...)
 	cmd.Dir = s.Dir
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + filepath.Join(s.Dir, "home"), "LANG=de_DE.UTF-8", "TZ=Asia/Tokyo",
-		"UPKEEP_INSTALLATION=" + s.Document, "UPKEEP_E2E=leaked"}, s.Env...)
+		"UPKEEP_INSTALLATION=" + s.Document, "UPKEEP_HUB_STATE=" + filepath.Join(s.Dir, "hub-state"), "UPKEEP_E2E=leaked"}, s.Env...)
 	become(cmd, s.caller)
 	cmd.WaitDelay = time.Second
 	return cmd

@@ -56,6 +56,7 @@ type Asking interface {
 	Decide(ctx context.Context, d Decision) (Started, error)
 	Done(ctx context.Context, w Word) (Started, error)
 	Leave(ctx context.Context) error
+	PeopleAsking
 }
 
 // Of names an installation.
@@ -136,12 +137,17 @@ type Entry struct {
 type Entered struct {
 	Session string `json:"session"` // secret
 	Person
+	Invited bool `json:"invited,omitempty"` // by a link that somebody else has made
 }
 
 // Person is who asks.
 type Person struct {
-	Name string `json:"name"`
-	Role Role   `json:"role"`
+	Name     string `json:"name"`
+	Role     Role   `json:"role"`
+	Password bool   `json:"password,omitempty"` // has one
+	// Renewed takes the place of the session that asked: it works until the new one
+	// was used. Empty: the old one stays. Secret.
+	Renewed string `json:"renewed,omitempty"`
 }
 
 // Role is what a person may do on the page.
