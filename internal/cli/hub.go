@@ -33,18 +33,34 @@ type hubOptions struct {
 	pageAs   string
 	releases string
 	state    string
+	tls      string
+	cert     string
+	key      string
+	names    []string
+	strict   *bool // nil: by the port
 }
 
 func (a *App) hub() *cobra.Command {
 	var o hubOptions
+	var strict bool
 	cmd := &cobra.Command{Use: "hub", Short: "Serve the page: the same in a browser", Args: args(0, 0, "no argument"),
 		Long: `Serve the page: what the terminal shows and does, in a browser, until it is
 interrupted with Ctrl+C. Runs go on without it.
 
 The page is a process of its own, with an account of its own where root starts
 the hub. It reaches this process by a socket, and can only look and ask.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.runHub(cmd.Context(), o) }}
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the page, on this computer")
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("hsts") {
+				o.strict = &strict
+			}
+			return a.runHub(cmd.Context(), o)
+		}}
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the page; one that other computers reach wants TLS")
+	cmd.Flags().StringVar(&o.cert, "tls-cert", "", "`FILE` of the page's certificate with its chain, PEM; read anew when it changes")
+	cmd.Flags().StringVar(&o.key, "tls-key", "", "`FILE` of its key, PEM; the page's process never reads it")
+	cmd.Flags().StringVar(&o.tls, "tls", "", "self: a certificate made here, whose fingerprint is printed")
+	cmd.Flags().StringArrayVar(&o.names, "name", nil, "`NAME` that browsers call the page by, beside those of the certificate; may be given several times")
+	cmd.Flags().BoolVar(&strict, "hsts", false, "have browsers come by TLS only from now on, on every port of the name (by itself where the port is 443)")
 	cmd.Flags().StringVar(&o.pageAs, "page-as", "", "`ACCOUNT` of the page's process, which root alone can choose (default "+pageAccount+")")
 	cmd.Flags().StringVar(&o.releases, "releases", "", "`DIR or FILE` of bundles to upgrade from; without it each installation's feed")
 	a.stateFlag(cmd, &o.state)
@@ -56,6 +72,7 @@ the hub. It reaches this process by a socket, and can only look and ask.`,
 func (a *App) hubPage() *cobra.Command {
 	var socket, hosts string
 	var engine int
+	var secure, strict bool
 	cmd := &cobra.Command{Use: "page", Short: "Be the page of a hub (the hub starts it)", Hidden: true, Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := confine(); err != nil {
@@ -65,8 +82,8 @@ func (a *App) hubPage() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("the page is started by upkeep hub, which hands it its address: %w", err)
 			}
-			p, err := console.New(console.Options{Hosts: strings.Split(hosts, ","), Now: time.Now, Log: a.hubLog(),
-				Engine: ask.NewClient(socket, func(c net.Conn) error { return hub.FromAccount(c, engine) })})
+			c := ask.NewClient(socket, func(c net.Conn) error { return hub.FromAccount(c, engine) })
+			p, err := console.New(console.Options{Hosts: strings.Split(hosts, ","), Now: time.Now, Log: a.hubLog(), Engine: c, Keys: c, Secure: secure, Strict: strict})
 			if err != nil {
 				return err
 			}
@@ -75,6 +92,8 @@ func (a *App) hubPage() *cobra.Command {
 	cmd.Flags().StringVar(&socket, "socket", "", "socket of the engine side")
 	cmd.Flags().StringVar(&hosts, "hosts", "", "names of the page, with commas between")
 	cmd.Flags().IntVar(&engine, "engine", -1, "account of the engine side, a number")
+	cmd.Flags().BoolVar(&secure, "secure", false, "serve it by TLS")
+	cmd.Flags().BoolVar(&strict, "strict", false, "have browsers come by TLS only")
 	return cmd
 }
 
@@ -91,7 +110,15 @@ func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	page, hosts, err := listen(o.listen)
+	state, err := openHubState(o.state, a.hubLog())
+	if err != nil {
+		return err
+	}
+	tls, err := a.certificate(o, state.dir)
+	if err != nil {
+		return err
+	}
+	page, hosts, err := listen(o.listen, tls)
 	if err != nil {
 		return err
 	}
@@ -102,28 +129,26 @@ func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeDoor()) }()
 
-	state, err := openHubState(o.state, a.hubLog())
-	if err != nil {
-		return err
-	}
-	address := "http://" + hosts[0] + "/"
+	address := tls.address(hosts)
 	link, err := a.firstLink(state, address)
 	if err != nil {
 		return err
 	}
 	if a.format == "json" {
-		if err := a.json(map[string]string{"address": address, "link": link, "pageAs": account.Username}); err != nil {
+		if err := a.json(map[string]string{"address": address, "link": link, "pageAs": account.Username, "fingerprint": tls.fingerprint()}); err != nil {
 			return err
 		}
 	} else {
-		a.print(show.Hub(address, link, account.Username, os.Geteuid() == 0, a.width()))
+		a.print(show.Hub(address, link, tls.fingerprint(), account.Username, os.Geteuid() == 0, a.width()))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 2)
 	uid, _ := strconv.Atoi(account.Uid) // pageOf has read it
-	go func() { done <- hub.New(engine, state.people, a.hubLog()).Auditing(state.audit).Serve(ctx, door, uid) }()
-	go func() { done <- a.keepPage(ctx, account, page, socket, hosts) }()
+	go func() {
+		done <- hub.New(engine, state.people, a.hubLog()).Auditing(state.audit).Signing(tls.keys).Serve(ctx, door, uid)
+	}()
+	go func() { done <- a.keepPage(ctx, account, page, pageArgs(socket, hosts, tls)) }()
 	err = <-done
 	cancel()
 	return errors.Join(err, <-done)
@@ -190,32 +215,28 @@ func pageOf(name string) (*user.User, error) {
 	return u, nil
 }
 
+// pageArgs are what the page's process is started with.
+func pageArgs(socket string, hosts []string, tls secured) []string {
+	return []string{"--socket", socket, "--engine", strconv.Itoa(os.Geteuid()), "--hosts", strings.Join(hosts, ","),
+		fmt.Sprintf("--secure=%v", tls.keys != nil), fmt.Sprintf("--strict=%v", tls.keys != nil && tls.strict)}
+}
+
 // listen opens the page's address, and gives the names that browsers may call it
 // by.
-func listen(address string) (*net.TCPListener, []string, error) {
-	host, port, err := net.SplitHostPort(address)
+func listen(address string, tls secured) (*net.TCPListener, []string, error) {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, nil, usage{fmt.Errorf("--listen wants HOST:PORT: %w", err)}
-	}
-	ip := net.ParseIP(host)
-	if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return nil, nil, usage{fmt.Errorf("the page has no TLS yet, so it is served on this computer only: --listen 127.0.0.1:%s, and reach it from elsewhere by ssh -L %s:127.0.0.1:%s", port, port, port)}
 	}
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, nil, fmt.Errorf("another program has the address %s already: end it, or name another one with --listen 127.0.0.1:PORT", address)
+		return nil, nil, fmt.Errorf("another program has the address %s already: end it, or name another one with --listen %s", address, net.JoinHostPort(host, "PORT"))
 	case err != nil:
 		return nil, nil, fmt.Errorf("cannot serve the page: %w", err)
 	}
-	_, port, _ = net.SplitHostPort(l.Addr().String()) // of a listener
-	hosts := []string{net.JoinHostPort(host, port)}
-	for _, other := range []string{"127.0.0.1", "localhost"} {
-		if other != host {
-			hosts = append(hosts, net.JoinHostPort(other, port))
-		}
-	}
-	return l.(*net.TCPListener), hosts, nil
+	_, port, _ := net.SplitHostPort(l.Addr().String()) // of a listener
+	return l.(*net.TCPListener), tls.hosts(host, port), nil
 }
 
 // openDoor makes the socket between the two, for the page's account.

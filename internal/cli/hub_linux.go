@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/user"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -23,7 +22,7 @@ const (
 
 // keepPage starts the page, and starts it anew when it dies: browsers wait
 // meanwhile, since the listener is this process's.
-func (a *App) keepPage(ctx context.Context, account *user.User, l *net.TCPListener, socket string, hosts []string) error {
+func (a *App) keepPage(ctx context.Context, account *user.User, l *net.TCPListener, args []string) error {
 	f, err := l.File()
 	if err != nil {
 		return fmt.Errorf("cannot hand the page its address: %w", err)
@@ -31,7 +30,7 @@ func (a *App) keepPage(ctx context.Context, account *user.User, l *net.TCPListen
 	defer f.Close()
 	for short := 0; ; {
 		began := time.Now()
-		err := a.startPage(ctx, account, f, socket, hosts)
+		err := a.startPage(ctx, account, f, args)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -52,8 +51,8 @@ func (a *App) keepPage(ctx context.Context, account *user.User, l *net.TCPListen
 
 // startPage is the page's process from its beginning to its end. It is this very
 // program, also when another one has taken its place since.
-func (a *App) startPage(ctx context.Context, account *user.User, listener *os.File, socket string, hosts []string) error {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", "hub", "page", "--socket", socket, "--engine", strconv.Itoa(os.Geteuid()), "--hosts", strings.Join(hosts, ","))
+func (a *App) startPage(ctx context.Context, account *user.User, listener *os.File, args []string) error {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"hub", "page"}, args...)...)
 	cmd.Args[0] = a.Exe
 	cmd.Env = []string{"LANG=C.UTF-8", "TZ=" + a.Getenv("TZ")}
 	if a.Getenv("TZ") == "" {

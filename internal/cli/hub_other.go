@@ -11,7 +11,7 @@ import (
 
 var errHubLinux = errors.New("upkeep hub runs on Linux only for now: nothing else here tells who is at the other end of a socket")
 
-func (a *App) keepPage(context.Context, *user.User, *net.TCPListener, string, []string) error {
+func (a *App) keepPage(context.Context, *user.User, *net.TCPListener, []string) error {
 	return errHubLinux
 }
 

@@ -29,6 +29,8 @@ type Options struct {
 	Engine Engine
 	Hosts  []string // names with ports that browsers may call it by
 	Secure bool     // it is served by TLS
+	Keys   Keys     // for that
+	Strict bool     // browsers are to come by TLS only from now on, on every port of the name
 	Log    *slog.Logger
 	Now    func() time.Time
 }
@@ -104,7 +106,25 @@ func (p *Page) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:    slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug), // browsers come and go
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	var bare *http.Server
+	if p.Secure {
+		srv.TLSConfig = p.tls()
+		f := newFork(l, srv.TLSConfig)
+		bare = &http.Server{Handler: http.HandlerFunc(p.toSecure), ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: srv.ErrorLog}
+		go func() { _ = bare.Serve(branch{f, f.bare}) }() // it ends with the other one
+		go func() {
+			if err := f.run(); ctx.Err() == nil {
+				p.Log.Error("the page takes no connections any more", "why", err)
+			}
+		}()
+		l = branch{f, f.safe}
+	}
+	stop := context.AfterFunc(ctx, func() {
+		srv.Close()
+		if bare != nil {
+			bare.Close()
+		}
+	})
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("the page cannot answer any more: %w", err)

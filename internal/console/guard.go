@@ -50,6 +50,9 @@ func (p *Page) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		if p.Strict {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if !slices.Contains(p.Hosts, strings.ToLower(r.Host)) {
 			v := p.visit(w, r)
 			v.fail(http.StatusMisdirectedRequest, &ask.Error{Kind: ask.Invalid, Text: v.t("error.host", "host", r.Host, "known", strings.Join(p.Hosts, ", "))})

@@ -33,6 +33,7 @@ type Server struct {
 	engine ask.Engine
 	people *People
 	audit  Audit
+	keys   *Keys
 	log    *slog.Logger
 	heavy  chan struct{}
 	watch  chan struct{}
@@ -63,6 +64,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, accounts ...int) err
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	s.peopleQuestions(mux)
+	s.keyQuestions(mux)
 	e := s.engine
 	known(s, mux, ask.Viewer, "overview", func(ctx context.Context, _ string, _ struct{}) (ask.Overview, error) { return e.Overview(ctx) })
 	known(s, mux, ask.Viewer, "runs", look(e.Runs))

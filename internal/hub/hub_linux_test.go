@@ -68,6 +68,11 @@ func (f *fake) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat) 
 // serve serves the fake on a socket to the accounts and gives its path.
 func serve(t *testing.T, f *fake, p *People, accounts ...int) string {
 	t.Helper()
+	return serveWith(t, New(f, p, slog.New(slog.NewTextHandler(io.Discard, nil))), accounts...)
+}
+
+func serveWith(t *testing.T, s *Server, accounts ...int) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "hub") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +88,7 @@ func serve(t *testing.T, f *fake, p *People, accounts ...int) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	go func() { done <- New(f, p, slog.New(slog.NewTextHandler(io.Discard, nil))).Serve(ctx, l, accounts...) }()
+	go func() { done <- s.Serve(ctx, l, accounts...) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
