@@ -144,11 +144,11 @@ func sample() *fake {
 	bar := ask.Bar{N: 4, Of: 6, Fraction: 0.58, Left: 31 * time.Second, LeftOK: true, Title: "migrate the data to 3.0", Line: "0042_index.sql: 61 %"}
 	return &fake{
 		over: ask.Overview{At: now, Host: "www1", Upkeep: "0.9", Installations: []ask.Installation{
-			{ID: "notes", Product: "notes", Document: "/etc/upkeep/notes.yaml", Currency: ask.Behind,
+			{ID: "notes", Product: "notes", Document: "/etc/upkeep/notes.yaml", Entry: "http://127.0.0.1:8090/", Currency: ask.Behind,
 				Units:     []ask.Unit{{ID: "web", Version: "2.0"}, {ID: "db", Version: "41"}},
 				Published: ask.Published{Version: "3.0", At: now.Add(-72 * time.Hour), Looked: now.Add(-20 * time.Minute), Signed: true, Detected: "2.0", Fetched: true},
 				Last:      &done, Points: ask.PointsAge{Count: 3, Proven: now.Add(-30 * time.Minute)}},
-			{ID: "shop", Product: "altazion", Document: "/etc/upkeep/shop.yaml", Currency: ask.UpToDate,
+			{ID: "shop", Product: "altazion", Document: "/etc/upkeep/shop.yaml", Entry: "https://shop.example/admin?a=1&b=<2>", Currency: ask.UpToDate,
 				Units:     []ask.Unit{{ID: "portal", Version: "7.2", Recorded: "7.1"}},
 				Published: ask.Published{Version: "7.1", Looked: now.Add(-26 * time.Hour), Problem: "no answer"}, Last: &row,
 				Open:   &ask.Open{Run: row.ID, By: "anna", To: "3.0", Going: ask.UnderWay, Step: "migrate", Title: "migrate the data to 3.0"},

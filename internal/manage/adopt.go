@@ -293,6 +293,9 @@ func (in *Installation) lookInstances(ctx context.Context, p *manifest.Product, 
 	if err != nil {
 		return nil, err
 	}
+	if a.Entry, err = r.Entry(); err != nil {
+		a.Assumed = append(a.Assumed, err.Error())
+	}
 	baseline := map[string][]byte{}
 	for _, id := range r.Product.Order {
 		c := r.Product.Components[id]

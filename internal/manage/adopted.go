@@ -24,8 +24,9 @@ type Adopted struct {
 	By        string                    `json:"by"`
 	Product   string                    `json:"product"`
 	Version   string                    `json:"version"`
-	Document  string                    `json:"document"` // SHA-256 of the product's document that was used
-	Exact     bool                      `json:"exact"`    // that document is the installed version's own
+	Entry     string                    `json:"entry,omitempty"` // the product's own address, http or https
+	Document  string                    `json:"document"`        // SHA-256 of the product's document that was used
+	Exact     bool                      `json:"exact"`           // that document is the installed version's own
 	Instances []AdoptedInstance         `json:"instances"`
 	Services  map[string]AdoptedService `json:"services,omitempty"`
 	Modes     []string                  `json:"modes,omitempty"` // access modes found on

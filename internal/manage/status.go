@@ -17,6 +17,7 @@ type Status struct {
 	Installation string
 	Product      string
 	Document     string
+	Entry        string    // the product's own address, as the last run or adopt knows it; empty: it has none, or none is known
 	Open         *Run      // the run that is open
 	Doing        string    // what the step under way has said last of how far it is; empty when it has not
 	Until        time.Time // when that step is expected to end, where a rehearsal tells; otherwise zero
@@ -46,7 +47,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	if s.Adopted != nil {
-		s.Record = s.Adopted.recorded()
+		s.Record, s.Entry = s.Adopted.recorded(), s.Adopted.Entry
 	}
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
@@ -84,6 +85,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 			if s.Open, err = in.load(ctx, j, row); err != nil {
 				return s, err
 			}
+			s.Entry = s.Open.Plan.Entry
 			if s.Open.Engine != 0 {
 				s.Doing, s.Until = doing(s.Open.Dir)
 			}
@@ -96,6 +98,9 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		p, err := j.Plan(ctx, s.Last.Plan)
 		if err != nil {
 			return s, err
+		}
+		if s.Adopted == nil && len(s.Record) > 0 {
+			s.Entry = p.Entry
 		}
 		for _, m := range ownOf(p) {
 			if m.Marker == "" {

@@ -285,6 +285,11 @@ func (b *builder) header() {
 	counting, remarks, refused := Waivers(in)
 	p.Waivers, p.Notes, b.reasons = counting, append(p.Notes, remarks...), append(b.reasons, refused...)
 	b.use(in.Hops[len(in.Hops)-1].Product)
+	if entry, err := b.res.Entry(); err == nil {
+		p.Entry = entry
+	} else {
+		p.Notes = append(p.Notes, err.Error())
+	}
 	for _, id := range b.res.Product.Order {
 		b.instance(id, b.res.Product.Components[id])
 	}

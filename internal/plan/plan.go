@@ -41,6 +41,7 @@ type Plan struct {
 	Barrier      string            `json:"barrier"`           // id of the step of verb barrier
 	Closed       string            `json:"closed"`            // how users are kept out while the new version is verified: gate, mode, stopped; new: it has none yet
 	OnFailure    string            `json:"onFailure"`         // origin, stay
+	Entry        string            `json:"entry,omitempty"`   // the product's own address, http or https
 	Support      string            `json:"support,omitempty"` // whom to turn to when nothing else helps, as the vendor says
 	Notes        []string          `json:"notes,omitempty"`   // what the administrator must know: what is assumed, what cannot be put back, …
 }

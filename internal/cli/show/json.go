@@ -88,6 +88,7 @@ func OutcomeJSON(o Outcome) OutcomeDoc {
 type StatusDoc struct {
 	Installation string               `json:"installation"`
 	Product      string               `json:"product"`
+	Entry        string               `json:"entry,omitempty"` // the product's own address
 	Open         *OutcomeDoc          `json:"open,omitempty"`
 	Engine       int                  `json:"engine,omitempty"`
 	Interrupted  bool                 `json:"interrupted,omitempty"`
@@ -107,7 +108,7 @@ type StatusDoc struct {
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, Doing: s.Doing, Until: s.Until}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Entry: s.Entry, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, Doing: s.Doing, Until: s.Until}
 	if s.Restoring != nil {
 		d.Restoring = s.Restoring.Point
 	}

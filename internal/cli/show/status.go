@@ -48,7 +48,11 @@ func CleanLines(text string) string {
 // Status renders where an installation is.
 func Status(s manage.Status, command string, now time.Time, width int) string {
 	var b strings.Builder
-	b.WriteString(table("", rows{{bold.Render(one(s.Product)), faint.Render(one(s.Document))}}, 1, width) + "\n")
+	b.WriteString(table("", rows{{bold.Render(one(s.Product)), faint.Render(one(s.Document))}}, 1, width))
+	if s.Entry != "" {
+		b.WriteString(faint.Render("its own address ") + one(s.Entry) + "\n") // whole, so that a terminal can make a link of it
+	}
+	b.WriteString("\n")
 	if s.Open != nil {
 		b.WriteString(openRun(s, command, now, width) + "\n")
 	}

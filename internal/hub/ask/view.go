@@ -25,6 +25,7 @@ type Installation struct {
 	ID        string    `json:"id"`
 	Product   string    `json:"product"`
 	Document  string    `json:"document"`
+	Entry     string    `json:"entry,omitempty"` // the product's own address, http or https
 	Error     string    `json:"error,omitempty"` // it cannot be read; the rest is empty then
 	Units     []Unit    `json:"units"`
 	Currency  Currency  `json:"currency"`

@@ -43,6 +43,7 @@ func installation(id string, k manage.Known) ask.Installation {
 		return out
 	}
 	s := k.Status
+	out.Entry = s.Entry
 	for _, i := range s.Record {
 		u := ask.Unit{ID: plan.UnitID(i.Component, i.Instance), Version: i.Version}
 		if is, looked := s.Found[u.ID]; looked && is != i.Version && s.Open == nil {
