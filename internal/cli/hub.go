@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +26,7 @@ import (
 )
 
 // pageAccount is whose the page's process is where root starts the hub.
-const pageAccount = "upkeep-page"
+const pageAccount = manage.PageAccount
 
 // hubOptions are the flags of hub.
 type hubOptions struct {
@@ -37,12 +38,12 @@ type hubOptions struct {
 	cert     string
 	key      string
 	names    []string
-	strict   *bool // nil: by the port
+	hsts     bool
+	strict   *bool // hsts where it was given, otherwise by the port
 }
 
 func (a *App) hub() *cobra.Command {
 	var o hubOptions
-	var strict bool
 	cmd := &cobra.Command{Use: "hub", Short: "Serve the page: the same in a browser", Args: args(0, 0, "no argument"),
 		Long: `Serve the page: what the terminal shows and does, in a browser, until it is
 interrupted with Ctrl+C. Runs go on without it.
@@ -51,20 +52,20 @@ The page is a process of its own, with an account of its own where root starts
 the hub. It reaches this process by a socket, and can only look and ask.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("hsts") {
-				o.strict = &strict
+				o.strict = &o.hsts
 			}
-			return a.runHub(cmd.Context(), o)
+			n, err := manage.TakeNotifier()
+			if err == nil {
+				err = a.runHub(cmd.Context(), o, n)
+			}
+			if err != nil {
+				_ = n.Status(err.Error()) // for setup-host, status and the doctor; the journal has it too
+			}
+			return err
 		}}
-	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` of the page; one that other computers reach wants TLS")
-	cmd.Flags().StringVar(&o.cert, "tls-cert", "", "`FILE` of the page's certificate with its chain, PEM; read anew when it changes")
-	cmd.Flags().StringVar(&o.key, "tls-key", "", "`FILE` of its key, PEM; the page's process never reads it")
-	cmd.Flags().StringVar(&o.tls, "tls", "", "self: a certificate made here, whose fingerprint is printed")
-	cmd.Flags().StringArrayVar(&o.names, "name", nil, "`NAME` that browsers call the page by, beside those of the certificate; may be given several times")
-	cmd.Flags().BoolVar(&strict, "hsts", false, "have browsers come by TLS only from now on, on every port of the name (by itself where the port is 443)")
-	cmd.Flags().StringVar(&o.pageAs, "page-as", "", "`ACCOUNT` of the page's process, which root alone can choose (default "+pageAccount+")")
-	cmd.Flags().StringVar(&o.releases, "releases", "", "`DIR or FILE` of bundles to upgrade from; without it each installation's feed")
+	cmd.Flags().AddFlagSet(o.flags())
 	a.stateFlag(cmd, &o.state)
-	cmd.AddCommand(a.hubPage(), a.hubPeople(&o.state))
+	cmd.AddCommand(a.hubPage(), a.hubLink(), a.hubPeople(&o.state))
 	return cmd
 }
 
@@ -101,7 +102,7 @@ func (a *App) hubLog() *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
+func (a *App) runHub(ctx context.Context, o hubOptions, n manage.Notifier) (err error) {
 	account, err := pageOf(o.pageAs)
 	if err != nil {
 		return err
@@ -130,25 +131,37 @@ func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
 	defer func() { err = errors.Join(err, closeDoor()) }()
 
 	address := tls.address(hosts)
-	link, err := a.firstLink(state, address)
-	if err != nil {
+	if err := keepAddress(state.dir, address); err != nil {
 		return err
+	}
+	link := ""
+	if !n.Wanted() { // the journal has more readers than a terminal
+		if link, err = a.firstLink(state, address, a.person()); err != nil {
+			return err
+		}
 	}
 	if a.format == "json" {
 		if err := a.json(map[string]string{"address": address, "link": link, "pageAs": account.Username, "fingerprint": tls.fingerprint()}); err != nil {
 			return err
 		}
 	} else {
-		a.print(show.Hub(address, link, tls.fingerprint(), account.Username, os.Geteuid() == 0, a.width()))
+		a.print(show.Hub(address, link, tls.fingerprint(), account.Username, os.Geteuid() == 0, n.Wanted(), a.width()))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	newLink := func(by string) (string, error) { return a.askedLink(state, address, by) }
+	if err := a.serveLinks(ctx, hosts[0], newLink); err != nil {
+		a.hubLog().Warn("upkeep hub link cannot ask this hub", "why", err)
+	}
 	done := make(chan error, 2)
 	uid, _ := strconv.Atoi(account.Uid) // pageOf has read it
 	go func() {
 		done <- hub.New(engine, state.people, a.hubLog()).Auditing(state.audit).Signing(tls.keys).Serve(ctx, door, uid)
 	}()
 	go func() { done <- a.keepPage(ctx, account, page, pageArgs(socket, hosts, tls)) }()
+	if err := n.Ready(); err != nil {
+		a.hubLog().Warn("systemd does not hear that the hub is ready", "why", err)
+	}
 	err = <-done
 	cancel()
 	return errors.Join(err, <-done)
@@ -156,15 +169,30 @@ func (a *App) runHub(ctx context.Context, o hubOptions) (err error) {
 
 // firstLink makes the link of who starts the hub; none once an administrator can
 // sign in.
-func (a *App) firstLink(state *hubState, address string) (string, error) {
-	if err := keepAddress(state.dir, address); err != nil {
-		return "", err
-	}
-	i, err := state.people.First(a.person())
+func (a *App) firstLink(state *hubState, address, by string) (string, error) {
+	i, err := state.people.First(by)
 	if err != nil || i.Code == "" {
 		return "", err
 	}
 	return address + "enter?code=" + i.Code, nil
+}
+
+// askedLink makes the link that a command of the hub's account asks for: the first
+// one, or one for the account of that name.
+func (a *App) askedLink(state *hubState, address, by string) (string, error) {
+	link, err := a.firstLink(state, address, by)
+	if link != "" || err != nil {
+		return link, err
+	}
+	all, err := state.people.List()
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(all.People, func(p ask.PersonRow) bool { return p.Name == by }) {
+		return "", &ask.Error{Kind: ask.Refused, Text: "administrators sign in with their passwords by now, and " + by + " has no account there: upkeep hub people link NAME makes a link for somebody who has"}
+	}
+	i, err := state.people.Invite(by)
+	return address + "enter?code=" + i.Code, err
 }
 
 // hubEngine answers for this computer, or for the one installation that is named.
@@ -231,7 +259,7 @@ func listen(address string, tls secured) (*net.TCPListener, []string, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, nil, fmt.Errorf("another program has the address %s already: end it, or name another one with --listen %s", address, net.JoinHostPort(host, "PORT"))
+		return nil, nil, fmt.Errorf("another program has the address %s already%s: end it, or name another one with --listen %s", address, holders(address), net.JoinHostPort(host, "PORT"))
 	case err != nil:
 		return nil, nil, fmt.Errorf("cannot serve the page: %w", err)
 	}

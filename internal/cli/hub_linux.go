@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -10,8 +11,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A page that ends within shortLife of its start this often in a row is given up.
@@ -52,6 +51,29 @@ func (a *App) keepPage(ctx context.Context, account *user.User, l *net.TCPListen
 // startPage is the page's process from its beginning to its end. It is this very
 // program, also when another one has taken its place since.
 func (a *App) startPage(ctx context.Context, account *user.User, listener *os.File, args []string) error {
+	cmd, err := a.pageProcess(ctx, account, listener, args, true)
+	if err != nil {
+		return err
+	}
+	err = cmd.Start()
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOSPC) {
+		// as in a container that may make no network of its own
+		if cmd, err = a.pageProcess(ctx, account, listener, args, false); err == nil {
+			err = cmd.Start()
+		}
+	}
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		return fmt.Errorf("the page's process: %w", err)
+	}
+	return fmt.Errorf("the page's process ended by itself")
+}
+
+// pageProcess prepares it. Alone, it gets a network with nothing in it: it has its
+// listener, and the socket of the engine side is a file.
+func (a *App) pageProcess(ctx context.Context, account *user.User, listener *os.File, args []string, alone bool) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"hub", "page"}, args...)...)
 	cmd.Args[0] = a.Exe
 	cmd.Env = []string{"LANG=C.UTF-8", "TZ=" + a.Getenv("TZ")}
@@ -65,27 +87,18 @@ func (a *App) startPage(ctx context.Context, account *user.User, listener *os.Fi
 	if os.Geteuid() == 0 {
 		uid, err := strconv.ParseUint(account.Uid, 10, 32)
 		if err != nil {
-			return fmt.Errorf("cannot read the account of the page: %w", err)
+			return nil, fmt.Errorf("cannot read the account of the page: %w", err)
 		}
 		gid, err := strconv.ParseUint(account.Gid, 10, 32)
 		if err != nil {
-			return fmt.Errorf("cannot read the group of the page: %w", err)
+			return nil, fmt.Errorf("cannot read the group of the page: %w", err)
 		}
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if alone {
+			cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWUTS
+		}
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("the page's process: %w", err)
-	}
-	return fmt.Errorf("the page's process ended by itself")
-}
-
-// confine keeps this process, all its threads, from ever getting more rights than
-// it has.
-func confine() error {
-	if _, _, failed := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); failed != 0 {
-		return fmt.Errorf("cannot confine the page: %w", failed)
-	}
-	return nil
+	return cmd, nil
 }

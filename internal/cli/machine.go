@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -17,21 +18,38 @@ import (
 
 func (a *App) setupHost() *cobra.Command {
 	var every, look string
+	var withHub, noHub bool
+	var o hubOptions
+	hubFlags := o.flags()
 	cmd := &cobra.Command{Use: "setup-host", Short: "Have this computer carry on by itself with an upgrade that a reboot or a power cut interrupts", Args: args(0, 0, "no argument"),
 		Long: `setup-host installs two units of systemd. The first keeps users out, before the
 network is up, of products in the middle of an upgrade; the second carries the
 upgrade on when the machine has started, and starts its engine anew should it be
 killed. It may be given again at any time, as after a new upkeep was installed.
 With --backup it also has restore points of an installation made by a timer, and
-with --feed a timer looks for its releases.`,
+with --feed a timer looks for its releases. With --hub a third unit serves the
+page (upkeep hub), with --listen and the other flags of hub.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := forRoot("setup-host"); err != nil {
 				return err
 			}
 			m := manage.NewMachine(a.Exe)
+			switch given, _ := flagsGiven(hubFlags); {
+			case withHub && noHub, noHub && len(given) > 0:
+				return usage{errors.New("--no-hub takes the page away, and goes with no other flag of the page")}
+			case !withHub && len(given) > 0:
+				return usage{errors.New(given[0] + " is about the page: give --hub with it")}
+			case (withHub || noHub) && every+look != "":
+				return usage{errors.New("give the page and the timers in two commands: a timer is one installation's")}
+			case noHub:
+				return a.endHub(cmd.Context(), m)
+			}
 			wrote, err := m.Setup(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if withHub {
+				return a.setupHub(cmd.Context(), m, o, hubFlags, wrote)
 			}
 			if every != "" || look != "" {
 				return a.timers(cmd.Context(), m, every, look, wrote)
@@ -51,6 +69,9 @@ with --feed a timer looks for its releases.`,
 		}}
 	cmd.Flags().StringVar(&every, "backup", "", "have a restore point made `WHEN`: "+strings.Join(manage.BackupTimes(), ", ")+"; never takes the timer away")
 	cmd.Flags().StringVar(&look, "feed", "", "have somebody look for releases `EVERY` so often: hourly, daily, weekly or a span such as 20m; never takes the timer away")
+	cmd.Flags().BoolVar(&withHub, "hub", false, "have the page served, at its start and always; with the flags of upkeep hub")
+	cmd.Flags().BoolVar(&noHub, "no-hub", false, "serve it no longer, and take its unit away")
+	cmd.Flags().AddFlagSet(hubFlags)
 	return cmd
 }
 

@@ -225,6 +225,7 @@ func looks() []look {
 		{"stopped", "the doctor has left nothing stopped", true, true, lookStopped},
 		{"services", "all services run", true, true, lookServices},
 		{"users", "nobody else is seen at work in the product's folders", true, true, lookUsers},
+		{"hub", "the page runs, where it is set up", false, false, lookHub},
 		{"remedies", "none of the vendor's symptoms is there", true, true, lookRemedies},
 	}
 }

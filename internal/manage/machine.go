@@ -33,6 +33,10 @@ type Machine struct {
 		Reload(ctx context.Context) error
 		Begin(ctx context.Context, unit string) error
 		End(ctx context.Context, unit string) error
+		// Start waits until a unit has started; the error says why it has not.
+		Start(ctx context.Context, unit string) error
+		// Down says why a unit does not run; nothing when it does.
+		Down(ctx context.Context, unit string) string
 	}
 }
 
@@ -222,6 +226,15 @@ func (m *Machine) Remove(ctx context.Context) (Removed, error) {
 		if err != nil {
 			return r, err
 		}
+	}
+	hub := m.HubInstalled()
+	gone, err := m.dropHub(ctx)
+	r.Gone = append(r.Gone, gone...)
+	if err != nil {
+		return r, err
+	}
+	if hub {
+		r.Left = append(r.Left, "the account "+PageAccount+" of the page, where it was made: userdel "+PageAccount)
 	}
 	list := m.files()
 	for i := len(list) - 1; i >= 0; i-- {

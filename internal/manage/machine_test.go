@@ -14,7 +14,10 @@ import (
 )
 
 // fakeInit counts what is asked of systemd.
-type fakeInit struct{ asked []string }
+type fakeInit struct {
+	asked []string
+	fails error // what starting gives
+}
 
 func (f *fakeInit) Reload(context.Context) error { f.asked = append(f.asked, "reload"); return nil }
 func (f *fakeInit) Begin(_ context.Context, unit string) error {
@@ -25,6 +28,11 @@ func (f *fakeInit) End(_ context.Context, unit string) error {
 	f.asked = append(f.asked, "end "+unit)
 	return nil
 }
+func (f *fakeInit) Start(_ context.Context, unit string) error {
+	f.asked = append(f.asked, "start "+unit)
+	return f.fails
+}
+func (f *fakeInit) Down(context.Context, string) string { return "" }
 
 func testMachine(t *testing.T) (*Machine, *fakeInit) {
 	t.Helper()

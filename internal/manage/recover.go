@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 
 	"upkeep/internal/memo"
@@ -59,7 +58,8 @@ func (m *Machine) Gate(ctx context.Context, out io.Writer) error {
 			up = append(up, in)
 		}
 	}
-	if err := ready("READY=1"); err != nil {
+	n, err := TakeNotifier()
+	if err := errors.Join(err, n.Ready()); err != nil {
 		errs = append(errs, err)
 	}
 	for _, in := range up {
@@ -86,22 +86,6 @@ func (in *Installation) closeAgain(ctx context.Context) (bool, error) {
 	}
 	st, err := in.gate.State(ctx, in.Doc.ID)
 	return err == nil && st.Up, err
-}
-
-// ready tells systemd how this process is (sd_notify(3)); nothing where
-// systemd does not want to know.
-func ready(text string) error {
-	at := os.Getenv("NOTIFY_SOCKET")
-	if at == "" {
-		return nil
-	}
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: at, Net: "unixgram"})
-	if err != nil {
-		return fmt.Errorf("cannot tell systemd that the gate is up: %w", err)
-	}
-	defer conn.Close()
-	_, err = conn.Write([]byte(text))
-	return err
 }
 
 // Recover carries on every run that is open, and watches it until it is closed

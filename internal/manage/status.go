@@ -31,6 +31,7 @@ type Status struct {
 	Timer        *TimerFailure     // why the restore points that a timer asks for are not made
 	Stopped      *Stopped          // services that the doctor has stopped for a while, and that do not run again
 	Watching     *Watching         // where it is against what is published; nil where there is no feed, or nobody has looked yet
+	HubDown      string            // why the page does not run, where setup-host has set it up
 	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
 
@@ -42,6 +43,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	if in.Root && systemd.Booted() {
 		s.NoBoot = in.BootUnits()
 	}
+	s.HubDown = hubDown(ctx, in.Exe)
 	var err error
 	if s.Adopted, err = in.Adopted(); err != nil {
 		return s, err

@@ -102,13 +102,14 @@ type StatusDoc struct {
 	Stopped      []string             `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
 	Watching     *manage.Watching     `json:"watching,omitempty"`  // where it is against what is published, as seen last
 	NoBoot       string               `json:"noBoot,omitempty"`
-	Doing        string               `json:"doing,omitempty"` // what the step under way has said last
-	Until        time.Time            `json:"until,omitzero"`  // when it is expected to end, by a rehearsal
+	HubDown      string               `json:"hubDown,omitempty"` // why the page does not run, where it is set up
+	Doing        string               `json:"doing,omitempty"`   // what the step under way has said last
+	Until        time.Time            `json:"until,omitzero"`    // when it is expected to end, by a rehearsal
 }
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Entry: s.Entry, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, Doing: s.Doing, Until: s.Until}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Entry: s.Entry, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, HubDown: s.HubDown, Doing: s.Doing, Until: s.Until}
 	if s.Restoring != nil {
 		d.Restoring = s.Restoring.Point
 	}

@@ -98,6 +98,9 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	if s.NoBoot != "" {
 		b.WriteString(wrap(one(fmt.Sprintf("after a power cut in the middle of an upgrade somebody must type %s resume (%s): upkeep setup-host makes that automatic", command, s.NoBoot)), yellow.Render("!")+" ", "  ", width))
 	}
+	if s.HubDown != "" {
+		b.WriteString(wrap(one(fmt.Sprintf("the page is set up and does not run: %s; systemctl restart %s starts it, upkeep setup-host --no-hub takes it away", s.HubDown, manage.HubUnit)), yellow.Render("!")+" ", "  ", width))
+	}
 	if d := s.Stopped; d != nil {
 		what := fmt.Sprintf("the doctor was interrupted and has left stopped: %s; %s doctor --fix starts it again", strings.Join(d.IDs(), ", "), command)
 		if d.Doctor != 0 {

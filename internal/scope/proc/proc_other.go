@@ -3,6 +3,7 @@
 package proc
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 )
@@ -39,3 +40,6 @@ func Using(...string) ([]Use, int, error) { return nil, 0, ErrUnsupported }
 
 // Cgroup is unsupported here.
 func Cgroup(int) (string, error) { return "", ErrUnsupported }
+
+// Listening is unsupported here.
+func Listening(netip.AddrPort) ([]Proc, error) { return nil, ErrUnsupported }

@@ -108,6 +108,7 @@ type unit struct {
 	Sub        string
 	File       string // UnitFileState: enabled, disabled, masked, static, …
 	Result     string
+	Status     string // what the service itself said last
 	Type       string // simple, notify, forking, oneshot, …
 	Invocation string
 	MainPID    int
@@ -171,7 +172,7 @@ func parse(props map[string]any) unit {
 	}
 	flag := func(k string) bool { f, _ := props[k].(bool); return f }
 	u := unit{Name: text("Id"), Load: text("LoadState"), Active: text("ActiveState"), Sub: text("SubState"), File: text("UnitFileState"),
-		Result: text("Result"), Type: text("Type"), Cgroup: text("ControlGroup"), MainPID: number("MainPID"),
+		Result: text("Result"), Status: text("StatusText"), Type: text("Type"), Cgroup: text("ControlGroup"), MainPID: number("MainPID"),
 		ExitCode: number("ExecMainCode"), ExitStatus: number("ExecMainStatus"), Reload: flag("NeedDaemonReload"), Condition: flag("ConditionResult"),
 		DropIns: list("DropInPaths"), TriggeredBy: list("TriggeredBy"), ConsistsOf: list("ConsistsOf")}
 	if id, ok := props["InvocationID"].([]byte); ok && len(id) > 0 {

@@ -96,3 +96,44 @@ func (m *Machine) Reboot(ctx context.Context) error {
 	}
 	return err
 }
+
+// Start starts a unit and waits until it has started; the error says why it has
+// not.
+func (m *Machine) Start(ctx context.Context, name string) error {
+	_ = m.bus.do(ctx, func(c *dbus.Conn) error { return c.ResetFailedUnitContext(ctx, name) }) // there may be nothing to forget
+	result, err := m.bus.job(ctx, "start", name)
+	if err != nil {
+		return err
+	}
+	if why := m.Down(ctx, name); why != "" {
+		return errors.New(why)
+	}
+	if result != "done" && result != "" {
+		return fmt.Errorf("systemd says: %s", result)
+	}
+	return nil
+}
+
+// Down says why a unit does not run, with what it told systemd of it
+// (sd_notify(3), STATUS); nothing when it runs.
+func (m *Machine) Down(ctx context.Context, name string) string {
+	u, err := m.bus.unit(ctx, name)
+	switch {
+	case err != nil:
+		return err.Error()
+	case u.running() && u.Active != "deactivating":
+		return ""
+	case !u.known():
+		return "systemd does not know it yet: systemctl daemon-reload"
+	case u.Active == "inactive" && (u.Result == "success" || u.Result == ""):
+		return "it was stopped, or not started"
+	}
+	why := ended(u)
+	if u.Status != "" {
+		why = u.Status
+	}
+	if u.Active == "activating" {
+		why += " (systemd tries it again)"
+	}
+	return why
+}

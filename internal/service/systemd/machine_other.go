@@ -27,3 +27,9 @@ func (*Machine) Reload(context.Context) error { return errNone }
 
 // Reboot has systemd reboot the machine.
 func (*Machine) Reboot(context.Context) error { return errNone }
+
+// Start has systemd start a unit.
+func (*Machine) Start(context.Context, string) error { return errNone }
+
+// Down says why a unit does not run.
+func (*Machine) Down(context.Context, string) string { return errNone.Error() }

@@ -259,6 +259,8 @@ var explained = map[string]string{
 	"internal/manage/machine.go:make":                "setup-host: changes the computer, is run by a person, and is repeated; its own tests and those on hosts",
 	"internal/manage/machine.go:Remove":              "remove-host: changes the computer, is run by a person, and is repeated; its own tests and those on hosts",
 	"internal/manage/machine_timer.go":               "setup-host: changes the computer, is run by a person, and is repeated; its own tests",
+	"internal/manage/machine_hub.go":                 "setup-host: changes the computer, is run by a person, and is repeated; its own tests and those on hosts",
+	"internal/manage/hub_door.go":                    "a socket in a folder that the next boot clears, made anew by each hub",
 	"internal/manage/proofs.go:NoteProof":            "what a power cut takes of it is proven again",
 	"internal/manage/restore_look.go":                "a copy in a folder of its own, which nothing refers to; interrupted it is made again",
 	"internal/manage/watch.go:noteWatch":             "what was seen of releases: it tells people, nothing is believed for it, and the next look writes it anew",

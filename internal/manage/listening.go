@@ -1,0 +1,22 @@
+package manage
+
+import (
+	"fmt"
+	"net/netip"
+
+	"upkeep/internal/scope/proc"
+)
+
+// Listening names the processes that listen at a TCP address of this computer, as
+// far as this account can tell.
+func Listening(at netip.AddrPort) ([]string, error) {
+	list, err := proc.Listening(at)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range list {
+		out = append(out, fmt.Sprintf("%s, process %d", p.Name, p.PID))
+	}
+	return out, nil
+}
