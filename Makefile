@@ -25,7 +25,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw lab lab-shell crash crash-short crash-all crash-hosts own-release clean
+.PHONY: help demo demo-console build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw lab lab-shell crash crash-short crash-all crash-hosts own-release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ build: ## build bin/upkeep
 
 demo: build ## upgrade a sample product, then take a failing upgrade back; needs no root
 	bin/upkeep demo
+
+demo-console: build ## the same to click: a sample product whose upgrade is ready to start, on a page at 127.0.0.1:8080 (or PORT=9000), until Ctrl+C
+	bin/upkeep demo console --listen 127.0.0.1:$(or $(PORT),8080)
 
 setup:
 	sh scripts/setup-debian.sh

@@ -30,7 +30,7 @@ func (a *App) demo() *cobra.Command {
 	serve.Flags().StringVar(&o.Tree, "tree", "", "folder of the product's version")
 	serve.Flags().StringVar(&o.Data, "data", "", "folder of its data")
 	serve.Flags().StringVar(&o.Listen, "listen", "", "address")
-	cmd.AddCommand(serve)
+	cmd.AddCommand(serve, a.demoConsole())
 	return cmd
 }
 
@@ -95,6 +95,7 @@ func (a *App) runDemo(ctx context.Context, dir string, keep bool) (err error) {
 		return fmt.Errorf("the product is not as it was: %v", d)
 	}
 	a.print("\n" + show.Good("files, services and data are exactly as they were") + "\n")
+	a.print(show.Click(a.width()))
 	return nil
 }
 

@@ -259,7 +259,7 @@ func listen(address string, tls secured) (*net.TCPListener, []string, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, nil, fmt.Errorf("another program has the address %s already%s: end it, or name another one with --listen %s", address, holders(address), net.JoinHostPort(host, "PORT"))
+		return nil, nil, fmt.Errorf("another program%s has the address %s already: end it, or name another one with --listen %s", holders(address), address, net.JoinHostPort(host, "PORT"))
 	case err != nil:
 		return nil, nil, fmt.Errorf("cannot serve the page: %w", err)
 	}

@@ -66,6 +66,9 @@ func flagsGiven(f *pflag.FlagSet) (args []string, err error) {
 
 // setupHub has the page run as a unit, and tells how to enter it.
 func (a *App) setupHub(ctx context.Context, m *manage.Machine, o hubOptions, flags *pflag.FlagSet, wrote []string) error {
+	if strings.HasSuffix(o.listen, ":0") {
+		return usage{errors.New("--listen with port 0 is another address after each start: name one that stays")}
+	}
 	if o.pageAs == "" {
 		made, err := m.MakePageAccount(ctx)
 		if err != nil {
@@ -217,5 +220,5 @@ func holders(address string) string {
 	if err != nil || len(list) == 0 {
 		return ""
 	}
-	return " (" + strings.Join(list, ", ") + ")"
+	return " (" + strings.Join(list, "; ") + ")"
 }

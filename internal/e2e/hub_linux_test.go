@@ -382,7 +382,7 @@ func TestHubRefused(t *testing.T) {
 		want string
 		args []string
 	}{
-		{1, "another program has the address " + strings.TrimPrefix(h.base, "http://"), []string{"--listen", strings.TrimPrefix(h.base, "http://")}},
+		{1, fmt.Sprintf(", process %d) has the address %s already", h.cmd.Process.Pid, strings.TrimPrefix(h.base, "http://")), []string{"--listen", strings.TrimPrefix(h.base, "http://")}},
 		{2, "the page has no TLS yet", []string{"--listen", "0.0.0.0:8080"}},
 		{2, "--listen wants HOST:PORT", []string{"--listen", "8080"}},
 		{1, "cannot upgrade from the releases", []string{"--releases", filepath.Join(s.Dir, "nowhere")}},

@@ -14,7 +14,7 @@ import (
 // temporary folder is. Empty when this account has no such place.
 func linkFolder() string {
 	if os.Geteuid() == 0 {
-		return "/run/upkeep/hub"
+		return filepath.Join(runFolder, "hub")
 	}
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "upkeep", "hub")

@@ -3,6 +3,7 @@ package manage
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"upkeep/internal/scope/proc"
 )
@@ -16,6 +17,9 @@ func Listening(at netip.AddrPort) ([]string, error) {
 	}
 	var out []string
 	for _, p := range list {
+		if slices.ContainsFunc(list, func(q proc.Proc) bool { return q.PID == p.PPID }) {
+			continue // a child that has it from its parent
+		}
 		out = append(out, fmt.Sprintf("%s, process %d", p.Name, p.PID))
 	}
 	return out, nil

@@ -68,3 +68,13 @@ func enrolled(fsys durable.FS, dir string, folders []string) ([]string, error) {
 	slices.Sort(out)
 	return slices.Compact(out), nil
 }
+
+// Forget has this computer know of an installation no longer that is gone: its
+// document lies where nobody looks.
+func Forget(document string) error {
+	err := realFiles().Remove(enrolment(register, document))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // the register is root's
+		return nil
+	}
+	return err
+}

@@ -64,3 +64,18 @@ func short(s string) string {
 	}
 	return one(s)
 }
+
+// ClickDemo says what there is to click in the demonstration.
+func ClickDemo(product string, notes, width int) string {
+	return wrap(fmt.Sprintf("Notes 1.0 runs at %s with %d notes of its users. 3.0 is wanted, and can be reached only from 2.0.", product, notes), "  ", "  ", width) + "\n" +
+		table("  ", rows{
+			{bold.Render("1"), "enter by the link below"},
+			{bold.Render("2"), "open notes, see whether it is ready, and look at the plan"},
+			{bold.Render("3"), "start it; close the tab, come back, look at the run"},
+		}, 1, width) + "\n"
+}
+
+// Click says how to see the demonstration in a browser.
+func Click(width int) string {
+	return "\n" + wrap("To click the same in a browser: "+bold.Render("upkeep demo console")+", or "+bold.Render("make demo-console")+" in a checkout.", "  ", "  ", width)
+}
