@@ -192,6 +192,10 @@ func (s *stage) tidy() error {
 	if err := s.in.StopServices(ctx, p); err != nil {
 		return fmt.Errorf("cannot stop the sample product: %w", err)
 	}
+	return s.discard()
+}
+
+func (s *stage) discard() error {
 	if err := os.RemoveAll(s.dir); err != nil {
 		return fmt.Errorf("cannot remove the demonstration: %w", err)
 	}

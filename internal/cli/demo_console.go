@@ -74,7 +74,7 @@ func (s *stage) endConsole() error {
 	ctx, stop := context.WithTimeout(context.Background(), demoEnds)
 	defer stop()
 	if s.in == nil { // it was not laid out to the end
-		return os.RemoveAll(s.dir)
+		return s.discard()
 	}
 	r, err := s.in.OpenRun(ctx)
 	if r != nil {
