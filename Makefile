@@ -25,7 +25,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo demo-console build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw lab lab-shell crash crash-short crash-all crash-hosts own-release clean
+.PHONY: help demo demo-console build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw axe.js screenshots lab lab-shell crash crash-short crash-all crash-hosts own-release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -58,13 +58,31 @@ $(CACHE)/restic-$(RESTIC)/restic:
 $(CACHE)/versitygw-$(VERSITYGW)/versitygw:
 	cd / && GOBIN=$(@D) GOFLAGS='-trimpath -modcacherw' $(GO) install github.com/versity/versitygw/cmd/versitygw@v$(VERSITYGW)
 
+# What looks whether everybody can use the page (MPL-2.0, for tests only). The sum
+# is that of npm's registry: its dist.integrity, as hexadecimal digits.
+AXE := 4.14.1
+AXE_SUM := 1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+
+axe.js: $(CACHE)/axe.js-$(AXE)/axe.js
+
+$(CACHE)/axe.js-$(AXE)/axe.js:
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent --ignore-scripts axe-core@$(AXE)
+	cd $(@D) && echo "$(AXE_SUM)  axe-core-$(AXE).tgz" | sha512sum --check --quiet
+	cd $(@D) && tar -xzf axe-core-$(AXE).tgz --strip-components=1 package/axe.min.js && mv axe.min.js axe.js
+
+# SCREENS=run bounds it to the screens with that in their names.
+screenshots: ## pictures of every screen of the page, in dist/screenshots
+	rm -rf dist/screenshots
+	UPKEEP_SCREENSHOTS=$(CURDIR)/dist/screenshots UPKEEP_SCREENS=$(SCREENS) $(GO) test -count 1 -timeout 30m -v -run 'TestScreenshots$$' ./internal/console
+
 vet:
 	$(GO) vet ./...
 
 test: setup vet ## vet and test
 	$(GO) test ./...
 
-test-slow: setup restic ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, WordPress, whole machines
+test-slow: setup restic axe.js ## the slow tests too, but for those of make crash: disks that are full, Miniflux, Unleash, WordPress, whole machines
 	UPKEEP_SLOW=1 $(GO) test -timeout 80m $$($(GO) list ./... | grep -v $(foreach s,/lab/crash $(SKIP),-e $(s)))
 
 crash: setup ## proof that nothing in between exists: crashes, power cuts, faults, mutants; about 15 minutes

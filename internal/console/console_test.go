@@ -15,11 +15,9 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// screens are all pages in states worth looking at.
-var screens = []struct {
-	name, path string
-	change     func(*fake)
-}{
+// screens are the pages that have golden files. Those of states_test.go have none:
+// a real browser looks at all of them.
+var screens = []screen{
 	{"overview", "/", nil},
 	{"overview-empty", "/", func(f *fake) { f.over.Installations = nil }},
 	{"installation", "/i/notes", nil},

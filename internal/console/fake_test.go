@@ -34,6 +34,11 @@ type fake struct {
 	done    []ask.Word
 	left    bool
 	fakePeople
+
+	rows   []ask.RunRow // nil: some
+	points *ask.Points
+	drift  *ask.Drift
+	doctor *ask.Diagnosis
 }
 
 func (f *fake) Enter(_ context.Context, code string) (ask.Entered, error) {
@@ -63,6 +68,9 @@ func (f *fake) Runs(_ context.Context, q ask.RunsQuery) (ask.Runs, error) {
 	rows := []ask.RunRow{f.theRun.RunRow,
 		{ID: "20260301-0800-cc", From: "1.0", To: "2.0", By: "bert", Opened: now.Add(-320 * time.Hour), Closed: now.Add(-319 * time.Hour), Result: ask.ResultOld, Version: "1.0", Outage: 95 * time.Second},
 		{ID: "20260201-0800-aa", To: "1.0", By: "bert", Opened: now.Add(-990 * time.Hour), Closed: now.Add(-989 * time.Hour), Result: ask.ResultNew, Version: "1.0"}}
+	if f.rows != nil {
+		rows = f.rows
+	}
 	return ask.Runs{Product: "notes", Rows: rows, More: q.Skip == 0 && q.Limit > 10}, f.fail
 }
 func (f *fake) Run(context.Context, ask.RunQuery) (ask.Run, error) { return f.theRun, f.fail }
@@ -73,17 +81,26 @@ func (f *fake) Log(_ context.Context, q ask.LogQuery) (ask.Log, error) {
 	return ask.Log{Lines: f.lines, Next: 1234, Size: 1234}, f.fail
 }
 func (f *fake) Points(context.Context, ask.Of) (ask.Points, error) {
+	if f.points != nil {
+		return *f.points, f.fail
+	}
 	return ask.Points{Product: "notes", Place: "/srv/backup", Points: []ask.Point{
 		{ID: "20260314-1", Version: "2.0", Made: now.Add(-time.Hour), Size: 1234567890, Parts: []string{"web", "db"}, Needed: true, Proven: now.Add(-30 * time.Minute), ProvenBy: ask.Restored},
 		{ID: "20260310-1", Version: "2.0", Made: now.Add(-99 * time.Hour), Size: 999, Parts: []string{"db"}, Note: "before the audit", Encrypted: true, Proven: now.Add(-99 * time.Hour), ProvenBy: ask.MadeRead},
 		{ID: "20260301-1", Made: now.Add(-399 * time.Hour), Error: "its record is cut off"}}}, f.fail
 }
 func (f *fake) Drift(context.Context, ask.Of) (ask.Drift, error) {
+	if f.drift != nil {
+		return *f.drift, f.fail
+	}
 	return ask.Drift{Product: "notes", Version: "2.0", At: now, Versions: []string{"web is 2.1, and Upkeep has installed 2.0"}, Parts: []ask.DriftPart{
 		{Unit: "web", At: "/srv/notes", Items: []ask.DriftItem{{Name: "conf/app.ini", What: "content", Diff: "  [app]\n- debug = 0\n+ debug = 1\n"}, {Name: "old.php", What: "removed"}}},
 		{Unit: "db", Database: true, Standard: "the standard of release 2.0"}, {Unit: "extra", Unknown: "what its release shipped is not known"}}}, f.fail
 }
 func (f *fake) Doctor(context.Context, ask.Of) (ask.Diagnosis, error) {
+	if f.doctor != nil {
+		return *f.doctor, f.fail
+	}
 	return ask.Diagnosis{Product: "notes", Fine: []string{"no run is open", "no hold is left"}, Symptoms: []ask.Symptom{
 		{Text: "the queue is not worked off", Evidence: "412 jobs", Try: []string{"restart notes-worker", "upkeep mode normal"}, Else: "support@example.org"},
 		{Text: "the certificate", Error: "cannot read /etc/ssl/notes.pem"}}}, f.fail
