@@ -61,6 +61,12 @@ func (g *gallery) show(s screen, language, scheme string, width int64) {
 	g.Do(chromedp.EmulateViewport(width, 900), chromedp.Navigate(g.base+s.path))
 }
 
+// unfold opens everything that is folded, and says how many there were.
+func (g *gallery) unfold() int {
+	g.t.Helper()
+	return chromium.Read(g.Window, chromedp.Evaluate[int](`[...document.querySelectorAll("details")].map(d => { d.open = true; return d }).length`))
+}
+
 // all are the screens with golden files, and those that are only looked at.
 func all() []screen { return append(append([]screen(nil), screens...), states()...) }
 
@@ -85,6 +91,7 @@ func TestWidths(t *testing.T) {
 		for _, width := range widths {
 			for _, language := range []string{"en", "fr"} {
 				g.show(s, language, "light", width)
+				g.unfold()
 				if wide := chromium.Read(g.Window, chromedp.Evaluate[string](wider)); wide != "" {
 					t.Errorf("%s (%s): %s", s.name, language, wide)
 				}
@@ -127,6 +134,7 @@ func TestAccessible(t *testing.T) {
 			width  int64
 		}{{"light", 1280}, {"dark", 1280}, {"light", 320}} {
 			g.show(s, "en", look.scheme, look.width)
+			g.unfold()
 			for _, found := range looks() {
 				t.Errorf("%s, %s, %d wide: %s", s.name, look.scheme, look.width, found)
 			}
@@ -146,6 +154,14 @@ func TestScreenshots(t *testing.T) {
 	}
 	g := newGallery(t)
 	n := 0
+	shoot := func(name string, parts ...any) {
+		t.Helper()
+		picture := chromium.Read(g.Window, chromedp.FullScreenshot(100))
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf(name+".png", parts...)), picture, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
 	for _, s := range all() {
 		if only := os.Getenv("UPKEEP_SCREENS"); only != "" && !strings.Contains(s.name, only) {
 			continue
@@ -154,12 +170,10 @@ func TestScreenshots(t *testing.T) {
 			for _, scheme := range []string{"light", "dark"} {
 				for _, width := range widths {
 					g.show(s, language, scheme, width)
-					picture := chromium.Read(g.Window, chromedp.FullScreenshot(100))
-					name := fmt.Sprintf("%s.%s.%s.%d.png", s.name, language, scheme, width)
-					if err := os.WriteFile(filepath.Join(dir, name), picture, 0o644); err != nil {
-						t.Fatal(err)
+					shoot("%s.%s.%s.%d", s.name, language, scheme, width)
+					if language == "en" && scheme == "light" && g.unfold() > 0 {
+						shoot("%s.open.%d", s.name, width)
 					}
-					n++
 				}
 			}
 		}

@@ -36,12 +36,22 @@ type Hold struct {
 // it is not known whether it is due. A span counts from the end of the run;
 // where no run tells that, from its beginning.
 func (in *Installation) registered(rows []journal.Run, now time.Time) ([]Hold, error) {
-	list, err := holds.List(in.FS, in.State)
+	return in.registeredIn(func() ([]journal.Run, error) { return rows, nil }, now)
+}
+
+// registeredIn is registered for who has not read the list of runs: it is read
+// where something is held.
+func (in *Installation) registeredIn(list func() ([]journal.Run, error), now time.Time) ([]Hold, error) {
+	held, err := holds.List(in.FS, in.State)
+	if err != nil || len(held) == 0 {
+		return nil, err
+	}
+	rows, err := list()
 	if err != nil {
 		return nil, err
 	}
 	var out []Hold
-	for _, f := range list {
+	for _, f := range held {
 		if f.Err != nil {
 			out = append(out, Hold{ID: f.ID, What: f.ID, Error: f.Err.Error()})
 			continue

@@ -25,7 +25,7 @@ func (in *Installation) neededPoints(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer j.Close()
-	rows, err := j.Runs(ctx)
+	row, ok, err := j.OpenedRun(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,14 +40,12 @@ func (in *Installation) neededPoints(ctx context.Context) ([]string, error) {
 			}
 		}
 	}
-	for _, row := range rows {
-		if row.Closed.IsZero() {
-			r, err := in.load(ctx, j, row)
-			if err != nil {
-				return nil, err
-			}
-			add(r)
+	if ok {
+		r, err := in.load(ctx, j, row)
+		if err != nil {
+			return nil, err
 		}
+		add(r)
 	}
 	var none *NoReturnError
 	switch last, err := in.lastChange(ctx, j); {

@@ -13,7 +13,6 @@ import (
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
-	"upkeep/internal/run"
 	"upkeep/internal/step"
 	stepbackup "upkeep/internal/step/backup"
 	"upkeep/internal/survey"
@@ -105,16 +104,14 @@ func parted(r *Run, params *plan.ReturnParams, now, before *manifest.Product) (*
 
 // lastChange is the latest run that changed the version and is over.
 func (in *Installation) lastChange(ctx context.Context, j *sqlite.Journal) (*Run, error) {
-	rows, err := j.Runs(ctx)
+	row, ok, err := j.LastChange(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range rows {
-		if row.Result == run.ResultNew || row.Result == run.ResultMilestone {
-			return in.load(ctx, j, row)
-		}
+	if !ok {
+		return nil, &NoReturnError{Why: "no run has changed the version"}
 	}
-	return nil, &NoReturnError{Why: "no run has changed the version"}
+	return in.load(ctx, j, row)
 }
 
 // returnParams finds what the run saved before it changed anything.

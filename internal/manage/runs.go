@@ -190,6 +190,33 @@ func (in *Installation) Runs(ctx context.Context) ([]journal.Run, error) {
 	return j.Runs(ctx)
 }
 
+// RunsPage lists at most n runs, latest first, behind the first skip of them.
+func (in *Installation) RunsPage(ctx context.Context, skip, n int) ([]journal.Run, error) {
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	return j.Recent(ctx, skip, n)
+}
+
+// Has says whether there is a run of that whole id.
+func (in *Installation) Has(ctx context.Context, id string) (bool, error) {
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer j.Close()
+	_, ok, err := j.Find(ctx, id)
+	return ok, err
+}
+
 // lastRun gives when the latest run began that has ended.
 func (in *Installation) lastRun(ctx context.Context) (time.Time, bool, error) {
 	rows, err := in.Runs(ctx)
@@ -215,13 +242,18 @@ func (in *Installation) Run(ctx context.Context, id string) (*Run, error) {
 		return nil, err
 	}
 	defer j.Close()
-	rows, err := j.Runs(ctx)
+	row, ok, err := j.Find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	row, err := pick(rows, id)
-	if err != nil {
-		return nil, err
+	if !ok {
+		rows, err := j.Runs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if row, err = pick(rows, id); err != nil {
+			return nil, err
+		}
 	}
 	return in.load(ctx, j, row)
 }

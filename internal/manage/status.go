@@ -66,18 +66,22 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	if s.Restoring, err = in.Restoring(); err != nil {
 		return s, err
 	}
-	rows, err := j.Runs(ctx)
+	rows, err := j.Recent(ctx, 0, maxLooks) // one is open at most
 	if err != nil {
 		return s, err
 	}
-	if s.Holds, err = in.registered(rows, time.Now()); err != nil {
+	if s.Holds, err = in.registeredIn(func() ([]journal.Run, error) { return j.Runs(ctx) }, time.Now()); err != nil {
 		return s, err
 	}
 	record, err := j.Record(ctx)
 	if err != nil {
 		return s, err
 	}
-	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(lastNew(rows))) {
+	change, _, err := j.LastChange(ctx)
+	if err != nil {
+		return s, err
+	}
+	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(change.Closed)) {
 		s.Record, s.Adopted = record, nil // a run knows better
 	}
 	s.Found = in.found(ctx, j, rows, s.Record)

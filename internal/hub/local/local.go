@@ -110,20 +110,20 @@ func (e *Engine) run(ctx context.Context, installation, id string) (*manage.Inst
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := knows(ctx, in, id); err != nil {
+		return nil, nil, err
+	}
 	r, err := in.Run(ctx, id)
-	if err == nil && r.ID == id {
-		return in, r, nil
+	return in, r, told(err)
+}
+
+// knows says so where there is no run of that whole id.
+func knows(ctx context.Context, in *manage.Installation, id string) error {
+	ok, err := in.Has(ctx, id)
+	if err == nil && !ok {
+		return &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("there is no run %q of %s", id, in.Doc.ID)}
 	}
-	rows, listing := in.Runs(ctx)
-	for _, row := range rows {
-		if row.ID == id {
-			return nil, nil, told(err)
-		}
-	}
-	if listing != nil {
-		return nil, nil, told(listing)
-	}
-	return nil, nil, &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("there is no run %q of %s", id, installation)}
+	return told(err)
 }
 
 // told gives an error its kind.

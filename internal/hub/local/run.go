@@ -16,17 +16,15 @@ func (e *Engine) Runs(ctx context.Context, q ask.RunsQuery) (ask.Runs, error) {
 	if err != nil {
 		return ask.Runs{}, err
 	}
-	rows, err := in.Runs(ctx)
-	if err != nil {
-		return ask.Runs{}, told(err)
-	}
 	if q.Limit <= 0 || q.Limit > 500 {
 		q.Limit = 50
 	}
-	first := min(max(q.Skip, 0), len(rows))
-	last := min(first+q.Limit, len(rows))
-	out := ask.Runs{Product: in.Doc.Product, Rows: []ask.RunRow{}, More: last < len(rows)}
-	for _, r := range rows[first:last] {
+	rows, err := in.RunsPage(ctx, max(q.Skip, 0), q.Limit+1)
+	if err != nil {
+		return ask.Runs{}, told(err)
+	}
+	out := ask.Runs{Product: in.Doc.Product, Rows: []ask.RunRow{}, More: len(rows) > q.Limit}
+	for _, r := range rows[:min(len(rows), q.Limit)] {
 		out.Rows = append(out.Rows, runRow(r))
 	}
 	return out, nil

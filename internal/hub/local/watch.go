@@ -14,13 +14,16 @@ const beatEvery = 250 * time.Millisecond
 // Watch implements ask.Engine. It tells at once where the run is, then what
 // changes, until the run is closed. It neither starts nor ends anything.
 func (e *Engine) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat) error) error {
-	_, r, err := e.run(ctx, q.Installation, q.Run)
+	in, err := e.open(ctx, q.Installation)
+	if err == nil {
+		err = knows(ctx, in, q.Run)
+	}
 	if err != nil {
 		return err
 	}
 	room, leave := e.join(ask.RunQuery{Installation: q.Installation, Run: q.Run})
 	defer leave()
-	log := tail{path: filepath.Join(r.Dir, "log")}
+	log := tail{path: filepath.Join(in.RunDir(q.Run), "log")}
 	log.skipTo(q.Log)
 	var seen news
 	last := false
@@ -62,11 +65,14 @@ func (e *Engine) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat
 
 // Log implements ask.Engine.
 func (e *Engine) Log(ctx context.Context, q ask.LogQuery) (ask.Log, error) {
-	_, r, err := e.run(ctx, q.Installation, q.Run)
+	in, err := e.open(ctx, q.Installation)
+	if err == nil {
+		err = knows(ctx, in, q.Run)
+	}
 	if err != nil {
 		return ask.Log{}, err
 	}
-	t := tail{path: filepath.Join(r.Dir, "log")}
+	t := tail{path: filepath.Join(in.RunDir(q.Run), "log")}
 	t.skipTo(q.From)
 	out := ask.Log{From: t.at, Lines: t.lines()}
 	if t.err != nil {

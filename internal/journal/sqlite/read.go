@@ -17,10 +17,14 @@ import (
 // Seq is greater than after, in order. One run is open at a time, so that its
 // entries are gapless; what is missing, added or changed is ErrDamaged.
 func (j *Journal) Entries(ctx context.Context, id string, after int64) ([]run.Entry, error) {
+	of := "e.run = ?1" // by the index: those of other runs are not read
+	if id == "" {
+		of = "?1 = ''"
+	}
 	// one statement, so that head and entries are of one moment
 	rows, err := j.db.QueryContext(ctx, `SELECT h.seq, (SELECT COALESCE(MAX(seq),0) FROM entries),
 		e.seq, e.run, e.at, e.kind, e.step, e.dir, e.body, e.prev, e.hash
-		FROM head h LEFT JOIN entries e ON (e.run = ?1 OR ?1 = '') AND e.seq > ?2 ORDER BY e.seq`, id, after)
+		FROM head h LEFT JOIN entries e ON `+of+` AND e.seq > ?2 ORDER BY e.seq`, id, after)
 	if err != nil {
 		return nil, j.fault("read", err)
 	}
@@ -145,20 +149,38 @@ func (j *Journal) Plan(ctx context.Context, digest string) (*plan.Plan, error) {
 
 // Runs lists the runs, latest first.
 func (j *Journal) Runs(ctx context.Context) ([]journal.Run, error) {
-	return j.runs(ctx, "1=1")
+	return j.runs(ctx, "1=1", "")
+}
+
+// Recent lists at most n runs, latest first, behind the first skip of them.
+func (j *Journal) Recent(ctx context.Context, skip, n int) ([]journal.Run, error) {
+	return j.runs(ctx, "1=1", "LIMIT ? OFFSET ?", n, skip)
+}
+
+// Find gives the run of that id, if there is one.
+func (j *Journal) Find(ctx context.Context, id string) (journal.Run, bool, error) {
+	return one(j.runs(ctx, "id = ?", "", id))
+}
+
+// LastChange gives the latest run that changed the version, if one did.
+func (j *Journal) LastChange(ctx context.Context) (journal.Run, bool, error) {
+	return one(j.runs(ctx, "result IN (?, ?)", "LIMIT 1", run.ResultNew, run.ResultMilestone))
 }
 
 // OpenedRun gives the run that is open, if one is.
 func (j *Journal) OpenedRun(ctx context.Context) (journal.Run, bool, error) {
-	rows, err := j.runs(ctx, "closed IS NULL")
+	return one(j.runs(ctx, "closed IS NULL", ""))
+}
+
+func one(rows []journal.Run, err error) (journal.Run, bool, error) {
 	if err != nil || len(rows) == 0 {
 		return journal.Run{}, false, err
 	}
 	return rows[0], true, nil
 }
 
-func (j *Journal) runs(ctx context.Context, where string) ([]journal.Run, error) {
-	rows, err := j.db.QueryContext(ctx, "SELECT id, plan, by, trig, from_version, to_version, opened, COALESCE(closed,''), result, version, outage, work FROM runs WHERE "+where+" ORDER BY rowid DESC")
+func (j *Journal) runs(ctx context.Context, where, limit string, args ...any) ([]journal.Run, error) {
+	rows, err := j.db.QueryContext(ctx, "SELECT id, plan, by, trig, from_version, to_version, opened, COALESCE(closed,''), result, version, outage, work FROM runs WHERE "+where+" ORDER BY rowid DESC "+limit, args...)
 	if err != nil {
 		return nil, j.fault("read", err)
 	}

@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"upkeep/internal/e2e/sitetest"
+	"upkeep/internal/journal"
+	"upkeep/internal/journal/sqlite"
+	"upkeep/internal/lab"
+	"upkeep/internal/run"
+)
+
+// pastRuns is how many runs an installation has made that is looked at.
+const pastRuns = 10_000
+
+// history adds closed runs to the journal until there are n, through the journal
+// itself. Each has a folder as that of the run that is there, and every tenth its
+// entries, too; the others went back before they did anything. It gives an old
+// run that has entries.
+func history(t *testing.T, s *sitetest.Site, n int) (old string) {
+	t.Helper()
+	j, err := sqlite.Open(t.Context(), filepath.Join(s.State, "journal.db"), time.Now)
+	must(t, err)
+	defer j.Close()
+	rows, err := j.Runs(t.Context())
+	must(t, err)
+	first := rows[0]
+	entries, err := j.Entries(t.Context(), first.ID, 0)
+	must(t, err)
+	p, err := j.Plan(t.Context(), first.Plan)
+	must(t, err)
+	began := time.Now()
+	for i := len(rows); i < n; i++ {
+		id := fmt.Sprintf("%s-%05d", first.ID, i)
+		q := *p
+		q.Notes = append(slices.Clone(p.Notes), fmt.Sprintf("run %d", i))
+		q.Digest = q.Sum()
+		e, err := j.OpenRun(t.Context(), id, &q, run.Opened{Plan: q.Digest, By: first.By, Trigger: first.Trigger})
+		must(t, err)
+		c := journal.Closing{Body: run.Closed{Result: run.ResultOld, Version: first.From}}
+		if i%10 == 0 {
+			for _, x := range entries[1 : len(entries)-1] {
+				e, err = j.Append(t.Context(), e.Seq, run.Entry{Run: id, Kind: x.Kind, Step: x.Step, Dir: x.Dir}, x.Body)
+				must(t, err)
+			}
+			must(t, json.Unmarshal(entries[len(entries)-1].Body, &c.Body))
+			c.Outage, old = first.Outage, id
+		}
+		_, err = j.CloseRun(t.Context(), e.Seq, id, c)
+		must(t, err)
+		must(t, os.CopyFS(filepath.Join(s.State, "runs", id), os.DirFS(filepath.Join(s.State, "runs", first.ID))))
+	}
+	t.Logf("%d runs of %d entries and %d plain ones made in %v", n/10, len(entries), n-n/10, time.Since(began).Round(time.Second))
+	return old
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHubFigureHistory: with 10,000 past runs the server gives every page within
+// 50 ms. What looks at the product itself (readiness, plan) is told beside it.
+func TestHubFigureHistory(t *testing.T) {
+	lab.Bench(t)
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
+	s.Bundle("2.0")
+	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+	old := history(t, s, pastRuns)
+	s.Bundle("3.0")
+	h := startHub(t, s)
+	h.enter()
+	at := "/i/" + url.PathEscape(s.ID())
+	for _, tt := range []struct {
+		path   string
+		within time.Duration
+	}{
+		{"/", 50 * time.Millisecond}, {at, 50 * time.Millisecond}, {at + "/runs", 50 * time.Millisecond}, {at + "/runs?skip=9950", 50 * time.Millisecond},
+		{at + "/runs/" + old, 50 * time.Millisecond}, {at + "/runs/" + old + "/log", 50 * time.Millisecond}, {at + "/points", 50 * time.Millisecond},
+		{at + "/drift", 50 * time.Millisecond}, {at + "/doctor", 50 * time.Millisecond}, {at + "/upgrade", 0}, {at + "/plan", 0}, {at + "/doctor?look=now", 0}, {at + "/drift?look=now", 0},
+	} {
+		var took []time.Duration
+		for range 20 {
+			began := time.Now()
+			res, err := h.Get(h.base + tt.path)
+			must(t, err)
+			_, err = io.Copy(io.Discard, res.Body)
+			must(t, err)
+			res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				t.Fatalf("%s: %s", tt.path, res.Status)
+			}
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		middle, most := took[len(took)/2], took[len(took)-1]
+		t.Logf("%8.1f ms, at most %8.1f ms: %s", ms(middle), ms(most), tt.path)
+		if tt.within > 0 && middle > tt.within {
+			t.Errorf("%s takes %v, wanted is at most %v", tt.path, middle, tt.within)
+		}
+	}
+	t.Logf("most memory: engine side %d MB, page %d MB", peak(t, h.cmd.Process.Pid), peak(t, h.page()))
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
