@@ -13,17 +13,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"upkeep/internal/database"
 	"upkeep/internal/document"
 	"upkeep/internal/drift"
-	"upkeep/internal/journal"
-	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
-	"upkeep/internal/run"
 	"upkeep/internal/scratch"
 	"upkeep/internal/site"
 	"upkeep/internal/survey"
@@ -421,70 +417,6 @@ func installedVersion(p *manifest.Product, f plan.Facts) (string, error) {
 		return "", fmt.Errorf("the installed version of %s cannot be read: its probe (%s) gave nothing; is the product where the installation document says?", id, c.Version.Source)
 	}
 	return "", errors.New("no component of the product tells its version: the product document needs version: PROBE on one")
-}
-
-// past reads from the journal what earlier runs tell: how long steps took,
-// and which once-only steps were done.
-func (in *Installation) past(ctx context.Context, f *plan.Facts) error {
-	f.History = map[string]time.Duration{}
-	f.Bundles = plan.BundleFacts{Dir: in.bundlesDir(), Runs: map[string][]string{}}
-	j, err := in.journal(ctx)
-	if errors.Is(err, ErrNoJournal) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer j.Close()
-	if f.Once, err = j.Once(ctx); err != nil {
-		return err
-	}
-	rows, err := j.Runs(ctx)
-	if err != nil {
-		return err
-	}
-	if err := bundlesOf(ctx, j, rows, &f.Bundles); err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if row.Result != run.ResultNew {
-			continue
-		}
-		r, err := in.load(ctx, j, row)
-		if err != nil {
-			return err
-		}
-		for id, st := range r.State.Steps {
-			if _, known := f.History[id]; !known && st.Status == run.Done && st.Last.Took > 0 {
-				f.History[id] = st.Last.Took
-			}
-		}
-	}
-	return nil
-}
-
-// bundlesOf tells which run has which bundles, and which of them what is
-// installed came from.
-func bundlesOf(ctx context.Context, j *sqlite.Journal, rows []journal.Run, f *plan.BundleFacts) error {
-	for _, row := range rows {
-		p, err := j.Plan(ctx, row.Plan)
-		if err != nil {
-			return err
-		}
-		for _, h := range p.Hops {
-			if h.Bundle != "" {
-				f.Runs[row.ID] = append(f.Runs[row.ID], h.Bundle)
-			}
-		}
-	}
-	record, err := j.Record(ctx)
-	for _, i := range record {
-		if i.Bundle != "" && !slices.Contains(f.Installed, i.Bundle) {
-			f.Installed = append(f.Installed, i.Bundle)
-		}
-	}
-	slices.Sort(f.Installed)
-	return err
 }
 
 // Moved says that the world has moved since a plan was shown.

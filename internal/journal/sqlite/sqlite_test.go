@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	driver "modernc.org/sqlite"
 
 	"upkeep/internal/journal"
@@ -134,6 +135,47 @@ func TestProjection(t *testing.T) {
 	}
 	if err := j.Verify(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A part of the list is a part of the list, and what is read of one run alone is
+// what is read of it among all.
+func TestParts(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"))
+	results := []run.Result{run.ResultNew, run.ResultOld, run.ResultMilestone, run.ResultOld, run.ResultOld}
+	for i, result := range results {
+		id := fmt.Sprint("r", i)
+		seq := journaltest.Add(t, j, id, journaltest.Open(t, j, id).Seq, id).Seq
+		if _, err := j.CloseRun(t.Context(), seq, id, journal.Closing{Body: run.Closed{Result: result, Version: "1"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := j.Runs(t.Context())
+	if err != nil || len(rows) != len(results) {
+		t.Fatalf("%d runs, %v", len(rows), err)
+	}
+	for _, c := range []struct{ skip, n, from, to int }{{0, 2, 0, 2}, {3, 9, 3, 5}, {5, 9, 0, 0}, {0, 0, 0, 0}} {
+		got, err := j.Recent(t.Context(), c.skip, c.n)
+		if diff := cmp.Diff(rows[c.from:c.to], got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("%+v: %v\n%s", c, err, diff)
+		}
+	}
+	if r, ok, err := j.LastChange(t.Context()); err != nil || !ok || r.ID != "r2" {
+		t.Errorf("the last change is %+v, %v, %v", r, ok, err)
+	}
+	if r, ok, err := j.Find(t.Context(), "r1"); err != nil || !ok || cmp.Diff(rows[3], r) != "" {
+		t.Errorf("r1 is %+v, %v, %v", r, ok, err)
+	}
+	if _, ok, err := j.Find(t.Context(), "r"); err != nil || ok {
+		t.Errorf("a part of an id finds something: %v", err)
+	}
+	all, err := j.Entries(t.Context(), "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := j.Entries(t.Context(), "r1", 0)
+	if diff := cmp.Diff(all[3:6], own); diff != "" || err != nil {
+		t.Errorf("the entries of r1: %v\n%s", err, diff)
 	}
 }
 
