@@ -35,14 +35,28 @@ func (v *visit) about(more ...crumb) []crumb {
 type shelf struct {
 	ask.Overview
 	Behind, Open, Wants int
+	Since               string // what an open page asks with whether it has changed
 }
 
+// anewEvery is when an overview is shown anew though no run has begun or ended:
+// ages and notices change too.
+const anewEvery = 15 * time.Second
+
 func (p *Page) overview(v *visit) error {
+	pulse, err := v.ask.Pulse(v.r.Context())
+	if err != nil {
+		return err
+	}
+	since := fmt.Sprintf("%s.%d", pulse.Mark, p.Now().Unix()/int64(anewEvery.Seconds()))
+	if v.r.URL.Query().Get("since") == since {
+		v.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
 	o, err := v.ask.Overview(v.r.Context())
 	if err != nil {
 		return err
 	}
-	s := shelf{Overview: o}
+	s := shelf{Overview: o, Since: since}
 	for _, i := range o.Installations {
 		if i.Currency == ask.Behind {
 			s.Behind++

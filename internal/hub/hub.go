@@ -67,6 +67,7 @@ func (s *Server) Handler() http.Handler {
 	s.keyQuestions(mux)
 	e := s.engine
 	known(s, mux, ask.Viewer, "overview", func(ctx context.Context, _ string, _ struct{}) (ask.Overview, error) { return e.Overview(ctx) })
+	known(s, mux, ask.Viewer, "pulse", func(ctx context.Context, _ string, _ struct{}) (ask.Pulse, error) { return e.Pulse(ctx) })
 	known(s, mux, ask.Viewer, "runs", look(e.Runs))
 	known(s, mux, ask.Viewer, "run", look(e.Run))
 	known(s, mux, ask.Viewer, "log", look(e.Log))

@@ -190,6 +190,17 @@ func (in *Installation) Runs(ctx context.Context) ([]journal.Run, error) {
 	return j.Runs(ctx)
 }
 
+// Stamp is another one whenever something was written to the journal.
+func (in *Installation) Stamp() string {
+	out := ""
+	for _, path := range []string{in.journalPath(), in.journalPath() + "-wal"} {
+		if info, err := os.Lstat(path); err == nil {
+			out += fmt.Sprintf("%d %d ", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return out
+}
+
 // RunsPage lists at most n runs, latest first, behind the first skip of them.
 func (in *Installation) RunsPage(ctx context.Context, skip, n int) ([]journal.Run, error) {
 	j, err := in.journal(ctx)

@@ -12,6 +12,7 @@ import (
 // Looking is what can be seen. Nothing of it changes anything. Every method
 // returns an *Error where the engine side has one to tell.
 type Looking interface {
+	Feeling
 	// Overview lists all installations of this computer.
 	Overview(ctx context.Context) (Overview, error)
 	// Runs lists runs, latest first.

@@ -34,6 +34,8 @@ type Engine struct {
 	mu        sync.Mutex
 	documents map[string]string // id on the page to document, as the last look found them
 	rooms     map[ask.RunQuery]*room
+
+	pulse pulse
 }
 
 // New makes it.
