@@ -2,65 +2,28 @@ package e2e
 
 import (
 	"context"
-	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	cdplog "github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"upkeep/internal/e2e/sitetest"
 	"upkeep/internal/lab"
+	"upkeep/internal/lab/chromium"
 )
 
 // browser is Debian's Chromium with one window.
 type browser struct {
-	context.Context
+	*chromium.Window
 	t *testing.T
-
-	mu   sync.Mutex
-	said []string // what a page must never cause: exceptions, and what its policy has stopped
 }
 
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1100, 900))
-	if os.Getuid() == 0 {
-		opts = append(opts, chromedp.NoSandbox)
-	}
-	all, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(stop)
-	ctx, end := chromedp.NewContext(all)
-	t.Cleanup(end)
-	b := &browser{Context: ctx, t: t}
-	err := chromedp.Listen(ctx, func(e any) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		switch e := e.(type) {
-		case *runtime.EventExceptionThrown:
-			b.said = append(b.said, e.ExceptionDetails.Text)
-		case *cdplog.EventEntryAdded:
-			if e.Entry.Source == cdplog.EntrySourceSecurity || e.Entry.Source == cdplog.EntrySourceViolation || strings.Contains(e.Entry.Text, "Content Security Policy") {
-				b.said = append(b.said, e.Entry.Text)
-			}
-		}
-	})
-	if err == nil {
-		_, err = chromedp.Call(ctx, cdplog.Enable, cdp.Empty{})
-	}
-	if err == nil {
-		_, err = chromedp.Call(ctx, runtime.Enable, cdp.Empty{})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return &browser{chromium.Open(t, 1100, 900), t}
 }
 
 // goneNode is what Chromium says of an element whose page has just been left.
@@ -170,9 +133,7 @@ func TestHubBrowser(t *testing.T) {
 			t.Errorf("the log on the page is\n%s\nwant\n%s", log, want)
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.said) > 0 {
-		t.Errorf("the browser complains: %q", b.said)
+	if said := b.Said(); len(said) > 0 {
+		t.Errorf("the browser complains: %q", said)
 	}
 }
