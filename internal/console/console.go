@@ -42,6 +42,8 @@ type Page struct {
 	pages     map[string]map[string]*template.Template // by language and name
 	static    map[string]asset
 	streams   chan struct{} // taken by those who watch a run
+
+	sendWithin time.Duration // a browser that takes longer for a piece of an answer is given up
 }
 
 // streamsMost is how many browsers may watch runs at a time.
@@ -49,7 +51,7 @@ const streamsMost = 500
 
 // New makes the page.
 func New(o Options) (*Page, error) {
-	p := &Page{Options: o, streams: make(chan struct{}, streamsMost)}
+	p := &Page{Options: o, streams: make(chan struct{}, streamsMost), sendWithin: sendWithin}
 	var err error
 	if p.static, err = assets(); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"upkeep/internal/hub/ask"
 )
@@ -58,10 +59,36 @@ func (p *Page) guard(next http.Handler) http.Handler {
 			v.fail(http.StatusMisdirectedRequest, &ask.Error{Kind: ask.Invalid, Text: v.t("error.host", "host", r.Host, "known", strings.Join(p.Hosts, ", "))})
 			return
 		}
+		if unprintable(r) {
+			v := p.visit(w, r)
+			v.fail(http.StatusBadRequest, &ask.Error{Kind: ask.Invalid, Text: v.t("error.unprintable")})
+			return
+		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerWithin)) // tests have none
 		r.Body = http.MaxBytesReader(w, r.Body, formMost)
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+// unprintable says that an address holds characters that nobody types and that
+// would hide what stands beside them, wherever the address is shown.
+func unprintable(r *http.Request) bool {
+	bad := func(text string, but string) bool {
+		return strings.ContainsFunc(text, func(c rune) bool {
+			return (unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == 0x2028 || c == 0x2029) && !strings.ContainsRune(but, c)
+		})
+	}
+	for name, values := range r.URL.Query() {
+		if bad(name, "") || slices.ContainsFunc(values, func(v string) bool { return bad(v, "\r\n\t") }) {
+			return true
+		}
+	}
+	return bad(r.URL.Path, "")
+}
+
+// soon gives a browser its time to take the next piece of an answer.
+func (v *visit) soon() {
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Now().Add(v.page.sendWithin)) // tests have none
 }
 
 // visit is one request of a browser.

@@ -228,6 +228,7 @@ func (p *Page) log(v *visit) error {
 			io.WriteString(v.w, "\n"+v.t("log.broken", "why", err)+"\n")
 			return nil
 		}
+		v.soon()
 		for _, l := range part.Lines {
 			if _, err := io.WriteString(v.w, l+"\n"); err != nil {
 				return nil // whoever read it has gone

@@ -141,6 +141,7 @@ func (v *visit) showLeaf(status int, name string, l leaf) error {
 		http.Error(v.w, "this page cannot be made: "+err.Error(), http.StatusInternalServerError)
 		return nil
 	}
+	v.soon()
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", v.Code)

@@ -58,7 +58,7 @@ func TestTexts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.token": true, "you.differ": true, "error.tls": true, "people.nosuch": true,
+	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.unprintable": true, "error.token": true, "you.differ": true, "error.tls": true, "people.nosuch": true,
 		"format.now": true, "format.never": true, "format.bytes": true, "format.minutes": true, "format.hours": true, "format.days": true, "log.broken": true, "run.title": true, "run.first": true}
 	list, _ := templates.ReadDir("templates")
 	groups := kinds()
