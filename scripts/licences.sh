@@ -59,6 +59,8 @@ cat <<TEXT
 
 Of others, too, are two files that the page sends to browsers: [htmx](https://htmx.org) 2.0.11 and its extension for server-sent events 2.2.4, both 0BSD ([text](../internal/console/static/LICENCES.txt)).
 
+For tests only, and part of nothing that ships: [axe-core](https://github.com/dequelabs/axe-core) 4.14.1 (MPL-2.0), which make fetches from npm's registry.
+
 The standard library of Go: BSD-3-Clause, Copyright 2009 The Go Authors. Upkeep itself: [Apache-2.0](../LICENSE).
 A file may name several licences, each for a part of its module. Nearly all of them want their text to go along with the binary.
 TEXT
