@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -71,46 +70,51 @@ func must(t *testing.T, err error) {
 }
 
 // TestHubFigureHistory: with 10,000 past runs the server gives every page within
-// 50 ms. What looks at the product itself (readiness, plan) is told beside it.
+// 50 ms. Those that look at the product itself take what that takes: told beside
+// them is how long they take with one past run.
 func TestHubFigureHistory(t *testing.T) {
 	lab.Bench(t)
 	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
 	s.Bundle("2.0")
 	s.Must(0, "upgrade", "--yes", "--from", s.Releases)
-	old := history(t, s, pastRuns)
 	s.Bundle("3.0")
 	h := startHub(t, s)
 	h.enter()
 	at := "/i/" + url.PathEscape(s.ID())
-	for _, tt := range []struct {
-		path   string
-		within time.Duration
-	}{
-		{"/", 50 * time.Millisecond}, {at, 50 * time.Millisecond}, {at + "/runs", 50 * time.Millisecond}, {at + "/runs?skip=9950", 50 * time.Millisecond},
-		{at + "/runs/" + old, 50 * time.Millisecond}, {at + "/runs/" + old + "/log", 50 * time.Millisecond}, {at + "/points", 50 * time.Millisecond},
-		{at + "/drift", 50 * time.Millisecond}, {at + "/doctor", 50 * time.Millisecond}, {at + "/upgrade", 0}, {at + "/plan", 0}, {at + "/doctor?look=now", 0}, {at + "/drift?look=now", 0},
-	} {
-		var took []time.Duration
-		for range 20 {
-			began := time.Now()
-			res, err := h.Get(h.base + tt.path)
-			must(t, err)
-			_, err = io.Copy(io.Discard, res.Body)
-			must(t, err)
-			res.Body.Close()
-			if res.StatusCode != http.StatusOK {
-				t.Fatalf("%s: %s", tt.path, res.Status)
-			}
-			took = append(took, time.Since(began))
-		}
-		slices.Sort(took)
-		middle, most := took[len(took)/2], took[len(took)-1]
-		t.Logf("%8.1f ms, at most %8.1f ms: %s", ms(middle), ms(most), tt.path)
-		if tt.within > 0 && middle > tt.within {
-			t.Errorf("%s takes %v, wanted is at most %v", tt.path, middle, tt.within)
+	looking := []string{at + "/upgrade", at + "/plan", at + "/doctor?look=now", at + "/drift?look=now"}
+	fresh := map[string]time.Duration{}
+	for _, path := range looking {
+		fresh[path], _ = h.time(path)
+	}
+	old := history(t, s, pastRuns)
+	for _, path := range []string{"/", at, at + "/runs", at + "/runs?skip=9950", at + "/runs/" + old, at + "/runs/" + old + "/log", at + "/points", at + "/drift", at + "/doctor"} {
+		middle, most := h.time(path)
+		t.Logf("%8.1f ms, at most %8.1f ms: %s", ms(middle), ms(most), path)
+		if middle > 50*time.Millisecond {
+			t.Errorf("%s takes %v, wanted is at most 50 ms", path, middle)
 		}
 	}
+	for _, path := range looking {
+		middle, most := h.time(path)
+		t.Logf("%8.1f ms, at most %8.1f ms, and %.1f ms with one past run: %s", ms(middle), ms(most), ms(fresh[path]), path)
+	}
 	t.Logf("most memory: engine side %d MB, page %d MB", peak(t, h.cmd.Process.Pid), peak(t, h.page()))
+}
+
+// time gives how long a page takes: in the middle of 20 times, and at most.
+func (h *hub) time(path string) (middle, most time.Duration) {
+	h.t.Helper()
+	var took []time.Duration
+	for range 20 {
+		began := time.Now()
+		code, text := h.read(h.Get(h.base + path))
+		took = append(took, time.Since(began))
+		if code != http.StatusOK {
+			h.t.Fatalf("%s: %d\n%s", path, code, text)
+		}
+	}
+	slices.Sort(took)
+	return took[len(took)/2], took[len(took)-1]
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
