@@ -35,6 +35,7 @@ type fake struct {
 	left    bool
 	fakePeople
 
+	mark   string       // the pulse
 	rows   []ask.RunRow // nil: some
 	points *ask.Points
 	drift  *ask.Drift
@@ -64,7 +65,7 @@ func (a asking) Who(context.Context) (ask.Person, error) {
 func (a asking) Leave(context.Context) error { a.left = true; return nil }
 
 func (f *fake) Overview(context.Context) (ask.Overview, error) { return f.over, f.fail }
-func (f *fake) Pulse(context.Context) (ask.Pulse, error)       { return ask.Pulse{Mark: "m"}, f.fail }
+func (f *fake) Pulse(context.Context) (ask.Pulse, error)       { return ask.Pulse{Mark: f.mark}, f.fail }
 func (f *fake) Runs(_ context.Context, q ask.RunsQuery) (ask.Runs, error) {
 	rows := []ask.RunRow{f.theRun.RunRow,
 		{ID: "20260301-0800-cc", From: "1.0", To: "2.0", By: "bert", Opened: now.Add(-320 * time.Hour), Closed: now.Add(-319 * time.Hour), Result: ask.ResultOld, Version: "1.0", Outage: 95 * time.Second},

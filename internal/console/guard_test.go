@@ -177,6 +177,37 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// TestSince: an open overview is shown anew when a run has begun or ended, and
+// otherwise now and then only.
+func TestSince(t *testing.T) {
+	f := sample()
+	b := open(t, f)
+	at := now
+	b.page.Now = func() time.Time { return at }
+	since := func() string {
+		_, rest, _ := strings.Cut(b.get("/").Body.String(), `hx-get="`)
+		path, _, _ := strings.Cut(rest, `"`)
+		return path
+	}
+	path := since()
+	if w := b.get(path); w.Code != 204 || w.Body.Len() != 0 {
+		t.Errorf("%s, and nothing has changed: %d", path, w.Code)
+	}
+	f.mark = "another"
+	if w := b.get(path); w.Code != 200 || !strings.Contains(w.Body.String(), "Installations") {
+		t.Errorf("a run has begun: %d", w.Code)
+	}
+	path = since()
+	at = at.Add(anewEvery)
+	if w := b.get(path); w.Code != 200 {
+		t.Errorf("after a while: %d", w.Code)
+	}
+	f.fail = &ask.Error{Kind: ask.Denied, Text: "your session has ended"}
+	if w := b.get(path); w.Code != 401 {
+		t.Errorf("without a session: %d", w.Code)
+	}
+}
+
 // TestLiveMost: there is an end to how many may watch, and who goes makes room.
 func TestLiveMost(t *testing.T) {
 	f := sample()

@@ -60,6 +60,17 @@ func (e *Engine) join(q ask.RunQuery) (*room, func()) {
 	}
 }
 
+// crowd is of how many watchers on each hears less often: the computer is the run's
+// first.
+const crowd = 50
+
+// pause is how long a watcher of the room waits for news.
+func (e *Engine) pause(r *room) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return beatEvery * time.Duration(1+r.watchers/crowd)
+}
+
 func (r *room) look() (news, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -54,11 +54,15 @@ func (e *Engine) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat
 		if full {
 			continue
 		}
+		pause := e.pause(room)
+		if pause > beatEvery {
+			changed = nil
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-changed:
-		case <-time.After(beatEvery):
+		case <-time.After(pause):
 		}
 	}
 }
