@@ -69,7 +69,11 @@ func behind(t *testing.T, f *fake) *browser {
 	go func() { done <- hub.New(served{f: asking{f, "s"}}, people, log).Serve(ctx, l, os.Getuid()) }()
 	t.Cleanup(func() { cancel(); <-done })
 	client := ask.NewClient(socket, nil)
-	got, err := client.Enter(t.Context(), people.Link("anna"))
+	i, err := people.Add("test", "anna", ask.Administrator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.Enter(t.Context(), i.Code)
 	if err != nil {
 		t.Fatal(err)
 	}
