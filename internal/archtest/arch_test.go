@@ -28,7 +28,7 @@ type pkg struct {
 var (
 	// model is pure: no I/O, no clock, no goroutine.
 	model = []string{"internal/version", "internal/document", "internal/document/nearest", "internal/manifest", "internal/site",
-		"internal/feature", "internal/route", "internal/plan", "internal/run", "internal/drift", "internal/review", "internal/channel"}
+		"internal/feature", "internal/route", "internal/plan", "internal/run", "internal/drift", "internal/review", "internal/channel", "internal/window"}
 	// pure is the part of the standard library that the model may import.
 	pure = []string{"bytes", "cmp", "crypto/sha256", "encoding", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math", "math/bits",
 		"net/url", "path", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8"}

@@ -13,9 +13,6 @@ import (
 func (b *builder) refuseLater() {
 	s := b.in.Site
 	notYet := func(what string) { b.check(&NotYetError{What: what, Where: s.Pos}) }
-	if len(s.Windows) > 0 {
-		notYet("windows (allowed times of runs) in the installation document")
-	}
 	if len(s.Nodes) > 1 {
 		notYet("an installation on several nodes")
 	}

@@ -105,7 +105,6 @@ func TestRefusals(t *testing.T) {
 		{"not yet: a database of another kind", with(shop, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: mssql, at: x}}`), v2, nil, "component data of kind mssql: not yet"},
 		{"not yet: a review of a command", with(shop, `facts: {custom: {exists: /x}}`, `components: {app: {kind: tree, at: /srv/shop/app}, data: {kind: sqlite, at: /d, review: {fact: custom}}}`), v2, fact("custom", "/x"), "the review that component data demands here, of a migration by a command"},
 		{"not yet: several nodes", shop, v2, func(in *plan.Input) { in.Site.Nodes = map[string]site.Node{"a": {}, "b": {}} }, "an installation on several nodes: not yet"},
-		{"not yet: windows", shop, v2, func(in *plan.Input) { in.Site.Windows = []site.Window{{Days: "sat"}} }, "windows (allowed times of runs) in the installation document: not yet"},
 		{"a setting of the route that the product has not", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: enabled}}]`), routes, `the route from >= 1.0 to 2.0 at upkeep.yaml`},
 		{"a kept setting that the product has not", shop, with(v2, `routes: [{from: ">= 1.0", settings: {cron: keep}}]`), routes, `there is no setting "cron"`},
 		{"not yet: a setting of the route that a person reads and a command sets", with(shop, asked), with(v2, `routes: [{from: ">= 1.0", settings: {lac: enabled}}]`), routes, "setting lac, which a person reads and a command sets: not yet"},

@@ -8,6 +8,7 @@ import (
 
 	"upkeep/internal/channel"
 	"upkeep/internal/manifest"
+	"upkeep/internal/site"
 	"upkeep/internal/version"
 )
 
@@ -167,14 +168,38 @@ func (b *builder) installationRules() {
 		b.property("Window", key).Pattern = `^([01][0-9]|2[0-3]):[0-5][0-9]$`
 	}
 	b.defs["Window"].Required = []string{"from", "to"}
+	b.defs["Freeze"].Required = []string{"from", "to", "why"}
+	b.notificationRules()
 	b.property("Installation", "installation").Required = []string{"id", "product"}
 	b.describe("Installation", map[string]string{
 		"backup": "where restore points are kept", "feed": "where releases come from, and what is believed of it", "trust": "by trigger, whose signature under a pushed bundle is accepted", "nodes": "computers; none: this computer has every role",
 		"instances": "component to its instances; none: one each, at the product's place", "params": "values of the product's parameters; secrets only as references",
 		"choices": "chosen features", "waivers": "accepted checks", "edited": "files that the site edited, and what becomes of them",
-		"hooks": "the site's own folders of scripts", "notify": "command that tells people", "windows": "when runs may start",
+		"hooks": "the site's own folders of scripts", "notify": "command that tells people", "time-zone": "of windows, freezes and scheduled starts; none: this computer's",
+		"windows": "when runs may begin", "freezes": "when none does all the same", "notifications": "who is told of upgrades, by mail or webhook",
 		"gate": "how users are kept out", "on-failure": "where a failed run of several hops goes back to", "rehearse": "what is tried on a copy before anything is closed", "limits": "deadline of a verb or a step",
 	})
+}
+
+// notificationRules says who is told, and how.
+func (b *builder) notificationRules() {
+	file := object()
+	file.Properties.Set("file", text())
+	file.Required = []string{"file"}
+	n := b.defs["Notification"]
+	n.Required, n.OneOf = []string{"id", "for"}, required("mail", "webhook")
+	b.words("Notification", "for", site.Administrators, site.Users)
+	var events []any
+	for _, e := range site.Events() {
+		events = append(events, string(e))
+	}
+	b.replace("Notification", "events", &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Enum: events}, MinItems: atLeast(1)})
+	b.words("Mail", "tls", "starttls", "tls", "none")
+	b.defs["Mail"].Required, b.defs["Webhook"].Required = []string{"server", "from", "to"}, []string{"url", "secret"}
+	b.property("Webhook", "url").Pattern = `^https?://.`
+	for _, key := range [][2]string{{"Mail", "ca"}, {"Mail", "password"}, {"Webhook", "ca"}, {"Webhook", "secret"}} {
+		b.replace(key[0], key[1], file)
+	}
 }
 
 func (b *builder) feedRules() {

@@ -86,7 +86,11 @@ func (d decoder) installation(n *document.Node) *Installation {
 	d.edited(m, in)
 	d.hooks(m, in)
 	in.Notify = d.command(m, "notify")
+	in.TimeZone = d.zone(m)
 	d.windows(m, in)
+	d.freezes(m, in)
+	d.whenAutomatic(m, in)
+	d.notifications(m, in)
 	d.gate(m, in)
 	in.OnFailure = m.OneOf("on-failure", "origin", "stay")
 	in.Rehearse = m.OneOf("rehearse", "data")
@@ -221,38 +225,6 @@ func (d decoder) hooks(m *document.MapDecoder, in *Installation) {
 			Phase: manifest.HookPhase(d.Decoder, h.Get("phase")), As: d.text(h, "as"), Repeatable: h.Bool("repeatable")})
 		h.Done()
 	}
-}
-
-func (d decoder) windows(m *document.MapDecoder, in *Installation) {
-	for _, n := range m.List("windows") {
-		w := d.Map(n, "a window")
-		w.Required("from", "to")
-		win := Window{Pos: n.Pos, Days: d.text(w, "days"), From: d.clock(w, "from"), To: d.clock(w, "to")}
-		if win.Days != "" && !days.MatchString(win.Days) {
-			d.Errorf(w.Get("days").Pos, "write mon-fri, sat, or several with commas", `"days" cannot be %q`, win.Days)
-		}
-		in.Windows = append(in.Windows, win)
-		w.Done()
-	}
-}
-
-var days = regexp.MustCompile(`^((mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?)(,\s*(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?)*$`)
-
-// clock reads HH:MM, which must be quoted.
-func (d decoder) clock(m *document.MapDecoder, key string) string {
-	s := m.String(key)
-	if s == "" {
-		return ""
-	}
-	if !clock(s) {
-		d.Errorf(m.Get(key).Pos, `write "22:00"`, "%q must be a time of day, not %q", key, s)
-	}
-	return s
-}
-
-func clock(s string) bool {
-	_, err := time.Parse("15:04", s)
-	return err == nil && len(s) == 5
 }
 
 func (d decoder) gate(m *document.MapDecoder, in *Installation) {

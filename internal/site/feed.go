@@ -7,6 +7,7 @@ import (
 
 	"upkeep/internal/channel"
 	"upkeep/internal/document"
+	"upkeep/internal/window"
 )
 
 // Feed is where releases of the product come from, and what is believed of it.
@@ -44,15 +45,11 @@ func (d decoder) feed(m *document.MapDecoder) *Feed {
 		f.URLs = append(f.URLs, d.feedURL(n, text))
 	}
 	if f.Between = m.String("between"); f.Between != "" {
-		from, to, two := strings.Cut(f.Between, "-")
-		if !two || !clock(from) || !clock(to) || from == to {
+		if _, err := window.ParseSpan(f.Between); err != nil {
 			d.Errorf(m.Get("between").Pos, `write "02:00-05:00"`, `"between" must be two times of day, not %q`, f.Between)
 		}
 	}
-	switch {
-	case f.Install == "automatic" && m.Get("between") == nil:
-		d.Errorf(m.Get("install").Pos, `write between: "02:00-05:00" beside it`, "automatic installs need a time between which they may begin")
-	case f.Install != "automatic" && m.Get("between") != nil:
+	if f.Install != "automatic" && m.Get("between") != nil {
 		d.Errorf(m.Get("between").Pos, "write install: automatic beside it, or remove it", `"between" is for automatic installs`)
 	}
 	if n := m.Get("rate"); n != nil {

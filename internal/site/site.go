@@ -1,7 +1,7 @@
 // Package site is the administrator's half of the documents: the
 // installation, which the administrator, the wizard or adopt writes. It is
 // part of the model: it does no I/O and imports only the standard library
-// and the packages channel, document, document/nearest and manifest.
+// and the packages channel, document, document/nearest, manifest and window.
 package site
 
 import (
@@ -32,12 +32,16 @@ type Installation struct {
 	Edited    map[string]string   `json:"edited,omitempty"` // file the site edited to what becomes of it: keep-aside, discard, keep, merge
 	Hooks     []Hook              `json:"hooks,omitempty"`
 	Notify    []string            `json:"notify,omitempty"` // command that tells people; the text is in UPKEEP_TEXT
-	Windows   []Window            `json:"windows,omitempty"`
 	Gate      Gate                `json:"gate,omitzero"`
 	OnFailure string              `json:"on-failure,omitempty"` // origin (default), stay
 	Rehearse  string              `json:"rehearse,omitempty"`   // data: migrations are tried on a copy of the data before anything is closed
 	Limits    map[string]Duration `json:"limits,omitempty"`     // deadline of a verb or a step id
 	Places    manifest.Places     `json:"-"`                    // of instances, edited and limits
+
+	TimeZone      string         `json:"time-zone,omitempty"` // of windows, freezes and scheduled starts; empty: this computer's
+	Windows       []Window       `json:"windows,omitempty"`   // when runs may begin; empty: at any time
+	Freezes       []Freeze       `json:"freezes,omitempty"`   // when none does all the same
+	Notifications []Notification `json:"notifications,omitempty"`
 }
 
 // Duration is a span of time as written, such as 90s or 10m.
@@ -99,14 +103,6 @@ type Hook struct {
 	As    string       `json:"as,omitempty"`
 	// Repeatable: a script that was interrupted may be run again.
 	Repeatable bool `json:"repeatable,omitempty"`
-}
-
-// Window is an allowed time for runs.
-type Window struct {
-	Pos  document.Pos `json:"-"`
-	Days string       `json:"days,omitempty"` // mon-fri, sat, or several with commas; empty: every day
-	From string       `json:"from,omitempty"` // HH:MM, local time
-	To   string       `json:"to,omitempty"`   // HH:MM; before From: on the next day
 }
 
 // Gate is the site's word on the gate.

@@ -67,7 +67,12 @@ waivers: {space: {by: Ada, why: "the volume grows", until: "2026-01-31"}}
 edited: {conf/app.ini: keep-aside}
 hooks: [{dir: /etc/hooks, name: "[0-9][0-9]*", phase: after-install, as: shop}]
 notify: [/usr/bin/tell, all]
+time-zone: Europe/Paris
 windows: [{days: "mon-fri, sun", from: "22:00", to: "04:00"}]
+freezes: [{from: "2026-12-20T18:00", to: "2027-01-06", why: "the year's end"}]
+notifications:
+  - {id: anna, for: administrators, mail: {server: "smtp.example.org:587", from: upkeep@example.org, to: [anna@example.org], user: upkeep, password: {file: /etc/upkeep/mail}, ca: {file: /etc/ca}}, before: [1h, 2d]}
+  - {id: chat, for: users, webhook: {url: "https://chat.example.org/hook?x=1", secret: {file: /etc/upkeep/chat}}, events: [started, done]}
 gate: {use: never, ports: [8080, "${param.port}"]}
 on-failure: stay
 rehearse: data
@@ -81,13 +86,18 @@ limits: {migrate: 2h}
 		Instances: map[string][]site.Place{"app": {{ID: "one", At: "/srv/one"}, {ID: "two", At: "/srv/two"}}},
 		Params: map[string]site.Value{"root": {Text: "/srv"}, "port": {Text: "8091"}, "tls": {Text: "true"},
 			"dsn": {Ref: &site.SecretRef{File: "/etc/dsn"}}, "api_token": {Ref: &site.SecretRef{Env: "TOKEN"}}},
-		Choices: []string{"itil", "portal"},
-		Waivers: map[string]site.Waiver{"space": {By: "Ada", Why: "the volume grows", Until: "2026-01-31"}},
-		Edited:  map[string]string{"conf/app.ini": "keep-aside"},
-		Hooks:   []site.Hook{{Dir: "/etc/hooks", Name: "[0-9][0-9]*", Phase: "after-install", As: "shop"}},
-		Notify:  []string{"/usr/bin/tell", "all"},
-		Windows: []site.Window{{Days: "mon-fri, sun", From: "22:00", To: "04:00"}},
-		Gate:    site.Gate{Use: "never", Ports: []string{"8080", "${param.port}"}}, OnFailure: "stay", Rehearse: "data",
+		Choices:  []string{"itil", "portal"},
+		Waivers:  map[string]site.Waiver{"space": {By: "Ada", Why: "the volume grows", Until: "2026-01-31"}},
+		Edited:   map[string]string{"conf/app.ini": "keep-aside"},
+		Hooks:    []site.Hook{{Dir: "/etc/hooks", Name: "[0-9][0-9]*", Phase: "after-install", As: "shop"}},
+		Notify:   []string{"/usr/bin/tell", "all"},
+		TimeZone: "Europe/Paris", Windows: []site.Window{{Days: "mon-fri, sun", From: "22:00", To: "04:00"}},
+		Freezes: []site.Freeze{{From: "2026-12-20T18:00", To: "2027-01-06", Why: "the year's end"}},
+		Notifications: []site.Notification{
+			{ID: "anna", For: "administrators", Before: []time.Duration{time.Hour, 48 * time.Hour}, Mail: &site.Mail{Server: "smtp.example.org:587", From: "upkeep@example.org",
+				To: []string{"anna@example.org"}, User: "upkeep", Password: &site.SecretRef{File: "/etc/upkeep/mail"}, CA: "/etc/ca"}},
+			{ID: "chat", For: "users", Events: []site.Event{site.Started, site.Finished}, Webhook: &site.Webhook{URL: "https://chat.example.org/hook?x=1", Secret: &site.SecretRef{File: "/etc/upkeep/chat"}}}},
+		Gate: site.Gate{Use: "never", Ports: []string{"8080", "${param.port}"}}, OnFailure: "stay", Rehearse: "data",
 		Limits: map[string]time.Duration{"migrate": 2 * time.Hour}}
 	places := cmp.FilterPath(func(p cmp.Path) bool { name := p.Last().String(); return name == ".Pos" || name == ".Places" }, cmp.Ignore())
 	if diff := cmp.Diff(want, in, places); diff != "" {
