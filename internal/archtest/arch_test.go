@@ -37,7 +37,7 @@ var (
 	// world touches files, processes, databases and networks.
 	world = []string{"internal/audit", "internal/backup", "internal/bundle", "internal/config", "internal/database", "internal/durable", "internal/feed", "internal/files",
 		"internal/gate", "internal/memo", "internal/node", "internal/packages", "internal/probe", "internal/scope", "internal/scratch", "internal/service", "internal/step/*", "internal/survey", "internal/selfupgrade",
-		"internal/journal/sqlite", "internal/vendor"}
+		"internal/journal/sqlite", "internal/vendor", "internal/notify"}
 	// faces show and ask; they reach the world through manage only.
 	faces = []string{"internal/cli", "internal/console", "internal/hub"}
 	// wiring may import both the engine and what touches the world.
