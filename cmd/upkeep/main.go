@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	_ "time/tzdata" // windows have a time zone on computers without that database, too
+
 	"modernc.org/sqlite"
 
 	"upkeep/internal/cli"

@@ -29,6 +29,7 @@ type wish struct {
 	dryRun bool
 	leads  bool                   // into a review, where one is wanted
 	guard  func(*plan.Plan) error // has a last word before the yes; may be nil
+	later  later
 }
 
 // which are the flags that say which release is meant.
@@ -46,6 +47,7 @@ func (w *wish) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.req.Rehearse, "rehearse", "", "data: try the migrations on a copy of the data before anything is closed")
 	cmd.Flags().StringArrayVar(&w.answer, "answer", nil, "`QUESTION=value`: what no program can read; kept, with who and when, for a day and for one run")
 	cmd.Flags().StringArrayVar(&w.set, "set", nil, "`NAME=VALUE` of a parameter that may change in an upgrade")
+	cmd.Flags().StringVar(&w.req.Outside, "outside-window", "", "`WHY` it begins whatever the windows and freezes of the installation say; kept in plan and report")
 	cmd.Flags().BoolVar(&w.req.Prove, "prove", false, "on the way back compare all data in full, touched or not")
 }
 
@@ -84,6 +86,9 @@ func (w *wish) again() string {
 	if w.req.Rehearse != "" {
 		text += " --rehearse " + show.Quote(w.req.Rehearse)
 	}
+	if w.req.Outside != "" {
+		text += " --outside-window " + show.Quote(w.req.Outside)
+	}
 	if w.req.Fixes != "" {
 		text += " --fixes " + show.Quote(w.req.Fixes)
 	}
@@ -106,6 +111,9 @@ func (w *wish) commonFlags(cmd *cobra.Command) {
 func (w *wish) request(person string) (manage.Request, error) {
 	if w.req.Unsigned != "" && strings.TrimSpace(w.req.Unsigned) == "" {
 		return w.req, usage{fmt.Errorf("--unsigned wants a reason")}
+	}
+	if w.req.Outside != "" && strings.TrimSpace(w.req.Outside) == "" {
+		return w.req, usage{fmt.Errorf("--outside-window wants a reason")}
 	}
 	if w.req.OnFailure != "" && w.req.OnFailure != "origin" && w.req.OnFailure != "stay" {
 		return w.req, usage{fmt.Errorf("--on-failure is origin or stay, not %q", w.req.OnFailure)}
@@ -200,8 +208,14 @@ func (a *App) plan() *cobra.Command {
 func (a *App) upgrade() *cobra.Command {
 	w := &wish{}
 	cmd := &cobra.Command{Use: "upgrade", Short: "Upgrade the product, or have it exactly as it was", Args: args(0, 0, "no argument"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.doUpgrade(cmd.Context(), w) }}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := w.later.check(w); err != nil {
+				return err
+			}
+			return a.doUpgrade(cmd.Context(), w)
+		}}
 	w.flags(cmd)
+	w.later.flags(cmd)
 	cmd.Flags().StringVar(&w.plan, "plan", "", "`DIGEST or FILE` of the plan that was shown: refuse if it would be another one now")
 	cmd.Flags().BoolVarP(&w.yes, "yes", "y", false, "say yes to the plan beforehand")
 	cmd.Flags().BoolVar(&w.dryRun, "dry-run", false, "show the plan and end")
@@ -263,8 +277,25 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 	if err := a.unready(w, p.Plan); err != nil {
 		return err
 	}
+	at, question := time.Now(), ""
+	if w.later.at != "" {
+		if at, err = in.Moment(w.later.at, p, at); err != nil {
+			return err
+		}
+		question = " on " + show.Date(at)
+		if err := in.MayBeScheduled(p, at, time.Now()); err != nil {
+			return err
+		}
+		if !w.later.noTimer {
+			if err := in.Timer(); err != nil {
+				return err
+			}
+		}
+	} else if err := in.MayBegin(p, at); err != nil {
+		return err
+	}
 	if !w.yes {
-		ok, err := a.ask(fmt.Sprintf("Upgrade %s from %s to %s by this plan (%s)? [y/N] ", p.Plan.Subject(), p.Plan.From, p.Plan.To, p.Plan.ID()))
+		ok, err := a.ask(fmt.Sprintf("Upgrade %s from %s to %s by this plan (%s)%s? [y/N] ", p.Plan.Subject(), p.Plan.From, p.Plan.To, p.Plan.ID(), question))
 		if err != nil {
 			return err
 		}
@@ -277,6 +308,9 @@ func (a *App) doUpgrade(ctx context.Context, w *wish) error {
 		return err
 	}
 	defer p.Close()
+	if w.later.at != "" {
+		return a.schedule(ctx, in, w, p, at)
+	}
 	id, err := in.Start(ctx, p, a.person())
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (in *Installation) Engine(ctx context.Context, id string) error {
 	defer l.release()
 	defer in.gate.Close()
 	in.easeFullDisk()
-	waits, err := in.carryOn(ctx, id)
+	waits, tell, err := in.carryOn(ctx, id)
 	if errors.Is(err, engine.ErrJournal) {
 		// nothing may be retried in a process whose sync has failed
 		return errors.Join(err, in.startAnew(id, l.release))
@@ -54,6 +54,8 @@ func (in *Installation) Engine(ctx context.Context, id string) error {
 		l.release()
 		in.attend(ctx)
 	}
+	l.release()
+	tell.end()
 	return err
 }
 
@@ -147,34 +149,35 @@ func (in *Installation) easeFullDisk() {
 	}
 }
 
-// carryOn carries the run on, and says whether it waits for a person.
-func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err error) {
+// carryOn carries the run on, and says whether it waits for a person. Those who are
+// told of it may still be on the line.
+func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, tell *herald, err error) {
 	j, err := openJournal(ctx, in.journalPath())
 	if err != nil {
-		return false, err
+		return false, tell, err
 	}
 	defer j.Close()
 	if err := j.Verify(ctx); err != nil {
-		return false, err // nothing is carried on by a journal that is not what was written
+		return false, tell, err // nothing is carried on by a journal that is not what was written
 	}
 	row, ok, err := j.OpenedRun(ctx)
 	if err != nil {
-		return false, err
+		return false, tell, err
 	}
 	if !ok || row.ID != id {
-		return false, nil // it was closed meanwhile
+		return false, tell, nil // it was closed meanwhile
 	}
 	r, err := in.load(ctx, j, row)
 	if err != nil {
-		return false, err
+		return false, tell, err
 	}
 	if err := in.approved(ctx, r); err != nil {
-		return false, err
+		return false, tell, err
 	}
 	dir := in.RunDir(id)
 	log, err := newEventLog(dir)
 	if err != nil {
-		return false, err
+		return false, tell, err
 	}
 	defer log.close()
 	if err := durable.Sweep(in.FS, Unfinished(in.State, id, r.Plan)...); err != nil {
@@ -186,7 +189,9 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 		log.Note(err.Error())
 	}
 	users := in.newPages(r)
-	log.began = users.began
+	tell = in.newHerald(r)
+	tell.opened()
+	log.began = func(s plan.Step, dir run.Direction) { users.began(s, dir); tell.began(s, dir) }
 	log.ended = func(s plan.Step, dir run.Direction, e run.Ended) { users.ended(s, dir, e, time.Now()) }
 	e := engine.New(engine.Config{
 		Journal: j, Memos: memos, Observer: log, Handlers: handlers, Dir: dir, State: in.State,
@@ -201,20 +206,22 @@ func (in *Installation) carryOn(ctx context.Context, id string) (waits bool, err
 	switch {
 	case err != nil:
 		log.line("the engine ends: %v", err)
-		return false, err
+		return false, tell, err
 	case v.Waiting != nil:
 		log.line("the run waits for a decision at %s", v.Waiting.Step.ID)
 		users.waits()
-		return true, nil
+		tell.waits(v.State, *v.Waiting, in.Latest(id))
+		return true, tell, nil
 	}
 	log.line("the run is closed: %s on %s", v.State.Closed.Result, v.State.Closed.Version)
+	tell.closed(v.State)
 	in.startAbandoned(ctx, log.Note)
 	if c := v.State.Closed; c.Result == run.ResultNew || c.Result == run.ResultMilestone {
 		for _, note := range in.recordStandards(ctx, id, c.Version, databasesOf(r.Plan)) {
 			log.line("%s", note)
 		}
 	}
-	return false, absent(in.FS.Remove(in.reservePath()))
+	return false, tell, absent(in.FS.Remove(in.reservePath()))
 }
 
 // resumeModes brings back what entered access modes need of this process: the

@@ -105,7 +105,7 @@ func (m *Machine) timers() ([]string, error) {
 	}
 	var out []string
 	for _, e := range list {
-		ours := strings.HasPrefix(e.Name, backupUnit) || strings.HasPrefix(e.Name, feedUnit)
+		ours := strings.HasPrefix(e.Name, backupUnit) || strings.HasPrefix(e.Name, feedUnit) || strings.HasPrefix(e.Name, startUnit)
 		if stem, _, _ := strings.Cut(e.Name, "."); ours && !slices.Contains(out, stem) {
 			out = append(out, stem)
 		}

@@ -14,6 +14,7 @@ import (
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 	"upkeep/internal/scratch"
+	"upkeep/internal/site"
 	"upkeep/internal/step"
 	stepbackup "upkeep/internal/step/backup"
 )
@@ -89,6 +90,9 @@ func (in *Installation) VerifyPoint(ctx context.Context, id string, progress fun
 		return nil, err
 	}
 	if err := e.Verify(counted(ctx, p.Reading(), progress), id); err != nil {
+		if ctx.Err() == nil {
+			in.tell(ctx, notice{event: site.ProofFailed, why: id + ": " + err.Error()}, nil)
+		}
 		return nil, err
 	}
 	there, err := e.List(ctx)

@@ -43,6 +43,7 @@ type Request struct {
 	Rehearse  string            // data: try the migrations on a copy first; empty: as the installation says
 	Answers   map[string]string // question's id to what a person answers; kept with By
 	By        string            // who gives them
+	Outside   string            // why it begins whatever the windows say
 	// Tool has the product's own tool upgraded where its vendor wants that first,
 	// and is called at most once; nil: it is left as it is.
 	Tool  func(context.Context, *OwnTool) error
@@ -61,8 +62,9 @@ type Prepared struct {
 	Installed string   // version
 	To        string
 
-	temp *scratch.Dir // where archives were unpacked to be read
-	was  *Release     // the installed one, where it is at hand
+	temp    *scratch.Dir // where archives were unpacked to be read
+	was     *Release     // the installed one, where it is at hand
+	anyTime bool         // it begins whatever the windows say
 }
 
 // Close removes what reading the releases needed.
@@ -217,6 +219,7 @@ func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) e
 	if vouch != nil && vouch.Unsigned != "" {
 		sel.Notes = append(sel.Notes, "nobody vouches for the bundle: "+vouch.Unsigned)
 	}
+	sel.Notes = append(sel.Notes, p.whenever(req)...)
 	input, err := in.input(ctx, s, req, p, target, sel, hops, facts)
 	if err != nil {
 		return err

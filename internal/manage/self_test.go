@@ -79,7 +79,7 @@ func TestBegunByOther(t *testing.T) {
 					t.Errorf("%v does not say %q", err, w)
 				}
 			}
-			if _, err := in.carryOn(t.Context(), id); !errors.As(err, &other) {
+			if _, _, err := in.carryOn(t.Context(), id); !errors.As(err, &other) {
 				t.Errorf("the engine carries it on: %v", err)
 			}
 			if _, err := in.Decide(t.Context(), run.Decided{Choice: run.ChooseBack}); !errors.As(err, &other) {

@@ -32,13 +32,19 @@ type Status struct {
 	Stopped      *Stopped          // services that the doctor has stopped for a while, and that do not run again
 	Watching     *Watching         // where it is against what is published; nil where there is no feed, or nobody has looked yet
 	HubDown      string            // why the page does not run, where setup-host has set it up
+	Scheduled    *Scheduled        // the upgrade that begins later, or was not started at its time
+	When         When              // upgrades may begin
+	Untold       []Delivery        // notifications that did not come through
 	NoBoot       string            // why a run would not go on by itself after a reboot, where setup-host could change that
 }
 
 // Status reads where the installation is. It writes nothing.
 func (in *Installation) Status(ctx context.Context) (Status, error) {
 	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
-	s.Timer, _ = in.TimerFailed()  // likewise
+	s.Timer, _ = in.TimerFailed()   // likewise
+	s.Scheduled, _ = in.Scheduled() // schedule list says what cannot be read of it
+	s.When, _ = in.When(time.Now()) // likewise
+	s.Untold = in.Untold()
 	s.Stopped, _ = in.stopped(ctx) // the doctor says what cannot be read of it
 	if in.Root && systemd.Booted() {
 		s.NoBoot = in.BootUnits()

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"time"
+
+	"upkeep/internal/site"
 )
 
 // TimerFailure is why the last restore point that a timer asked for was not made.
@@ -45,6 +47,10 @@ func (in *Installation) NoteTimer(failed error) error {
 	f := TimerFailure{Since: now, At: now, Why: failed.Error()}
 	if before, err := in.TimerFailed(); err == nil && before != nil {
 		f.Since = before.Since
+	} else if err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), tellingMost)
+		defer cancel()
+		defer in.tell(ctx, notice{event: site.PointFailed, why: f.Why}, nil)
 	}
 	raw, err := json.MarshalIndent(f, "", " ")
 	if err == nil {

@@ -37,6 +37,9 @@ func (in *Installation) Start(ctx context.Context, p *Prepared, by string) (stri
 	if open := p.Plan.Open(); len(open) > 0 {
 		return "", &OpenTasksError{Open: open}
 	}
+	if err := in.mayBegin(p, time.Now()); err != nil {
+		return "", err
+	}
 	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
 		return "", fmt.Errorf("cannot make the state folder: %w", err)
 	}

@@ -25,6 +25,7 @@ type Watch struct {
 	Tried     time.Time     `json:"tried,omitzero"`     // at all
 	Problem   string        `json:"problem,omitempty"`  // what came of it, if that was no success
 	Since     time.Time     `json:"since,omitzero"`     // of the problem: the first failure in a row
+	Told      time.Time     `json:"told,omitzero"`      // when people were told of it
 	Published Seen          `json:"published,omitzero"` // At: when, where that is told
 	Detected  Seen          `json:"detected,omitzero"`  // by the product's own service, where it has one that looks
 	Order     string        `json:"order,omitempty"`    // of versions
@@ -120,7 +121,7 @@ func (w *Watch) failed(now time.Time, err error) {
 
 // saw takes down a success.
 func (w *Watch) saw(now time.Time, published Seen) {
-	w.Looked, w.Tried, w.Problem, w.Since = now, now, "", time.Time{}
+	w.Looked, w.Tried, w.Problem, w.Since, w.Told = now, now, "", time.Time{}, time.Time{}
 	published.First = now
 	if w.Published.Version == published.Version && !w.Published.First.IsZero() {
 		published.First = w.Published.First

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,12 +14,34 @@ import (
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
+	"upkeep/internal/site"
 	"upkeep/internal/step"
 )
 
 // Look looks for releases now, whatever the kind of feed, and notes what came of it,
 // also where that is no success. fresh are the versions that were not seen before.
 func (in *Installation) Look(ctx context.Context) (fresh []string, err error) {
+	fresh, err = in.lookNow(ctx)
+	if err != nil && ctx.Err() == nil {
+		in.unseen(ctx, time.Now())
+	}
+	return fresh, err
+}
+
+// unseen tells people, once, that nobody has seen the releases for long.
+func (in *Installation) unseen(ctx context.Context, now time.Time) {
+	w, err := in.watched()
+	since := cmp.Or(w.Looked, w.Since)
+	if err != nil || w.Problem == "" || !w.Told.IsZero() || since.IsZero() || now.Sub(since) <= watchLost || len(in.Doc.Notifications) == 0 {
+		return
+	}
+	if _, err := in.noteWatch(ctx, func(w *Watch) { w.Told = now.UTC().Truncate(time.Second) }); err != nil {
+		return // the next look tells
+	}
+	in.tell(ctx, notice{event: site.FeedUnseen, why: fmt.Sprintf("not since %s: %s", since.Format(timeForm), w.Problem)}, nil)
+}
+
+func (in *Installation) lookNow(ctx context.Context) (fresh []string, err error) {
 	if in.Doc.Feed != nil {
 		return in.lookSigned(ctx)
 	}
@@ -200,8 +223,18 @@ func (in *Installation) costAhead(ctx context.Context) (int64, error) {
 // Due is the version that is to be installed now without a person; empty when none
 // is, and then why tells the reason where there is one.
 func (in *Installation) Due(ctx context.Context, now time.Time) (version, why string, err error) {
-	d := in.Doc.Feed
-	if d == nil || d.Install != "automatic" || !inSpan(d.Between, now) {
+	zone, err := in.zone()
+	if err != nil {
+		return "", "", err
+	}
+	between, windows, ok := in.Doc.Automatic(zone)
+	if !ok {
+		return "", "", nil
+	}
+	if _, open := between.At(now); !open {
+		return "", "", nil
+	}
+	if _, open := windows.At(now); !open {
 		return "", "", nil
 	}
 	s, err := in.Status(ctx)
@@ -308,17 +341,4 @@ func PersonNeeded(p *plan.Plan) string {
 		return ""
 	}
 	return "it needs a person: " + strings.Join(what, "; ")
-}
-
-// inSpan says whether a time of day lies in a span such as 22:00-05:00.
-func inSpan(between string, now time.Time) bool {
-	from, to, ok := strings.Cut(between, "-")
-	at := now.Format("15:04")
-	switch {
-	case !ok:
-		return false
-	case from < to:
-		return from <= at && at < to
-	}
-	return at >= from || at < to
 }

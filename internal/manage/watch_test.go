@@ -12,25 +12,6 @@ import (
 	"upkeep/internal/plan"
 )
 
-func TestInSpan(t *testing.T) {
-	for _, c := range []struct {
-		between, at string
-		want        bool
-	}{
-		{"02:00-05:00", "01:59", false}, {"02:00-05:00", "02:00", true}, {"02:00-05:00", "04:59", true}, {"02:00-05:00", "05:00", false},
-		{"22:00-05:00", "21:59", false}, {"22:00-05:00", "23:30", true}, {"22:00-05:00", "00:00", true}, {"22:00-05:00", "05:00", false},
-		{"", "12:00", false},
-	} {
-		at, err := time.ParseInLocation("15:04", c.at, time.Local)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := inSpan(c.between, at); got != c.want {
-			t.Errorf("%s in %s: %v", c.at, c.between, got)
-		}
-	}
-}
-
 func TestWatch(t *testing.T) {
 	at := func(h int) time.Time { return time.Date(2026, 3, 1, h, 0, 0, 0, time.UTC) }
 	w := Watch{Order: "dotted"}

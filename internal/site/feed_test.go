@@ -45,7 +45,6 @@ func TestFeed(t *testing.T) {
 		`{root: {file: /r}, url: "https://a/f", urls: ["https://b/f"]}`:          "not both",
 		`{root: {file: /r}, channel: beta}`:                                      "beta",
 		`{root: {file: /r}, install: automatic}`:                                 "need a time",
-		`{root: {file: /r}, install: automatic}`:                                 "a time at which they may begin",
 		`{root: {file: /r}, between: "02:00-05:00"}`:                             "for automatic installs",
 		`{root: {file: /r}, install: automatic, between: "2-5"}`:                 "two times of day",
 		`{root: {file: /r}, rate: 5}`:                                            "a size a second",

@@ -24,7 +24,7 @@ const (
 	WentBack    Event = "went-back"    // a run has ended, and the product is as it was
 	Finished    Event = "done"         // a run has ended on its new version
 	PointFailed Event = "point-failed" // the timer's restore point was not made
-	ProofFailed Event = "proof-failed" // a restore point is not what it was
+	ProofFailed Event = "proof-failed" // a restore point could not be proven
 	FeedUnseen  Event = "feed-unseen"  // the feed could not be looked at for long
 )
 

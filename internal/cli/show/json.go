@@ -101,6 +101,9 @@ type StatusDoc struct {
 	Restoring    string               `json:"restoring,omitempty"` // restore point whose return was interrupted
 	Stopped      []string             `json:"stopped,omitempty"`   // services that the doctor has stopped for a while
 	Watching     *manage.Watching     `json:"watching,omitempty"`  // where it is against what is published, as seen last
+	Scheduled    *manage.Scheduled    `json:"scheduled,omitempty"` // the upgrade that begins later, or was not started at its time
+	When         *manage.When         `json:"when,omitempty"`      // upgrades may begin; nil: at any time
+	Untold       []manage.Delivery    `json:"untold,omitempty"`    // notifications that did not come through
 	NoBoot       string               `json:"noBoot,omitempty"`
 	HubDown      string               `json:"hubDown,omitempty"` // why the page does not run, where it is set up
 	Doing        string               `json:"doing,omitempty"`   // what the step under way has said last
@@ -109,7 +112,10 @@ type StatusDoc struct {
 
 // StatusJSON gives the JSON of a status.
 func StatusJSON(s manage.Status, now time.Time) StatusDoc {
-	d := StatusDoc{Installation: s.Installation, Product: s.Product, Entry: s.Entry, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, HubDown: s.HubDown, Doing: s.Doing, Until: s.Until}
+	d := StatusDoc{Installation: s.Installation, Product: s.Product, Entry: s.Entry, Installed: s.Record, Found: s.Found, Last: s.Last, Modes: s.Modes, Holds: s.Holds, Timer: s.Timer, Watching: s.Watching, NoBoot: s.NoBoot, HubDown: s.HubDown, Doing: s.Doing, Until: s.Until, Scheduled: s.Scheduled, Untold: s.Untold}
+	if s.When.Bound {
+		d.When = &s.When
+	}
 	if s.Restoring != nil {
 		d.Restoring = s.Restoring.Point
 	}

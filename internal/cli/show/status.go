@@ -83,6 +83,12 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	if w := s.Watching; w != nil && s.Open == nil {
 		b.WriteString(heading("Published") + watching(w, command, now, width) + "\n")
 	}
+	if s.Scheduled != nil {
+		b.WriteString(heading("Scheduled") + Scheduled(s.Scheduled, command, now, width) + "\n")
+	}
+	if w := s.When; w.Bound && s.Open == nil {
+		b.WriteString(heading("Windows") + When(w, now, width) + "\n")
+	}
 	if s.Last != nil {
 		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")
 	}
@@ -94,6 +100,9 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	}
 	if f := s.Timer; f != nil {
 		b.WriteString(wrap(one(fmt.Sprintf("no restore point was made by the timer since %s: %s", f.Since.Local().Format("2006-01-02 15:04"), f.Why)), yellow.Render("!")+" ", "  ", width))
+	}
+	for _, d := range s.Untold {
+		b.WriteString(wrap(one(fmt.Sprintf("%s (%s) could not be told %q on %s: %s; %s notify test %s tries again", d.ID, d.How, d.Title, d.At.Local().Format("2006-01-02 15:04"), d.Problem, command, d.ID)), yellow.Render("!")+" ", "  ", width))
 	}
 	if s.NoBoot != "" {
 		b.WriteString(wrap(one(fmt.Sprintf("after a power cut in the middle of an upgrade somebody must type %s resume (%s): upkeep setup-host makes that automatic", command, s.NoBoot)), yellow.Render("!")+" ", "  ", width))
