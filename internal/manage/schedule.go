@@ -133,7 +133,7 @@ func (in *Installation) Moment(text string, p *Prepared, now time.Time) (time.Ti
 
 // MayBeScheduled says why a plan cannot begin by itself at a moment.
 func (in *Installation) MayBeScheduled(p *Prepared, at, now time.Time) error {
-	e := &RefusedError{What: "the upgrade cannot be scheduled; nothing was changed"}
+	e := &RefusedError{What: "the upgrade cannot be scheduled"}
 	if at.Before(now) {
 		e.Reasons = append(e.Reasons, fmt.Sprintf("%s is over", at.Format(timeForm)))
 	}

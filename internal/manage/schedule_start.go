@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"upkeep/internal/journal"
 	"upkeep/internal/plan"
 )
 
@@ -117,6 +118,10 @@ func (in *Installation) begunBy(ctx context.Context, s *Scheduled) string {
 	if err != nil {
 		return ""
 	}
+	return s.begunAmong(rows)
+}
+
+func (s *Scheduled) begunAmong(rows []journal.Run) string {
 	for _, r := range rows {
 		if r.Plan == s.Plan && !r.Opened.Before(s.Started.Add(-time.Second)) {
 			return r.ID

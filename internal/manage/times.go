@@ -39,7 +39,21 @@ func (p *Prepared) whenever(req Request) []string {
 	if p.anyTime = strings.TrimSpace(req.Outside) != ""; !p.anyTime {
 		return nil
 	}
-	return []string{fmt.Sprintf("it begins whatever the windows say: %s: %s", req.By, req.Outside)}
+	return []string{fmt.Sprintf("%s%s: %s", outsideNote, req.By, req.Outside)}
+}
+
+// outsideNote begins the note of a plan that begins at any time.
+const outsideNote = "it begins whatever the windows say: "
+
+// OutsideWindow gives who has had a plan begin whatever the windows say, and why;
+// empty where nobody has.
+func OutsideWindow(p *plan.Plan) string {
+	for _, n := range p.Notes {
+		if who, ok := strings.CutPrefix(n, outsideNote); ok {
+			return who
+		}
+	}
+	return ""
 }
 
 // MayBegin refuses an upgrade at a time when none may begin.
@@ -62,9 +76,9 @@ func (in *Installation) mayBegin(p *Prepared, at time.Time) error {
 		return nil
 	}
 	when := func(m time.Time) string { return m.In(t.Zone).Format(timeForm) }
-	e := &RefusedError{What: "the upgrade cannot begin now; nothing was changed"}
+	e := &RefusedError{What: "the upgrade cannot begin now"}
 	if at.After(time.Now().Add(time.Minute)) {
-		e.What = fmt.Sprintf("the upgrade cannot begin on %s; nothing was changed", when(at))
+		e.What = fmt.Sprintf("the upgrade cannot begin on %s", when(at))
 	}
 	frozen := t.Frozen(at)
 	switch {

@@ -219,6 +219,9 @@ func Run(r *manage.Run, width int) string {
 		}
 		b.WriteString(wrap(faint.Render(one("started by "+from)), "", "", width))
 	}
+	if why := manage.OutsideWindow(r.Plan); why != "" {
+		b.WriteString(wrap(faint.Render(one("begun whatever the windows say, by "+why)), "", "", width))
+	}
 	b.WriteString("\n")
 	if closed := r.State.Closed; closed != nil && closed.Result != run.ResultNew {
 		b.WriteString(reason(Outcome{Plan: r.Plan, State: r.State}, width) + "\n")
