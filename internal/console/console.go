@@ -95,6 +95,9 @@ func (p *Page) Handler() http.Handler {
 	mux.HandleFunc("GET /i/{id}/upgrade", p.in(p.upgrade))
 	mux.HandleFunc("GET /i/{id}/plan", p.in(p.plan))
 	mux.HandleFunc("POST /i/{id}/start", p.in(p.start))
+	mux.HandleFunc("GET /i/{id}/windows", p.in(p.windows))
+	mux.HandleFunc("POST /i/{id}/unschedule", p.in(p.unschedule))
+	mux.HandleFunc("POST /i/{id}/notify-test", p.in(p.notifyTest))
 	mux.HandleFunc("/", p.in(func(v *visit) error {
 		return &ask.Error{Kind: ask.Unknown, Text: v.t("error.nopage", "path", v.r.URL.Path)}
 	}))

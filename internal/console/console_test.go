@@ -63,6 +63,22 @@ var screens = []screen{
 	{"plan-people", "/i/notes/plan", func(f *fake) {
 		f.thePlan.People, f.thePlan.Unsigned, f.thePlan.Closed = []string{"ask the board"}, true, "stopped"
 	}},
+	{"plan-closed", "/i/notes/plan", func(f *fake) {
+		f.thePlan.Begin = ask.Begin{Why: []string{"upgrades begin mon-fri 22:00-04:00 (Europe/Paris) only"}, Next: now.Add(12 * time.Hour), Zone: "Europe/Paris", Propose: "2026-03-14T22:00",
+			Scheduled: &ask.Scheduled{To: "2.9", When: "Sat 14 Mar 2026 22:00 CET"}}
+	}},
+	{"plan-not-later", "/i/notes/plan", func(f *fake) {
+		f.thePlan.Begin = ask.Begin{NotLater: "it needs a person: turn the key", Zone: "UTC", Propose: "2026-03-15T02:00"}
+	}},
+	{"windows", "/i/notes/windows", func(f *fake) { f.times = timesOf() }},
+	{"windows-empty", "/i/notes/windows", func(f *fake) {
+		f.times = ask.Windows{Product: "notes", Document: "/etc/upkeep/notes.yaml", Text: "at any time", Zone: "UTC", Open: true}
+	}},
+	{"windows-missed", "/i/notes/windows", func(f *fake) {
+		f.times = timesOf()
+		f.times.Open, f.times.Until, f.times.Next, f.times.Frozen = false, time.Time{}, now.Add(9*24*time.Hour), "the year's end"
+		f.times.Scheduled.Missed, f.times.Scheduled.Why = now, "the plan is another one than the one that was agreed to: hook PREINSTALL_web.sh is new"
+	}},
 	{"error-refused", "/i/notes/plan", func(f *fake) {
 		f.fail = &ask.Error{Kind: ask.Refused, Text: "the upgrade cannot start; nothing was changed", Reasons: []string{"no room on /srv", "the service notes\nis not there"}}
 	}},

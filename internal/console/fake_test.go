@@ -32,6 +32,10 @@ type fake struct {
 	resumed []ask.RunQuery
 	decided []ask.Decision
 	done    []ask.Word
+	times   ask.Windows
+	later   []ask.Later
+	off     []ask.Of
+	tried   []ask.Try
 	left    bool
 	fakePeople
 
@@ -134,6 +138,20 @@ func (f *fake) Decide(_ context.Context, d ask.Decision) (ask.Started, error) {
 func (f *fake) Done(_ context.Context, w ask.Word) (ask.Started, error) {
 	f.done = append(f.done, w)
 	return ask.Started{Run: w.Run}, f.fail
+}
+
+func (f *fake) Windows(context.Context, ask.Of) (ask.Windows, error) { return f.times, f.fail }
+func (f *fake) Schedule(_ context.Context, l ask.Later) (ask.Scheduled, error) {
+	f.later = append(f.later, l)
+	return ask.Scheduled{}, f.fail
+}
+func (f *fake) Unschedule(_ context.Context, q ask.Of) (struct{}, error) {
+	f.off = append(f.off, q)
+	return struct{}{}, f.fail
+}
+func (f *fake) TryNotifications(_ context.Context, q ask.Try) (ask.Tried, error) {
+	f.tried = append(f.tried, q)
+	return ask.Tried{}, f.fail
 }
 
 // sample is an engine side with something of everything.

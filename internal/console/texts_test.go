@@ -22,6 +22,8 @@ func kinds() map[string][]string {
 		"finding":    {"blocker", "warning", "info"}, "control": {"barrier", "milestone"},
 		"going": {string(ask.UnderWay), string(ask.AsksPerson), string(ask.WaitsChoice), string(ask.Interrupted)},
 	}
+	out["event"] = []string{"planned", "off", "started", "waits", "went-back", "done", "point-failed", "proof-failed", "feed-unseen"}
+	out["windows.for"] = []string{"users", "administrators"}
 	out["open"] = out["going"]
 	for _, k := range ask.NoticeKinds() {
 		out["notice"] = append(out["notice"], string(k))

@@ -18,7 +18,7 @@ const waive = "waive."
 // wish is what the fields of the wizard say. They travel from page to page in the
 // address, so that going back loses nothing.
 func (v *visit) wish(form url.Values) ask.Wish {
-	w := ask.Wish{Installation: v.id(), To: strings.TrimSpace(form.Get("to")), OnFailure: form.Get("on-failure"), Waivers: map[string]string{}}
+	w := ask.Wish{Installation: v.id(), To: strings.TrimSpace(form.Get("to")), OnFailure: form.Get("on-failure"), Waivers: map[string]string{}, Outside: strings.TrimSpace(form.Get("outside"))}
 	for name := range form {
 		if id, ok := strings.CutPrefix(name, waive); ok {
 			if why := strings.TrimSpace(form.Get(name)); why != "" {
@@ -37,6 +37,9 @@ func fields(w ask.Wish) [][2]string {
 	}
 	if w.OnFailure != "" {
 		out = append(out, [2]string{"on-failure", w.OnFailure})
+	}
+	if w.Outside != "" {
+		out = append(out, [2]string{"outside", w.Outside})
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.Waivers)) {
 		out = append(out, [2]string{waive + id, w.Waivers[id]})
@@ -99,6 +102,9 @@ func (p *Page) plan(v *visit) error {
 // start says yes to the plan that was shown.
 func (p *Page) start(v *visit) error {
 	w := v.wish(v.r.PostForm)
+	if at := later(v.r.PostForm); at != "" {
+		return p.schedule(v, ask.Later{Yes: ask.Yes{Wish: w, Digest: v.r.PostFormValue("digest")}, At: at})
+	}
 	s, err := v.ask.Start(v.r.Context(), ask.Yes{Wish: w, Digest: v.r.PostFormValue("digest")})
 	if err != nil {
 		return err

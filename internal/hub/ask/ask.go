@@ -23,6 +23,7 @@ type Looking interface {
 	// Drift and Doctor look at the product itself: that can take minutes.
 	Drift(ctx context.Context, q Of) (Drift, error)
 	Doctor(ctx context.Context, q Of) (Diagnosis, error)
+	Times
 	// Watch tells of a run until it goes on no longer, or tell returns an error.
 	Watch(ctx context.Context, q WatchQuery, tell func(Beat) error) error
 }
@@ -31,6 +32,7 @@ type Looking interface {
 // asks, told by the session and never by the page.
 type Engine interface {
 	Looking
+	Timing
 	// Check looks at what stands in the way of an upgrade, Plan at what it would do.
 	// What is waived on the way bears the name of who asks.
 	Check(ctx context.Context, by string, w Wish) (Readiness, error)
@@ -49,6 +51,7 @@ type Engine interface {
 // Asking is the engine side as somebody with a session sees it.
 type Asking interface {
 	Looking
+	AskingTiming
 	Who(ctx context.Context) (Person, error)
 	Check(ctx context.Context, w Wish) (Readiness, error)
 	Plan(ctx context.Context, w Wish) (Plan, error)
@@ -100,7 +103,8 @@ type Wish struct {
 	Installation string            `json:"installation"`
 	To           string            `json:"to,omitempty"` // version; empty: the latest
 	OnFailure    string            `json:"onFailure,omitempty"`
-	Waivers      map[string]string `json:"waivers,omitempty"` // check to why
+	Waivers      map[string]string `json:"waivers,omitempty"`       // check to why
+	Outside      string            `json:"outsideWindow,omitempty"` // why it begins whatever the windows say
 }
 
 // Yes is a yes to a plan.

@@ -22,18 +22,19 @@ const (
 
 // Installation is one installed product.
 type Installation struct {
-	ID        string    `json:"id"`
-	Product   string    `json:"product"`
-	Document  string    `json:"document"`
-	Entry     string    `json:"entry,omitempty"` // the product's own address, http or https
-	Error     string    `json:"error,omitempty"` // it cannot be read; the rest is empty then
-	Units     []Unit    `json:"units"`
-	Currency  Currency  `json:"currency"`
-	Published Published `json:"published"`
-	Open      *Open     `json:"open,omitempty"`
-	Last      *RunRow   `json:"last,omitempty"`
-	Points    PointsAge `json:"points"`
-	Notices   []Notice  `json:"notices"` // what somebody should see to
+	ID        string     `json:"id"`
+	Product   string     `json:"product"`
+	Document  string     `json:"document"`
+	Entry     string     `json:"entry,omitempty"` // the product's own address, http or https
+	Error     string     `json:"error,omitempty"` // it cannot be read; the rest is empty then
+	Units     []Unit     `json:"units"`
+	Currency  Currency   `json:"currency"`
+	Published Published  `json:"published"`
+	Open      *Open      `json:"open,omitempty"`
+	Last      *RunRow    `json:"last,omitempty"`
+	Points    PointsAge  `json:"points"`
+	Notices   []Notice   `json:"notices"`             // what somebody should see to
+	Scheduled *Scheduled `json:"scheduled,omitempty"` // the upgrade that begins by itself
 }
 
 // Unit is an installed component or instance.
@@ -94,14 +95,16 @@ const (
 	NoticeMode      NoticeKind = "mode"      // an access mode is on without a run
 	NoticeHold      NoticeKind = "hold"      // a hold that outlives its run
 	NoticeHoldDue   NoticeKind = "hold-due"
-	NoticeFeed      NoticeKind = "feed" // no look with success since At
-	NoticeLate      NoticeKind = "late" // the product itself does not see what is published
-	NoticeBoot      NoticeKind = "boot" // a run does not go on by itself after a reboot
+	NoticeFeed      NoticeKind = "feed"   // no look with success since At
+	NoticeLate      NoticeKind = "late"   // the product itself does not see what is published
+	NoticeBoot      NoticeKind = "boot"   // a run does not go on by itself after a reboot
+	NoticeMissed    NoticeKind = "missed" // a scheduled upgrade was not started
+	NoticeUntold    NoticeKind = "untold" // a notification did not come through
 )
 
 // NoticeKinds lists them, for who needs a text for each.
 func NoticeKinds() []NoticeKind {
-	return []NoticeKind{NoticeChanged, NoticeRestoring, NoticeTimer, NoticeStopped, NoticeMode, NoticeHold, NoticeHoldDue, NoticeFeed, NoticeLate, NoticeBoot}
+	return []NoticeKind{NoticeChanged, NoticeRestoring, NoticeTimer, NoticeStopped, NoticeMode, NoticeHold, NoticeHoldDue, NoticeFeed, NoticeLate, NoticeBoot, NoticeMissed, NoticeUntold}
 }
 
 // Notice is something that somebody should see to.
@@ -410,6 +413,7 @@ type Plan struct {
 	Notes     []string      `json:"notes"`
 	People    []string      `json:"people,omitempty"` // what people must do first
 	NoReturn  []string      `json:"noReturn"`         // steps that nothing takes back
+	Begin     Begin         `json:"begin"`            // when it may begin
 }
 
 // Change is what becomes of a unit.

@@ -79,7 +79,8 @@ func TestInstallation(t *testing.T) {
 			s.Watching.Problem, s.Watching.Late = "no answer", 48*time.Hour
 			s.Restoring, s.Timer, s.Stopped = &manage.RestoringError{Point: "p"}, &manage.TimerFailure{Since: at, Why: "full"}, &manage.Stopped{}
 			s.Modes, s.Holds, s.NoBoot = []string{"read-only"}, []manage.Hold{{What: "a"}, {What: "b", Due: true}}, "no unit"
-		}, ask.Behind, "restoring timer stopped mode hold hold-due feed late boot"},
+			s.Scheduled, s.Untold = &manage.Scheduled{Missed: at, Why: "another plan"}, []manage.Delivery{{ID: "anna", Problem: "refused"}}
+		}, ask.Behind, "restoring timer stopped mode hold hold-due feed late boot missed untold"},
 	} {
 		got := known(tt.change)
 		var kinds []string

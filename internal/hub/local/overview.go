@@ -65,6 +65,9 @@ func installation(id string, k manage.Known) ask.Installation {
 	if s.Open != nil {
 		out.Open = open(s.Open)
 	}
+	if s.Scheduled.Pending() {
+		out.Scheduled = scheduled(s.Scheduled)
+	}
 	if s.Last != nil {
 		row := runRow(*s.Last)
 		out.Last = &row
@@ -120,6 +123,12 @@ func notices(s manage.Status, units []ask.Unit) []ask.Notice {
 	}
 	if s.NoBoot != "" {
 		add(ask.NoticeBoot, s.NoBoot, time.Time{})
+	}
+	if p := s.Scheduled; p != nil && !p.Pending() {
+		add(ask.NoticeMissed, p.Why, p.At)
+	}
+	for _, d := range s.Untold {
+		add(ask.NoticeUntold, d.ID+": "+d.Problem, d.At)
 	}
 	return out
 }

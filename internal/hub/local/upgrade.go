@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"upkeep/internal/hub/ask"
 	"upkeep/internal/manage"
@@ -12,7 +13,7 @@ import (
 
 // request makes of a wish what the terminal's flags would make of it.
 func (e *Engine) request(w ask.Wish, by string) (manage.Request, error) {
-	req := manage.Request{From: e.Releases, To: w.To, OnFailure: w.OnFailure, Trigger: plan.TriggerCommand, By: by, Waivers: map[string]string{}}
+	req := manage.Request{From: e.Releases, To: w.To, OnFailure: w.OnFailure, Trigger: plan.TriggerCommand, By: by, Waivers: map[string]string{}, Outside: w.Outside}
 	if w.OnFailure != "" && w.OnFailure != "origin" && w.OnFailure != "stay" {
 		return req, &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a failure leads to origin or stay, not to %q", w.OnFailure)}
 	}
@@ -63,6 +64,9 @@ func (e *Engine) Plan(ctx context.Context, by string, w ask.Wish) (ask.Plan, err
 	}
 	_ = manage.SavePlan(p.Plan) // without it, what has moved since cannot be named
 	planView(&out, p)
+	if out.Begin, err = begin(in, p, time.Now()); err != nil {
+		return ask.Plan{}, told(err)
+	}
 	return out, nil
 }
 
@@ -118,33 +122,40 @@ func (e *Engine) Start(ctx context.Context, by string, y ask.Yes) (ask.Started, 
 }
 
 func (e *Engine) start(ctx context.Context, by string, y ask.Yes) (ask.Started, error) {
-	if len(y.Digest) != 64 {
-		return ask.Started{}, &ask.Error{Kind: ask.Invalid, Text: "a yes names the whole digest of the plan that was shown"}
-	}
-	in, err := e.quiet(ctx, y.Installation)
+	in, p, err := e.agreedFetched(ctx, by, y)
 	if err != nil {
 		return ask.Started{}, err
 	}
-	p, err := e.agreed(ctx, in, by, y)
-	if err != nil {
-		return ask.Started{}, err
-	}
-	defer func() { p.Close() }()
-	if p.Missing() > 0 {
-		if _, err := in.FetchAll(ctx, p, nil); err != nil {
-			return ask.Started{}, told(err)
-		}
-		p.Close()
-		if p, err = e.agreed(ctx, in, by, y); err != nil {
-			return ask.Started{}, err
-		}
-	}
+	defer p.Close()
 	// from here on nobody who goes away leaves it half done
 	id, err := in.Start(context.WithoutCancel(ctx), p, by)
 	if err != nil {
 		return ask.Started{}, told(err)
 	}
 	return ask.Started{Run: id}, nil
+}
+
+// agreedFetched prepares the plan to which somebody has said yes, and fetches what
+// it needs.
+func (e *Engine) agreedFetched(ctx context.Context, by string, y ask.Yes) (*manage.Installation, *manage.Prepared, error) {
+	if len(y.Digest) != 64 {
+		return nil, nil, &ask.Error{Kind: ask.Invalid, Text: "a yes names the whole digest of the plan that was shown"}
+	}
+	in, err := e.quiet(ctx, y.Installation)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := e.agreed(ctx, in, by, y)
+	if err != nil || p.Missing() == 0 {
+		return in, p, err
+	}
+	_, err = in.FetchAll(ctx, p, nil)
+	p.Close()
+	if err != nil {
+		return nil, nil, told(err)
+	}
+	p, err = e.agreed(ctx, in, by, y)
+	return in, p, err
 }
 
 // agreed prepares the plan to which somebody has said yes.
