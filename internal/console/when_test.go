@@ -15,7 +15,7 @@ func timesOf() ask.Windows {
 		Freezes:   []ask.Freeze{{From: now.Add(99 * time.Hour), Until: now.Add(299 * time.Hour), Why: "the year's end"}},
 		Scheduled: &ask.Scheduled{At: now.Add(time.Hour), When: "Sat 14 Mar 2026 11:26 CET", By: "anna", Plan: strings.Repeat("ab", 32), From: "2.0", To: "3.0", Outage: 95 * time.Second, Ends: now.Add(65 * time.Minute), Told: []string{"users"}, NoTimer: true},
 		Recipients: []ask.Recipient{
-			{ID: "users", For: "users", How: "mail to all@example.org", Events: []string{"planned", "off", "started", "went-back", "done"}, Before: []string{"24 h 00 min"}},
+			{ID: "users", For: "users", How: "mail to all@example.org", Events: []string{"planned", "off", "started", "went-back", "done"}, Before: []string{"24 h"}},
 			{ID: "chat", For: "administrators", How: "webhook at chat.example.org", Events: []string{"waits", "point-failed", "proof-failed", "feed-unseen"}}},
 		Deliveries: []ask.Delivery{{At: now, ID: "users", How: "mail to all@example.org", Title: "notes will not be available", Tries: 1},
 			{At: now.Add(-time.Hour), ID: "chat", How: "webhook at chat.example.org", Title: "notes <script> WAITS FOR YOU", Tries: 3, Problem: "cannot post to the webhook at chat.example.org: refused"}}}

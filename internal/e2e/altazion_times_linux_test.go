@@ -123,7 +123,7 @@ notifications:
 	t.Run("a_test_of_the_notifications", func(t *testing.T) {
 		document(t, closed)
 		wants(t, flat(s.Must(0, "notify", "test").Out), `✓ shop-keepers, mail to shop@example\.org: A test of the notifications of altazion ✓ anna, webhook at 127\.0\.0\.1:\d+: A test`)
-		wants(t, flat(s.Must(0, "notify", "list").Out), `shop-keepers mail to shop@example\.org users planned, off, started, went-back, done; before an upgrade: 24 h 00 min`)
+		wants(t, flat(s.Must(0, "notify", "list").Out), `shop-keepers mail to shop@example\.org users planned, off, started, went-back, done; before an upgrade: 24 h`)
 		s.Replace(filepath.Join(s.Dir, "smtp"), "correct horse", "hunter2")
 		got := s.Must(1, "notify", "test", "shop-keepers")
 		wants(t, flat(got.Out), `✗ shop-keepers.* SMTP AUTH failed.* \(tried once\)`)
