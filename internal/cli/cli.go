@@ -227,7 +227,7 @@ data included.`,
 	})
 	root.AddCommand(a.status(), a.check(), a.drift(), a.features(), a.plan(), a.review(), a.rehearse(), a.upgrade(), a.resume(), a.back(), a.decide(), a.cancel(), a.runs(), a.backup(), a.mode(), a.holds(), a.feed(), a.scheduleCommand(), a.notify(), a.migrations(), a.install(), a.adopt(), a.remove(),
 		a.done(), a.tasks(), a.doctor(), a.support(), a.hub(), a.auditLog(),
-		a.vendor(), a.schema(), a.version(), a.selfUpgrade(), a.selfCheck(), a.engine(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
+		a.vendor(), a.schema(), a.version(), a.selfUpgrade(), a.selfCheck(), a.engine(), a.errand(), a.demo(), a.setupHost(), a.removeHost(), a.recover())
 	return root
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"upkeep/internal/cli/report"
 	"upkeep/internal/cli/show"
 	"upkeep/internal/journal"
 	"upkeep/internal/manage"
@@ -22,7 +23,7 @@ func (a *App) runs() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd) }
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the runs, latest first", Args: args(0, 0, "no argument"), RunE: func(cmd *cobra.Command, _ []string) error { return a.listRuns(cmd) }},
-		&cobra.Command{Use: "show [RUN]", Short: "Show one run with its steps", Args: args(0, 1, "at most one run"), RunE: a.showRun},
+		&cobra.Command{Use: "show [RUN]", Annotations: map[string]string{moreFormats: "html"}, Short: "Show one run with its steps; --format html or json writes a report to keep", Args: args(0, 1, "at most one run"), RunE: a.showRun},
 		&cobra.Command{Use: "log [RUN]", Short: "Print the log of a run", Args: args(0, 1, "at most one run"), RunE: a.logRun},
 		&cobra.Command{Use: "answers [RUN]", Short: "Print what was answered for a run, to be given to another one with --answers; no secrets", Args: args(0, 1, "at most one run"), RunE: a.answersOfRun})
 	return cmd
@@ -65,8 +66,12 @@ func (a *App) showRun(cmd *cobra.Command, got []string) error {
 	if err != nil {
 		return err
 	}
-	if a.format == "json" {
-		return a.json(show.OutcomeJSON(show.Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Now: time.Now(), Points: in.Points(r)}))
+	o := show.Outcome{ID: r.ID, Plan: r.Plan, State: r.State, Waiting: r.Waiting, Now: time.Now(), Points: in.Points(r), Forecast: in.Forecast(r.ID).Outage}
+	switch a.format {
+	case "json":
+		return a.json(show.OutcomeJSON(o))
+	case "html":
+		return report.RunHTML(a.Out, in.Doc.ID, o)
 	}
 	a.print(show.Run(r, a.width()))
 	return nil

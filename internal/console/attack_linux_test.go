@@ -155,7 +155,7 @@ func every(f *fake, text string) {
 	f.beats = []ask.Beat{{Run: r, Bar: &r.Bar, Lines: []string{text}, Log: 1, Over: true}}
 	f.points = &ask.Points{Product: text, Place: text, Points: []ask.Point{{ID: text, Version: text, Parts: []string{text}, Note: text, Made: now, ProvenBy: ask.MadeRead}, {ID: text, Error: text}}}
 	f.drift = &ask.Drift{Product: text, Version: text, Versions: []string{text}, Parts: []ask.DriftPart{{Unit: text, At: text, Items: []ask.DriftItem{{Name: text, What: "content", Diff: text}}}, {Unit: text, Unknown: text}, {Unit: text, Standard: text}}}
-	f.doctor = &ask.Diagnosis{Product: text, UnderWay: text, Fine: []string{text}, Symptoms: []ask.Symptom{{Text: text, Evidence: text, Error: text, Try: []string{text}, Else: text}}}
+	f.doctor = &ask.Diagnosis{Product: text, UnderWay: text, Fine: []string{text}, Symptoms: []ask.Symptom{{Text: text, Evidence: text, Error: text, Try: []ask.Remedy{{Text: text, Does: []string{text}, As: text}}, Else: text}}}
 	f.check = ask.Readiness{Product: text, Installed: text, To: text, Findings: []ask.Finding{{ID: text, Level: "warning", Text: text, Effect: text, Fix: text, Waived: text, Waivable: true}}}
 	p := &f.thePlan
 	p.Product, p.Installed, p.To, p.Digest, p.Vouched, p.Route = text, text, text, text, text, []string{text, text, text}

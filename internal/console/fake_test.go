@@ -108,7 +108,7 @@ func (f *fake) Doctor(context.Context, ask.Of) (ask.Diagnosis, error) {
 		return *f.doctor, f.fail
 	}
 	return ask.Diagnosis{Product: "notes", Fine: []string{"no run is open", "no hold is left"}, Symptoms: []ask.Symptom{
-		{Text: "the queue is not worked off", Evidence: "412 jobs", Try: []string{"restart notes-worker", "upkeep mode normal"}, Else: "support@example.org"},
+		{Text: "the queue is not worked off", Evidence: "412 jobs", Try: []ask.Remedy{{Text: "restart notes-worker"}, {Text: "upkeep mode normal"}}, Else: "support@example.org"},
 		{Text: "the certificate", Error: "cannot read /etc/ssl/notes.pem"}}}, f.fail
 }
 func (f *fake) Check(context.Context, ask.Wish) (ask.Readiness, error) { return f.check, f.fail }

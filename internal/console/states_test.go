@@ -76,7 +76,7 @@ func states() []screen {
 			f.doctor = &ask.Diagnosis{Product: "notes", Fine: []string{"no run is open", "no hold is left"}}
 		}},
 		{"doctor-long", "/i/notes/doctor?look=now", func(f *fake) {
-			f.doctor = &ask.Diagnosis{Product: word, UnderWay: sentence, Fine: many(30, sentence), Symptoms: []ask.Symptom{{Text: sentence, Evidence: word, Try: []string{sentence, word}, Else: sentence}, {Text: word, Error: sentence}}}
+			f.doctor = &ask.Diagnosis{Product: word, UnderWay: sentence, Fine: many(30, sentence), Symptoms: []ask.Symptom{{Text: sentence, Evidence: word, Try: []ask.Remedy{{Text: sentence}, {Text: word}}, Else: sentence}, {Text: word, Error: sentence}}}
 		}},
 		{"upgrade-none", "/i/notes/upgrade", func(f *fake) { f.check.Findings = nil }},
 		{"upgrade-long", "/i/notes/upgrade?to=" + word, func(f *fake) {

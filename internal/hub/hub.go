@@ -84,6 +84,7 @@ func (s *Server) Handler() http.Handler {
 	known(s, mux, ask.Operator, "resume", e.Resume)
 	known(s, mux, ask.Operator, "decide", e.Decide)
 	known(s, mux, ask.Operator, "done", e.Done)
+	s.screens(mux)
 	mux.HandleFunc("POST /watch", s.watching)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("the engine side knows no question %s: page and engine side are of different versions; start upkeep hub anew", r.URL.Path)})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -66,6 +67,20 @@ type AdoptedInstance struct {
 	Known     bool   `json:"known,omitempty"`  // what its release shipped is known
 	Edited    int    `json:"edited,omitempty"` // files that differ from it
 	Sums      string `json:"sums,omitempty"`   // digest of its files as they were found, times left out
+}
+
+// places adds where the units were found, for those that are not known yet.
+func (a *Adopted) places(known map[string]string) map[string]string {
+	out := maps.Clone(known)
+	if out == nil {
+		out = map[string]string{}
+	}
+	for _, i := range a.Instances {
+		if id := plan.UnitID(i.Component, i.Instance); out[id] == "" && i.At != "" {
+			out[id] = i.At
+		}
+	}
+	return out
 }
 
 func (in *Installation) adoptedDir() string  { return filepath.Join(in.State, "adopted") }

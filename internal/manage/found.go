@@ -15,9 +15,9 @@ const maxLooks = 20
 // found reads the versions that files tell: the record is only a cache, and
 // others may have changed the product since. It runs nothing of the product and
 // asks it nothing. What cannot be read has no entry, and a file that is gone
-// the empty version.
-func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []journal.Run, record []journal.Installed) map[string]string {
-	probes := map[string]plan.Probe{}
+// the empty version. Where a unit lies, the latest plans say.
+func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []journal.Run, record []journal.Installed) (versions, places map[string]string) {
+	probes, places := map[string]plan.Probe{}, map[string]string{}
 	for i, row := range rows {
 		if i == maxLooks || len(probes) >= len(record) {
 			break
@@ -25,6 +25,11 @@ func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []jou
 		p, err := j.Plan(ctx, row.Plan)
 		if err != nil {
 			continue
+		}
+		for _, x := range p.Instances {
+			if places[x.Unit()] == "" && x.At != "" {
+				places[x.Unit()] = x.At
+			}
 		}
 		for _, s := range p.Steps {
 			if s.Verb != "verify" {
@@ -53,5 +58,5 @@ func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []jou
 			out[id] = v.Text
 		}
 	}
-	return out
+	return out, places
 }

@@ -2,6 +2,8 @@ package manage
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,6 +48,9 @@ type Restore struct {
 	From  string   // bundle, where Upkeep does not know the product yet
 	Only  []string // components, or units; empty: all that is in the point
 	Mixed bool     // also where code and data will be of different versions
+	// Agreed, when set, is Outlook.Sum of what was agreed to: when something else
+	// would be put back, or over something else, nothing is done.
+	Agreed string
 	// Progress, when set, hears how many bytes of how many were read for which part.
 	Progress func(done, total int64, part string)
 }
@@ -99,6 +104,9 @@ func (in *Installation) RestorePoint(ctx context.Context, r Restore, say func(st
 	if err := w.refused(before); err != nil {
 		return err
 	}
+	if r.Agreed != "" && r.Agreed != w.sum() {
+		return &step.UserError{Msg: "what would be put back is not what was shown any more, and nothing was done: the restore point, its parts or the installed version are others by now", Now: "look at it again"}
+	}
 	if before != nil {
 		say("going on with the restore that was interrupted")
 	}
@@ -136,6 +144,16 @@ func (in *Installation) CheckRestore(ctx context.Context, r Restore) error {
 		return err
 	}
 	return w.refused(before)
+}
+
+// sum stands for what is put back, and over which version.
+func (w *restoration) sum() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q", w.point.ID, w.point.Seal, w.version, w.mixed, w.Only)
+	for _, p := range w.parts {
+		fmt.Fprintf(h, " %q", p.Name)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // refused says why this cannot be put back now, where before is a restore that

@@ -37,6 +37,8 @@ type Outlook struct {
 	Services  []string     `json:"services"`  // that would be stopped meanwhile
 	Changes   []Change     `json:"changes"`
 	Mixed     []string     `json:"mixed"` // what would stay on another version
+	// Sum stands for what would be put back, and over which version.
+	Sum string `json:"sum"`
 }
 
 // sample is how many files of a part are named.
@@ -49,7 +51,7 @@ func (in *Installation) LookRestore(ctx context.Context, r Restore) (*Outlook, e
 	if err != nil {
 		return nil, err
 	}
-	out := &Outlook{Point: w.point, Installed: w.version, Mixed: append([]string{}, w.mixed...), Services: []string{}}
+	out := &Outlook{Point: w.point, Installed: w.version, Mixed: append([]string{}, w.mixed...), Sum: w.sum(), Services: []string{}}
 	if err := in.eachService(ctx, w.product, func(s plan.Service) error {
 		out.Services = append(out.Services, s.ID)
 		return nil

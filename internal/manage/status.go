@@ -24,6 +24,7 @@ type Status struct {
 	Last         *journal.Run
 	Record       []journal.Installed
 	Found        map[string]string // unit to the version that its file reads now, where a file tells it
+	Places       map[string]string // unit to where it lies, as the latest runs, or adopt, have found it
 	Adopted      *Adopted          // when the product was there before Upkeep
 	Modes        []string          // access modes that are on though no run is open
 	Holds        []Hold            // that outlive their run; no probe is asked
@@ -39,8 +40,8 @@ type Status struct {
 }
 
 // Status reads where the installation is. It writes nothing.
-func (in *Installation) Status(ctx context.Context) (Status, error) {
-	s := Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
+func (in *Installation) Status(ctx context.Context) (s Status, err error) {
+	s = Status{Installation: in.Doc.ID, Product: in.Doc.Product, Document: in.Path}
 	s.Timer, _ = in.TimerFailed()   // likewise
 	s.Scheduled, _ = in.Scheduled() // schedule list says what cannot be read of it
 	s.When, _ = in.When(time.Now()) // likewise
@@ -50,13 +51,17 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 		s.NoBoot = in.BootUnits()
 	}
 	s.HubDown = hubDown(ctx, in.Exe)
-	var err error
 	if s.Adopted, err = in.Adopted(); err != nil {
 		return s, err
 	}
 	if s.Adopted != nil {
 		s.Record, s.Entry = s.Adopted.recorded(), s.Adopted.Entry
 	}
+	defer func() {
+		if s.Adopted != nil {
+			s.Places = s.Adopted.places(s.Places)
+		}
+	}()
 	j, err := in.journal(ctx)
 	if errors.Is(err, ErrNoJournal) {
 		if s.Holds, err = in.registered(nil, time.Now()); err == nil {
@@ -90,7 +95,7 @@ func (in *Installation) Status(ctx context.Context) (Status, error) {
 	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(change.Closed)) {
 		s.Record, s.Adopted = record, nil // a run knows better
 	}
-	s.Found = in.found(ctx, j, rows, s.Record)
+	s.Found, s.Places = in.found(ctx, j, rows, s.Record)
 	s.Watching = in.watching(s.Record, s.Found, time.Now())
 	for _, row := range rows {
 		if row.Closed.IsZero() {

@@ -68,22 +68,36 @@ func (in *Installation) WriteSupport(ctx context.Context, path, from string) (b 
 		}
 	}()
 	b.Path = path
-	redact := support.NewRedactor(in.secrets(ctx, &b))
+	if err := in.writeSupport(ctx, f, &b, from); err != nil {
+		return b, err
+	}
+	return b, in.FS.SyncFile(path)
+}
+
+// Support is a support bundle that lies nowhere, for who has asked for it.
+func (in *Installation) Support(ctx context.Context, from string) ([]byte, error) {
+	var out bytes.Buffer
+	err := in.writeSupport(ctx, &out, &SupportBundle{}, from)
+	return out.Bytes(), err
+}
+
+func (in *Installation) writeSupport(ctx context.Context, f io.Writer, b *SupportBundle, from string) error {
+	redact := support.NewRedactor(in.secrets(ctx, b))
 	a, err := support.NewArchive(f, "upkeep-support-"+in.Doc.ID, time.Now().UTC(), redact)
 	if err != nil {
-		return b, err
+		return err
 	}
-	if err := in.supportParts(ctx, a, &b, from); err != nil {
-		return b, err
+	if err := in.supportParts(ctx, a, b, from); err != nil {
+		return err
 	}
 	if err := a.Close(); err != nil {
-		return b, err
+		return err
 	}
 	b.Holds = a.Names
 	for i, m := range b.Missing {
 		b.Missing[i] = redact.Text(m)
 	}
-	return b, in.FS.SyncFile(path)
+	return nil
 }
 
 // secrets reads the values of all secrets that the document refers to, so that they

@@ -33,6 +33,7 @@ type Looking interface {
 type Engine interface {
 	Looking
 	Timing
+	Screens
 	// Check looks at what stands in the way of an upgrade, Plan at what it would do.
 	// What is waived on the way bears the name of who asks.
 	Check(ctx context.Context, by string, w Wish) (Readiness, error)
@@ -52,6 +53,7 @@ type Engine interface {
 type Asking interface {
 	Looking
 	AskingTiming
+	ScreensAsking
 	Who(ctx context.Context) (Person, error)
 	Check(ctx context.Context, w Wish) (Readiness, error)
 	Plan(ctx context.Context, w Wish) (Plan, error)
@@ -105,6 +107,7 @@ type Wish struct {
 	OnFailure    string            `json:"onFailure,omitempty"`
 	Waivers      map[string]string `json:"waivers,omitempty"`       // check to why
 	Outside      string            `json:"outsideWindow,omitempty"` // why it begins whatever the windows say
+	Only         []string          `json:"only,omitempty"`          // components, or instances as COMPONENT@INSTANCE; empty: the whole product
 }
 
 // Yes is a yes to a plan.

@@ -41,6 +41,7 @@ type Installation struct {
 type Unit struct {
 	ID       string `json:"id"`
 	Version  string `json:"version"`
+	At       string `json:"at,omitempty"`       // where it lies
 	Recorded string `json:"recorded,omitempty"` // where somebody else than Upkeep has changed the version
 }
 
@@ -360,11 +361,26 @@ type Diagnosis struct {
 
 // Symptom is something that is not as it should be.
 type Symptom struct {
+	ID       string   `json:"id"`
 	Text     string   `json:"text"`
 	Evidence string   `json:"evidence,omitempty"`
 	Error    string   `json:"error,omitempty"` // it could not be looked for
-	Try      []string `json:"try,omitempty"`   // sentences or commands
+	Try      []Remedy `json:"try,omitempty"`   // in this order
 	Else     string   `json:"else,omitempty"`
+}
+
+// Remedy is one thing that helps.
+type Remedy struct {
+	Text    string        `json:"text"`              // a sentence, or a command
+	Does    []string      `json:"does,omitempty"`    // commands, one after the other
+	As      string        `json:"as,omitempty"`      // their account
+	Stops   []string      `json:"stops,omitempty"`   // services that are stopped meanwhile, and started again after
+	Wait    time.Duration `json:"wait,omitempty"`    // it is only waited
+	Retry   int           `json:"retry,omitempty"`   // how often it is done again
+	Every   time.Duration `json:"every,omitempty"`   // the pause before
+	Choice  bool          `json:"choice,omitempty"`  // only a person can say whether that is wanted
+	Carries bool          `json:"carries,omitempty"` // it can be had from here
+	Sum     string        `json:"sum,omitempty"`     // a yes names it
 }
 
 // Readiness is what stands between an installation and a release.

@@ -34,6 +34,7 @@ type Engine struct {
 	mu        sync.Mutex
 	documents map[string]string // id on the page to document, as the last look found them
 	rooms     map[ask.RunQuery]*room
+	together  *batch // upgrades that were started together last
 
 	pulse pulse
 }

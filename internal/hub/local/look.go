@@ -98,10 +98,11 @@ func (e *Engine) Doctor(ctx context.Context, q ask.Of) (ask.Diagnosis, error) {
 	}
 	out := ask.Diagnosis{Product: d.Product, UnderWay: d.UnderWay, Fine: d.Fine, Symptoms: []ask.Symptom{}}
 	for _, s := range d.Symptoms {
-		x := ask.Symptom{Text: s.Text, Evidence: s.Evidence, Error: s.Error, Else: s.Else, Try: []string{}}
+		x := ask.Symptom{ID: s.ID, Text: s.Text, Evidence: s.Evidence, Error: s.Error, Else: s.Else, Try: []ask.Remedy{}}
 		for _, r := range s.Try {
-			if text := remedy(r); text != "" {
-				x.Try = append(x.Try, text)
+			if m := remedy(r); m.Text != "" {
+				m.Carries = m.Carries && s.Error == "" && out.UnderWay == ""
+				x.Try = append(x.Try, m)
 			}
 		}
 		out.Symptoms = append(out.Symptoms, x)
@@ -110,19 +111,44 @@ func (e *Engine) Doctor(ctx context.Context, q ask.Of) (ask.Diagnosis, error) {
 }
 
 // remedy is what helps, as a person would type or do it.
-func remedy(r manage.Remedy) string {
-	var parts []string
-	add := func(cond bool, text string) {
-		if cond {
-			parts = append(parts, text)
-		}
+func remedy(r manage.Remedy) ask.Remedy {
+	out := ask.Remedy{As: r.As, Stops: r.Stops, Wait: r.Wait, Retry: r.Retry, Every: r.Every, Choice: r.Choice, Carries: r.Unasked(), Does: does(r)}
+	if out.Carries {
+		out.Sum = r.Sum()
 	}
-	add(r.Text != "", r.Text)
-	add(len(r.Upkeep) > 0, "upkeep "+strings.Join(r.Upkeep, " "))
-	add(len(r.Command) > 0, strings.Join(r.Command, " "))
-	add(len(r.Command) == 0 && r.Service != "", r.Do+" "+r.Service)
-	add(r.Wait > 0, "wait "+r.Wait.String())
-	return strings.Join(parts, ": ")
+	var parts []string
+	if r.Text != "" {
+		parts = append(parts, r.Text)
+	}
+	if len(out.Does) > 0 && len(r.During) == 0 {
+		parts = append(parts, out.Does[0])
+	}
+	if r.Wait > 0 {
+		parts = append(parts, "wait "+r.Wait.String())
+	}
+	if out.Text = strings.Join(parts, ": "); out.Text == "" {
+		out.Text = strings.Join(out.Does, ", then ")
+	}
+	return out
+}
+
+// does are the commands of a remedy, one after the other.
+func does(r manage.Remedy) []string {
+	switch {
+	case len(r.During) > 0:
+		var out []string
+		for _, inner := range r.During {
+			out = append(out, does(inner)...)
+		}
+		return out
+	case len(r.Upkeep) > 0:
+		return []string{"upkeep " + strings.Join(r.Upkeep, " ")}
+	case len(r.Command) > 0:
+		return []string{strings.Join(r.Command, " ")}
+	case r.Service != "":
+		return []string{r.Do + " " + r.Service}
+	}
+	return nil
 }
 
 // quiet opens an installation that must have no open run.

@@ -46,6 +46,7 @@ func installation(id string, k manage.Known) ask.Installation {
 	out.Entry = s.Entry
 	for _, i := range s.Record {
 		u := ask.Unit{ID: plan.UnitID(i.Component, i.Instance), Version: i.Version}
+		u.At = s.Places[u.ID]
 		if is, looked := s.Found[u.ID]; looked && is != i.Version && s.Open == nil {
 			u.Version, u.Recorded = is, i.Version
 		}

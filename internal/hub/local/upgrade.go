@@ -13,7 +13,7 @@ import (
 
 // request makes of a wish what the terminal's flags would make of it.
 func (e *Engine) request(w ask.Wish, by string) (manage.Request, error) {
-	req := manage.Request{From: e.Releases, To: w.To, OnFailure: w.OnFailure, Trigger: plan.TriggerCommand, By: by, Waivers: map[string]string{}, Outside: w.Outside}
+	req := manage.Request{From: e.Releases, To: w.To, OnFailure: w.OnFailure, Only: w.Only, Trigger: plan.TriggerCommand, By: by, Waivers: map[string]string{}, Outside: w.Outside}
 	if w.OnFailure != "" && w.OnFailure != "origin" && w.OnFailure != "stay" {
 		return req, &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a failure leads to origin or stay, not to %q", w.OnFailure)}
 	}
