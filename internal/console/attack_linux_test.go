@@ -27,30 +27,22 @@ const evil = "\x1b]0;owned\x07\x1b[2J\u202egpj\u2028\r\nSet-Cookie: own=1\r\n\r\
 
 // served is the fake as the engine side serves it.
 type served struct {
-	ask.Engine
+	ask.Looking
+	ask.ScreensLooking
+	rest
 	f asking
 }
 
-func (s served) Overview(ctx context.Context) (ask.Overview, error) { return s.f.Overview(ctx) }
-func (s served) Pulse(ctx context.Context) (ask.Pulse, error)       { return s.f.Pulse(ctx) }
-func (s served) Runs(ctx context.Context, q ask.RunsQuery) (ask.Runs, error) {
-	return s.f.Runs(ctx, q)
-}
-func (s served) Run(ctx context.Context, q ask.RunQuery) (ask.Run, error) { return s.f.Run(ctx, q) }
-func (s served) Log(ctx context.Context, q ask.LogQuery) (ask.Log, error) { return s.f.Log(ctx, q) }
-func (s served) Points(ctx context.Context, q ask.Of) (ask.Points, error) { return s.f.Points(ctx, q) }
-func (s served) Drift(ctx context.Context, q ask.Of) (ask.Drift, error)   { return s.f.Drift(ctx, q) }
-func (s served) Doctor(ctx context.Context, q ask.Of) (ask.Diagnosis, error) {
-	return s.f.Doctor(ctx, q)
-}
+// rest is what no test asks.
+type rest struct{ deeper }
+
+type deeper struct{ ask.Engine }
+
 func (s served) Check(ctx context.Context, _ string, w ask.Wish) (ask.Readiness, error) {
 	return s.f.Check(ctx, w)
 }
 func (s served) Plan(ctx context.Context, _ string, w ask.Wish) (ask.Plan, error) {
 	return s.f.Plan(ctx, w)
-}
-func (s served) Watch(ctx context.Context, q ask.WatchQuery, tell func(ask.Beat) error) error {
-	return s.f.Watch(ctx, q, tell)
 }
 
 // behind is the page with the real engine side's socket before the fake.
@@ -66,7 +58,9 @@ func behind(t *testing.T, f *fake) *browser {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- hub.New(served{f: asking{f, "s"}}, people, log).Serve(ctx, l, os.Getuid()) }()
+	go func() {
+		done <- hub.New(served{Looking: asking{f, "s"}, ScreensLooking: asking{f, "s"}, f: asking{f, "s"}}, people, log).Serve(ctx, l, os.Getuid())
+	}()
 	t.Cleanup(func() { cancel(); <-done })
 	client := ask.NewClient(socket, nil)
 	i, err := people.Add("test", "anna", ask.Administrator)

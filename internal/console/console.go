@@ -98,6 +98,7 @@ func (p *Page) Handler() http.Handler {
 	mux.HandleFunc("GET /i/{id}/windows", p.in(p.windows))
 	mux.HandleFunc("POST /i/{id}/unschedule", p.in(p.unschedule))
 	mux.HandleFunc("POST /i/{id}/notify-test", p.in(p.notifyTest))
+	p.screens(mux)
 	mux.HandleFunc("/", p.in(func(v *visit) error {
 		return &ask.Error{Kind: ask.Unknown, Text: v.t("error.nopage", "path", v.r.URL.Path)}
 	}))

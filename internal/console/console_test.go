@@ -53,6 +53,40 @@ var screens = []screen{
 	{"drift", "/i/notes/drift", nil},
 	{"drift-found", "/i/notes/drift?look=now", nil},
 	{"doctor-found", "/i/notes/doctor?look=now", nil},
+	{"overview-several", "/", func(f *fake) {
+		f.over.Installations[2].Currency, f.over.Installations[2].Published.Version = ask.Behind, "2.0"
+	}},
+	{"points-none", "/i/notes/points", func(f *fake) { f.noPoints = true }},
+	{"points-going", "/i/notes/points", func(f *fake) {
+		f.theErrand = ask.Errand{Installation: "notes", Kind: ask.ErrandVerify, Point: "20260314-1", ID: "e1", By: "anna", Began: now.Add(-time.Minute), Going: true, Stage: "reading the restore point, all of it", Done: 500e6, Total: 1234567890, Part: "db"}
+	}},
+	{"points-broken", "/i/notes/points", func(f *fake) {
+		f.theErrand = ask.Errand{Installation: "notes", Kind: ask.ErrandRestore, Point: "20260314-1", By: "anna", Began: now.Add(-time.Minute), Broken: true, Stage: "restoring db"}
+	}},
+	{"restore", "/i/notes/points/20260314-1", nil},
+	{"restore-found", "/i/notes/points/20260314-1?look=now", nil},
+	{"restore-refused", "/i/notes/points/20260314-1?look=now&only=db", func(f *fake) {
+		f.refused = "db would be of version 2.0, and web stays on 3.0: the one does not fit the other"
+	}},
+	{"back", "/i/notes/back", nil},
+	{"back-found", "/i/notes/back?look=now", nil},
+	{"together", "/together?i=notes&i=shop", nil},
+	{"together-refused", "/together?all=1", func(f *fake) {
+		f.planFails = &ask.Error{Kind: ask.Refused, Text: "the upgrade cannot start; nothing was changed", Reasons: []string{"no room on /srv"}}
+	}},
+	{"batch", "/together/last", func(f *fake) {
+		f.theBatch = ask.Batch{By: "anna", Began: now.Add(-time.Hour), Stop: true, Items: []ask.BatchItem{{Installation: "notes", State: ask.BatchNew, Run: "r1", Version: "3.0"}, {Installation: "shop", State: ask.BatchGoing, Run: "r2"},
+			{Installation: "old", State: ask.BatchRefused, Why: "the plan has changed", Reasons: []string{"the step x is new"}}, {Installation: "sick", State: ask.BatchNext}}}
+	}},
+	{"batch-none", "/together/last", nil},
+	{"settings", "/i/notes/settings", nil},
+	{"support", "/i/notes/support", nil},
+	{"doctor-mended", "/i/notes/doctor", func(f *fake) {
+		f.theErrand = ask.Errand{Installation: "notes", Kind: ask.ErrandMend, Symptom: "queue", By: "anna", Began: now.Add(-time.Minute), Ended: now.Add(-30 * time.Second), Still: "398 jobs", Lines: []string{"restarted"}}
+	}},
+	{"errand", "/i/notes/errand", func(f *fake) {
+		f.theErrand = ask.Errand{Installation: "notes", Kind: ask.ErrandCreate, Made: "20260314-2", By: "anna", Began: now.Add(-time.Minute), Ended: now.Add(-30 * time.Second)}
+	}},
 	{"upgrade", "/i/notes/upgrade", nil},
 	{"upgrade-blocked", "/i/notes/upgrade?to=3.0&waive.cron-quiet=they+may", func(f *fake) {
 		f.check.Blocked, f.check.Findings[0].OK = true, false

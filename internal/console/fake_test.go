@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -44,6 +45,7 @@ type fake struct {
 	points *ask.Points
 	drift  *ask.Drift
 	doctor *ask.Diagnosis
+	screensFake
 }
 
 func (f *fake) Enter(_ context.Context, code string) (ask.Entered, error) {
@@ -90,6 +92,9 @@ func (f *fake) Points(context.Context, ask.Of) (ask.Points, error) {
 	if f.points != nil {
 		return *f.points, f.fail
 	}
+	if f.noPoints {
+		return ask.Points{Product: "notes", Place: "/srv/backup"}, f.fail
+	}
 	return ask.Points{Product: "notes", Place: "/srv/backup", Points: []ask.Point{
 		{ID: "20260314-1", Version: "2.0", Made: now.Add(-time.Hour), Size: 1234567890, Parts: []string{"web", "db"}, Needed: true, Proven: now.Add(-30 * time.Minute), ProvenBy: ask.Restored},
 		{ID: "20260310-1", Version: "2.0", Made: now.Add(-99 * time.Hour), Size: 999, Parts: []string{"db"}, Note: "before the audit", Encrypted: true, Proven: now.Add(-99 * time.Hour), ProvenBy: ask.MadeRead},
@@ -108,11 +113,13 @@ func (f *fake) Doctor(context.Context, ask.Of) (ask.Diagnosis, error) {
 		return *f.doctor, f.fail
 	}
 	return ask.Diagnosis{Product: "notes", Fine: []string{"no run is open", "no hold is left"}, Symptoms: []ask.Symptom{
-		{Text: "the queue is not worked off", Evidence: "412 jobs", Try: []ask.Remedy{{Text: "restart notes-worker"}, {Text: "upkeep mode normal"}}, Else: "support@example.org"},
+		{Text: "the queue is not worked off", Evidence: "412 jobs", ID: "queue", Try: []ask.Remedy{{Text: "restart notes-worker", Does: []string{"systemctl restart notes-worker"}, As: "root", Stops: []string{"notes-feed"}, Retry: 2, Every: time.Minute, Carries: true, Sum: "5e"}, {Text: "look whether the disk is slow"}, {Text: "waits: wait 20m0s", Wait: 20 * time.Minute, Carries: true, Choice: true, Sum: "5f"}}, Else: "support@example.org"},
 		{Text: "the certificate", Error: "cannot read /etc/ssl/notes.pem"}}}, f.fail
 }
 func (f *fake) Check(context.Context, ask.Wish) (ask.Readiness, error) { return f.check, f.fail }
-func (f *fake) Plan(context.Context, ask.Wish) (ask.Plan, error)       { return f.thePlan, f.fail }
+func (f *fake) Plan(context.Context, ask.Wish) (ask.Plan, error) {
+	return f.thePlan, cmp.Or(f.fail, f.planFails)
+}
 func (f *fake) Watch(_ context.Context, q ask.WatchQuery, tell func(ask.Beat) error) error {
 	f.watched = append(f.watched, q)
 	for _, b := range f.beats {
@@ -182,7 +189,7 @@ func sample() *fake {
 	return &fake{
 		over: ask.Overview{At: now, Host: "www1", Upkeep: "0.9", Installations: []ask.Installation{
 			{ID: "notes", Product: "notes", Document: "/etc/upkeep/notes.yaml", Entry: "http://127.0.0.1:8090/", Currency: ask.Behind,
-				Units:     []ask.Unit{{ID: "web", Version: "2.0"}, {ID: "db", Version: "41"}},
+				Units:     []ask.Unit{{ID: "web", Version: "2.0", At: "/srv/notes"}, {ID: "db", Version: "41"}},
 				Published: ask.Published{Version: "3.0", At: now.Add(-72 * time.Hour), Looked: now.Add(-20 * time.Minute), Signed: true, Detected: "2.0", Fetched: true},
 				Last:      &done, Points: ask.PointsAge{Count: 3, Proven: now.Add(-30 * time.Minute)}},
 			{ID: "shop", Product: "altazion", Document: "/etc/upkeep/shop.yaml", Entry: "https://shop.example/admin?a=1&b=<2>", Currency: ask.UpToDate,

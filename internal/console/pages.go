@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"upkeep/internal/hub/ask"
@@ -36,6 +38,8 @@ type shelf struct {
 	ask.Overview
 	Behind, Open, Wants int
 	Since               string // what an open page asks with whether it has changed
+	Able                int    // that can be upgraded now
+	Token               string
 }
 
 // anewEvery is when an overview is shown anew though no run has begun or ended:
@@ -56,10 +60,13 @@ func (p *Page) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s := shelf{Overview: o, Since: since}
+	s := shelf{Overview: o, Since: since, Token: v.Token()}
 	for _, i := range o.Installations {
 		if i.Currency == ask.Behind {
 			s.Behind++
+			if i.Open == nil {
+				s.Able++
+			}
 		}
 		if i.Open != nil {
 			s.Open++
@@ -85,9 +92,38 @@ func (p *Page) installation(v *visit) error {
 	body := struct {
 		Of
 		ask.Installation
-		Runs ask.Runs
-	}{Of{ID: v.id(), Tab: "installation"}, i, runs}
+		Runs   ask.Runs
+		Errand ask.Errand
+		Copies []single
+		Token  string
+	}{Of: Of{ID: v.id(), Tab: "installation"}, Installation: i, Runs: runs, Token: v.Token()}
+	if i.Error == "" {
+		var names []string
+		if names, err = v.ask.Singles(v.r.Context(), v.of()); err != nil {
+			names = nil // why, is said where it is wanted; the product can be upgraded as a whole
+		}
+		body.Copies = singles(i.Units, names)
+		if body.Errand, err = v.ask.Errand(v.r.Context(), v.of()); err != nil {
+			return err
+		}
+	}
 	return v.show(http.StatusOK, "installation", i.Product, v.about(), body)
+}
+
+// single is a unit, and whether it can be upgraded by itself.
+type single struct {
+	ask.Unit
+	Alone bool
+	Query string // names it
+}
+
+func singles(units []ask.Unit, names []string) []single {
+	var out []single
+	for _, u := range units {
+		component, _, _ := strings.Cut(u.ID, "@")
+		out = append(out, single{u, slices.Contains(names, component), only(u.ID)})
+	}
+	return out
 }
 
 // find gives one installation out of the overview.
@@ -276,22 +312,34 @@ func (p *Page) points(v *visit) error {
 	if err != nil {
 		return err
 	}
+	e, err := v.ask.Errand(v.r.Context(), v.of())
+	if err != nil {
+		return err
+	}
 	body := struct {
 		Of
 		ask.Points
-	}{Of{ID: v.id(), Tab: "points"}, points}
-	return v.show(http.StatusOK, "points", v.t("points.title"), v.about(crumb{v.t("points.title"), to("i", v.id(), "points")}), body)
+		Errand ask.Errand
+		Token  string
+	}{Of{ID: v.id(), Tab: "points"}, points, e, v.Token()}
+	return v.showLeaf(http.StatusOK, "points", working(leaf{Title: v.t("points.title"), Crumbs: v.about(crumb{v.t("points.title"), to("i", v.id(), "points")}), Body: body}, e))
 }
 
 // looked is a page that first says what it would look at, since that takes a
 // while.
 type looked[T any] struct {
 	Of
-	Found *T
+	Found  *T
+	Errand ask.Errand
+	Token  string
 }
 
 func look[T any](v *visit, tab string, f func(context.Context, ask.Of) (T, error)) error {
-	body := looked[T]{Of: Of{ID: v.id(), Tab: tab}}
+	body := looked[T]{Of: Of{ID: v.id(), Tab: tab}, Token: v.Token()}
+	var err error
+	if body.Errand, err = v.ask.Errand(v.r.Context(), v.of()); err != nil {
+		return err
+	}
 	if v.r.URL.Query().Get("look") != "" {
 		found, err := f(v.r.Context(), ask.Of{Installation: v.id()})
 		if err != nil {
@@ -300,7 +348,7 @@ func look[T any](v *visit, tab string, f func(context.Context, ask.Of) (T, error
 		body.Found = &found
 	}
 	title := v.t(tab + ".title")
-	return v.show(http.StatusOK, tab, title, v.about(crumb{title, to("i", v.id(), tab)}), body)
+	return v.showLeaf(http.StatusOK, tab, working(leaf{Title: title, Crumbs: v.about(crumb{title, to("i", v.id(), tab)}), Body: body}, body.Errand))
 }
 
 func (p *Page) drift(v *visit) error { return look(v, "drift", v.ask.Drift) }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ type leaf struct {
 	Crumbs  []crumb
 	Person  string
 	Admin   bool // may let people in
+	May     bool // run, restore and decide
 	Token   string
 	Refresh int  // seconds, for browsers without script; 0: never
 	Live    bool // scripts are wanted
@@ -95,6 +97,12 @@ func (p *Page) functions(l *language) template.FuncMap {
 		"known": func(t time.Time) bool { return !t.IsZero() },
 		"short": func(digest string) string { return digest[:min(12, len(digest))] },
 		"join":  strings.Join,
+		"has":   slices.Contains[[]string],
+		"only":  only,
+		"share": func(done, total int64) float64 { return float64(done) / float64(max(total, 1)) },
+		"fresh": func(e ask.Errand) bool { // what was done last is told for a day
+			return e.Kind != "" && (e.Going || e.Broken || p.Now().Sub(e.Ended) < 24*time.Hour)
+		},
 		"lines": func(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") },
 	}
 }
@@ -134,7 +142,7 @@ func (v *visit) show(status int, name, title string, crumbs []crumb, body any) e
 }
 
 func (v *visit) showLeaf(status int, name string, l leaf) error {
-	l.Person, l.Admin, l.Token = v.person.Name, v.person.Role == ask.Administrator, v.Token()
+	l.Person, l.Admin, l.May, l.Token = v.person.Name, v.person.Role == ask.Administrator, v.person.Role.Covers(ask.Operator), v.Token()
 	var b bytes.Buffer
 	if err := v.page.pages[v.Code][name].ExecuteTemplate(&b, "layout.html", l); err != nil {
 		v.page.Log.Error("cannot make a page", "page", name, "why", err)

@@ -25,6 +25,15 @@ func kinds() map[string][]string {
 	out["event"] = []string{"planned", "off", "started", "waits", "went-back", "done", "point-failed", "proof-failed", "feed-unseen"}
 	out["windows.for"] = []string{"users", "administrators"}
 	out["open"] = out["going"]
+	out["settings.here"] = []string{"nothing", "documents", "whole"}
+	for _, k := range ask.ErrandKinds() {
+		for _, group := range []string{"errand.going", "errand.done", "errand.failed", "errand.broken"} {
+			out[group] = append(out[group], string(k))
+		}
+	}
+	for _, s := range ask.BatchStates() {
+		out["batch.state"] = append(out["batch.state"], string(s))
+	}
 	for _, k := range ask.NoticeKinds() {
 		out["notice"] = append(out["notice"], string(k))
 	}
@@ -61,7 +70,7 @@ func TestTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	wanted := map[string]bool{"format.decimal": true, "error.nopage": true, "error.noinstallation": true, "error.foreign": true, "error.host": true, "error.unprintable": true, "error.token": true, "you.differ": true, "error.tls": true, "people.nosuch": true,
-		"format.now": true, "format.never": true, "format.bytes": true, "format.minutes": true, "format.hours": true, "format.days": true, "log.broken": true, "run.title": true, "run.first": true}
+		"format.now": true, "format.never": true, "format.bytes": true, "format.minutes": true, "format.hours": true, "format.days": true, "log.broken": true, "run.title": true, "run.first": true, "errand.title": true}
 	list, _ := templates.ReadDir("templates")
 	groups := kinds()
 	for _, f := range list {

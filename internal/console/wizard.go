@@ -18,7 +18,7 @@ const waive = "waive."
 // wish is what the fields of the wizard say. They travel from page to page in the
 // address, so that going back loses nothing.
 func (v *visit) wish(form url.Values) ask.Wish {
-	w := ask.Wish{Installation: v.id(), To: strings.TrimSpace(form.Get("to")), OnFailure: form.Get("on-failure"), Waivers: map[string]string{}, Outside: strings.TrimSpace(form.Get("outside"))}
+	w := ask.Wish{Installation: v.id(), To: strings.TrimSpace(form.Get("to")), OnFailure: form.Get("on-failure"), Only: form["only"], Waivers: map[string]string{}, Outside: strings.TrimSpace(form.Get("outside"))}
 	for name := range form {
 		if id, ok := strings.CutPrefix(name, waive); ok {
 			if why := strings.TrimSpace(form.Get(name)); why != "" {
@@ -41,6 +41,9 @@ func fields(w ask.Wish) [][2]string {
 	if w.Outside != "" {
 		out = append(out, [2]string{"outside", w.Outside})
 	}
+	for _, unit := range w.Only {
+		out = append(out, [2]string{"only", unit})
+	}
 	for _, id := range slices.Sorted(maps.Keys(w.Waivers)) {
 		out = append(out, [2]string{waive + id, w.Waivers[id]})
 	}
@@ -51,7 +54,7 @@ func fields(w ask.Wish) [][2]string {
 func query(w ask.Wish) string {
 	q := url.Values{}
 	for _, f := range fields(w) {
-		q.Set(f[0], f[1])
+		q.Add(f[0], f[1])
 	}
 	return cmp.Or(q.Encode(), "to=")
 }
@@ -90,13 +93,21 @@ func (p *Page) plan(v *visit) error {
 		return err
 	}
 	s := newStage(v, 2, w, pl)
-	for _, st := range stretches(pl.Steps, time.Time{}, time.Time{}) {
+	s.Parts = forecast(pl.Steps)
+	return v.show(http.StatusOK, "plan", v.t("plan.title"), v.about(crumb{v.t("upgrade.title"), to("i", v.id(), "upgrade") + "?" + s.Query}, crumb{v.t("plan.title"), v.r.URL.RequestURI()}), s)
+}
+
+// forecast cuts the steps of a plan by what users see, with the time that each
+// part is to take.
+func forecast(steps []ask.Step) []stretch {
+	var out []stretch
+	for _, st := range stretches(steps, time.Time{}, time.Time{}) {
 		for _, l := range st.Steps {
 			st.Total += l.Forecast
 		}
-		s.Parts = append(s.Parts, st)
+		out = append(out, st)
 	}
-	return v.show(http.StatusOK, "plan", v.t("plan.title"), v.about(crumb{v.t("upgrade.title"), to("i", v.id(), "upgrade") + "?" + s.Query}, crumb{v.t("plan.title"), v.r.URL.RequestURI()}), s)
+	return out
 }
 
 // start says yes to the plan that was shown.

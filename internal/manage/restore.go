@@ -149,7 +149,7 @@ func (in *Installation) CheckRestore(ctx context.Context, r Restore) error {
 // sum stands for what is put back, and over which version.
 func (w *restoration) sum() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q", w.point.ID, w.point.Seal, w.version, w.mixed, w.Only)
+	fmt.Fprintf(h, "%q %q %q %q", w.point.ID, w.point.Seal, w.version, w.mixed)
 	for _, p := range w.parts {
 		fmt.Fprintf(h, " %q", p.Name)
 	}
