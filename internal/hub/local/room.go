@@ -106,12 +106,11 @@ func (e *Engine) report(ctx context.Context, q ask.RunQuery, room *room) {
 		now := time.Now()
 		moved := w.take(w.events.lines())
 		if again = again || w.changed; again || now.Sub(looked) >= lookEvery {
-			was := going(r)
 			if _, r, err = e.run(ctx, q.Installation, q.Run); err != nil {
 				fail(err)
 				return
 			}
-			looked, again, w.changed = now, again || going(r) != was, false
+			looked, again, w.changed = now, again || going(r) != n.run.Going, false // it changes with time alone, too
 		}
 		switch {
 		case again:
