@@ -88,6 +88,7 @@ var screens = []screen{
 		f.theErrand = ask.Errand{Installation: "notes", Kind: ask.ErrandCreate, Made: "20260314-2", By: "anna", Began: now.Add(-time.Minute), Ended: now.Add(-30 * time.Second)}
 	}},
 	{"upgrade", "/i/notes/upgrade", nil},
+	{"upgrade-only", "/i/notes/upgrade?only=web&only=db", nil},
 	{"upgrade-blocked", "/i/notes/upgrade?to=3.0&waive.cron-quiet=they+may", func(f *fake) {
 		f.check.Blocked, f.check.Findings[0].OK = true, false
 		f.check.Findings[1].Waived = "anna: they may"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,7 +103,7 @@ func (p *Page) installation(v *visit) error {
 		if names, err = v.ask.Singles(v.r.Context(), v.of()); err != nil {
 			names = nil // why, is said where it is wanted; the product can be upgraded as a whole
 		}
-		body.Copies = singles(i.Units, names)
+		body.Copies = singles(i.ID, i.Units, names)
 		if body.Errand, err = v.ask.Errand(v.r.Context(), v.of()); err != nil {
 			return err
 		}
@@ -114,14 +115,14 @@ func (p *Page) installation(v *visit) error {
 type single struct {
 	ask.Unit
 	Alone bool
-	Query string // names it
+	Link  string // to its own upgrade
 }
 
-func singles(units []ask.Unit, names []string) []single {
+func singles(id string, units []ask.Unit, names []string) []single {
 	var out []single
 	for _, u := range units {
 		component, _, _ := strings.Cut(u.ID, "@")
-		out = append(out, single{u, slices.Contains(names, component), only(u.ID)})
+		out = append(out, single{u, slices.Contains(names, component), to("i", id, "upgrade") + "?" + url.Values{"only": {u.ID}}.Encode()})
 	}
 	return out
 }

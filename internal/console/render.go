@@ -98,7 +98,6 @@ func (p *Page) functions(l *language) template.FuncMap {
 		"short": func(digest string) string { return digest[:min(12, len(digest))] },
 		"join":  strings.Join,
 		"has":   slices.Contains[[]string],
-		"only":  only,
 		"share": func(done, total int64) float64 { return float64(done) / float64(max(total, 1)) },
 		"fresh": func(e ask.Errand) bool { // what was done last is told for a day
 			return e.Kind != "" && (e.Going || e.Broken || p.Now().Sub(e.Ended) < 24*time.Hour)

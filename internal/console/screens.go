@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -306,9 +305,4 @@ func (v *visit) keepFile(f ask.File) {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
 	h.Set("Content-Length", fmt.Sprint(len(f.Data)))
 	_, _ = v.w.Write(f.Data) // whoever asked has gone, otherwise
-}
-
-// only is the part of an address that names units.
-func only(units ...string) string {
-	return url.Values{"only": units}.Encode()
 }

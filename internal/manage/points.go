@@ -143,6 +143,11 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 		}
 		return recorded(r.Product, s.Record), nil
 	}
+	if s.Last != nil { // it was taken back to what adopt has found
+		if p, err := in.adoptedProduct(s.Last.Version); p != nil || err != nil {
+			return recorded(p, s.Record), err
+		}
+	}
 	return nil, errNoProduct
 }
 
