@@ -30,7 +30,7 @@ func newBrowser(t *testing.T) *browser {
 const goneNode = "Could not find node"
 
 // lookFor is how long something may take to show.
-const lookFor = 20 * time.Second
+const lookFor = time.Minute
 
 // click clicks what stands there with the text. While pages change an element may
 // go between being found and being clicked; then it is looked for again.
