@@ -40,6 +40,7 @@ type shelf struct {
 	Behind, Open, Wants int
 	Since               string // what an open page asks with whether it has changed
 	Able                int    // that can be upgraded now
+	Together            bool   // several upgrades are carried out one after the other
 	Token               string
 }
 
@@ -61,7 +62,11 @@ func (p *Page) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	s := shelf{Overview: o, Since: since, Token: v.Token()}
+	b, err := v.ask.Batch(v.r.Context())
+	if err != nil {
+		return err
+	}
+	s := shelf{Overview: o, Since: since, Token: v.Token(), Together: len(b.Items) > 0 && b.Ended.IsZero()}
 	for _, i := range o.Installations {
 		if i.Currency == ask.Behind {
 			s.Behind++
