@@ -211,3 +211,71 @@ func dialIn(ctx context.Context, pid int, network, address string) (net.Conn, er
 	r := <-done
 	return r.c, r.err
 }
+
+// TestHubTogether: two products, one after the other, each with a yes to its own
+// plan; the one that goes back does not stop the other, and both outcomes stand
+// there.
+func TestHubTogether(t *testing.T) {
+	lab.Slow(t)
+	var sites []*sitetest.Site
+	folder := "" // where their documents are found without being named
+	for range 2 {
+		s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
+		if folder == "" {
+			folder = filepath.Join(s.Dir, "home", ".config", "upkeep")
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		doc, err := os.ReadFile(s.Document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Document = filepath.Join(folder, fmt.Sprintf("notes-%d.yaml", len(sites)))
+		if err := os.WriteFile(s.Document, []byte(strings.Replace(string(doc), "state: upkeep", "state: "+s.State, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s.Bundle("2.0")
+		s.Must(0, "upgrade", "--yes", "--from", s.Releases)
+		f := s.Feed()
+		if err := f.Release("stable", s.Bundle("3.0")); err != nil {
+			t.Fatal(err)
+		}
+		s.Must(0, "feed", "refresh")
+		sites = append(sites, s)
+	}
+	sites[1].Hook("hooks/PREINSTALL_app.sh", "exit 1")
+	sites[0].Env = append(sites[0].Env, "UPKEEP_INSTALLATION=") // all of this computer
+	h := startHub(t, sites[0], "--releases", "")
+	sites[0].Env = sites[0].Env[:len(sites[0].Env)-1]
+	h.enter()
+	a, b := "notes-0", "notes-1"
+	h.see("/", a, b)
+	page := h.see("/together?i="+a+"&i="+b, "Start 2 upgrades, one after the other", "2.0 → <strong>3.0</strong>")
+	form := url.Values{"token": {token(page)}, "i": {a, b}}
+	for _, id := range []string{a, b} {
+		_, rest, _ := strings.Cut(page, `name="digest.`+id+`" value="`)
+		digest, _, _ := strings.Cut(rest, `"`)
+		if len(digest) != 64 {
+			t.Fatalf("no digest of %s in\n%s", id, page)
+		}
+		form.Set("digest."+id, digest)
+	}
+	if len(sites[0].Runs())+len(sites[1].Runs()) != 2 {
+		t.Error("something was started before the yes")
+	}
+	h.read(h.PostForm(h.base+"/together", form))
+	last := h.waitFor("/together/last", "All are over.")
+	for _, want := range []string{"on 3.0", "back on 2.0"} {
+		if !strings.Contains(last, want) {
+			t.Errorf("the outcome has no %q:\n%s", want, last)
+		}
+	}
+	wants(t, sites[0].Must(0, "runs", "list").Out, `on 3\.0`)
+	wants(t, sites[1].Must(0, "runs", "list").Out, `back on 2\.0`)
+	h.read(h.PostForm(h.base+"/together", form)) // the plans have moved since
+	last = h.waitFor("/together/last", "All are over.")
+	if !strings.Contains(last, "there is nothing to do any more") {
+		t.Errorf("a second yes to the same plan:\n%s", last)
+	}
+}
