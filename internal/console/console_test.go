@@ -91,12 +91,14 @@ var screens = []screen{
 	{"upgrade-only", "/i/notes/upgrade?only=web&only=db", nil},
 	{"upgrade-blocked", "/i/notes/upgrade?to=3.0&waive.cron-quiet=they+may", func(f *fake) {
 		f.check.Blocked, f.check.Findings[0].OK = true, false
-		f.check.Findings[1].Waived = "anna: they may"
+		f.check.Findings[1].Waived, f.guide.Stages[0].Open = "anna: they may", true
 	}},
 	{"upgrade-current", "/i/notes/upgrade", func(f *fake) { f.check = ask.Readiness{Product: "notes", Installed: "3.0", UpToDate: true} }},
 	{"plan", "/i/notes/plan?on-failure=stay&waive.cron-quiet=they+may", nil},
-	{"plan-people", "/i/notes/plan", func(f *fake) {
-		f.thePlan.People, f.thePlan.Unsigned, f.thePlan.Closed = []string{"ask the board"}, true, "stopped"
+	{"plan-stopped", "/i/notes/plan", func(f *fake) { f.thePlan.Unsigned, f.thePlan.Closed = true, "stopped" }},
+	{"plan-decided", "/i/notes/plan?choose=storage&set.mail=false", way},
+	{"upgrade-needs", "/i/notes/upgrade", func(f *fake) {
+		f.guide.Needs, f.guide.Missing, f.guide.Stages, f.check.Findings = true, 19300000, stagesOf("!ready", "plan"), nil
 	}},
 	{"plan-closed", "/i/notes/plan", func(f *fake) {
 		f.thePlan.Begin = ask.Begin{Why: []string{"upgrades begin mon-fri 22:00-04:00 (Europe/Paris) only"}, Next: now.Add(12 * time.Hour), Zone: "Europe/Paris", Propose: "2026-03-14T22:00",
@@ -114,6 +116,43 @@ var screens = []screen{
 		f.times.Open, f.times.Until, f.times.Next, f.times.Frozen = false, time.Time{}, now.Add(9*24*time.Hour), "the year's end"
 		f.times.Scheduled.Missed, f.times.Scheduled.Why = now, "the plan is another one than the one that was agreed to: hook PREINSTALL_web.sh is new"
 	}},
+	{"upgrade-missing", "/i/notes/upgrade", func(f *fake) { f.guide.Missing = 19300000 }},
+	{"upgrade-later", "/i/notes/upgrade", func(f *fake) {
+		way(f)
+		f.check.Findings[0] = ask.Finding{ID: "plan", Level: "blocker", Text: "the database db is not migrated automatically", Settled: ask.StageReview}
+		f.check.Findings[1].Reference, f.check.Findings[1].Fixable, f.check.Findings[1].New, f.check.Findings[1].Release = "https://vendor.example/cron", true, true, "3.0"
+	}},
+	{"safety", "/i/notes/upgrade/safety?on-failure=stay&rehearse=yes", way},
+	{"safety-nowhy", "/i/notes/upgrade/safety?safety=leave&waive.backup=+", way},
+	{"params", "/i/notes/upgrade/params?set.url=http%3A%2F%2Fnotes.example%2F&set.mail=false", way},
+	{"params-wrong", "/i/notes/upgrade/params?set.port=x", func(f *fake) {
+		way(f)
+		f.guide.Params[3].Problem, f.guide.Stages[2].Open = "it is no number", true
+	}},
+	{"choices", "/i/notes/upgrade/choices?choose=storage", way},
+	{"choices-refused", "/i/notes/upgrade/choices?choose=simple&choose=storage", func(f *fake) {
+		way(f)
+		f.guide.Groups[1].Features[1].Asked, f.guide.Stages[3].Open = true, true
+		f.guide.Refused = []string{"simple does not go with storage: leave one of them out"}
+	}},
+	{"tasks", "/i/notes/upgrade/tasks", func(f *fake) { way(f); f.guide.Stages[4].Open = true }},
+	{"tasks-finding", "/i/notes/upgrade/tasks", func(f *fake) {
+		way(f)
+		f.guide.Stages[4].Open = true
+		f.guide.Tasks[1] = ask.Asked{ID: "log.1", Kind: ask.AskedFinding, Text: "disk sda: 4 errors", Open: true}
+	}},
+	{"tasks-done", "/i/notes/upgrade/tasks", func(f *fake) { way(f); f.guide.Tasks = f.guide.Tasks[:1] }},
+	{"review", "/i/notes/upgrade/review?choose=storage", func(f *fake) { way(f); f.guide.Stages[5].Open, f.guide.Undecided = true, 1 }},
+	{"review-done", "/i/notes/upgrade/review", func(f *fake) {
+		way(f)
+		f.reviews.Scripts[1].Decided, f.reviews.Scripts[1].By, f.reviews.Scripts[1].At, f.reviews.Scripts[1].Stale = ask.Edit, "anna", now, ""
+		f.reviews.Shown = nil
+	}},
+	{"fixes", "/i/notes/upgrade/fixes?finding=php&to=3.0", way},
+	{"fetch", "/i/notes/fetch?to=3.0", func(f *fake) {
+		f.fetches = ask.Fetching{Known: true, Going: true, By: "anna", File: "app.tar.zst", Done: 7200000, Total: 19300000}
+	}},
+	{"fetch-failed", "/i/notes/fetch?to=3.0", func(f *fake) { f.fetches = ask.Fetching{Known: true, Error: "the feed does not answer"} }},
 	{"error-refused", "/i/notes/plan", func(f *fake) {
 		f.fail = &ask.Error{Kind: ask.Refused, Text: "the upgrade cannot start; nothing was changed", Reasons: []string{"no room on /srv", "the service notes\nis not there"}}
 	}},

@@ -21,6 +21,7 @@ var now = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
 
 // fake is an engine side with one person, anna, whose session is "s".
 type fake struct {
+	guided
 	fail    error // what every question gives
 	over    ask.Overview
 	theRun  ask.Run
@@ -186,7 +187,9 @@ func sample() *fake {
 		step("clean", "remove the old tree", ask.PartAfter, ask.Pending, 0, time.Second),
 	}
 	bar := ask.Bar{N: 4, Of: 6, Fraction: 0.58, Left: 31 * time.Second, LeftOK: true, Title: "migrate the data to 3.0", Line: "0042_index.sql: 61 %"}
+	stages := stagesOf(ask.StageReady, ask.StagePlan)
 	return &fake{
+		guided: guided{guide: ask.Guide{Stages: stages}},
 		over: ask.Overview{At: now, Host: "www1", Upkeep: "0.9", Installations: []ask.Installation{
 			{ID: "notes", Product: "notes", Document: "/etc/upkeep/notes.yaml", Entry: "http://127.0.0.1:8090/", Currency: ask.Behind,
 				Units:     []ask.Unit{{ID: "web", Version: "2.0", At: "/srv/notes"}, {ID: "db", Version: "41"}},
@@ -207,7 +210,7 @@ func sample() *fake {
 			{ID: "cron-quiet", Level: "warning", Text: "2 jobs run", Effect: "they are cut off", Fix: "wait until they are through", Waivable: true}}},
 		thePlan: ask.Plan{Product: "notes", Installed: "2.0", To: "3.0", Digest: strings.Repeat("ab12", 16), Vouched: "signed by the feed notes (root 0123456789ab)", Fetch: 19300000,
 			Route: []string{"2.0", "2.5", "3.0"}, Changes: []ask.Change{{Unit: "web", From: "2.0", To: "3.0", At: "/srv/notes"}, {Unit: "db", From: "41", To: ""}, {Unit: "jobs", From: "7", To: "7"}},
-			Steps: steps, Outage: 110 * time.Second, Total: 3 * time.Minute, Closed: "gate", Room: []ask.Room{{Place: "/srv", Needs: 2e9, Free: 81e9}}, Notes: []string{"edited files are merged"}, NoReturn: []string{"send a mail to all users"}},
+			Steps: steps, Outage: 110 * time.Second, Total: 3 * time.Minute, Closed: "gate", Room: []ask.Room{{Place: "/srv", Needs: 2e9, Free: 81e9}}, Notes: []string{"edited files are merged"}, NoReturn: []string{"send a mail to all users"}, Stages: stages},
 		beats: []ask.Beat{{Run: &ask.Run{RunRow: row, Product: "notes", Going: ask.UnderWay, Steps: steps, Bar: bar}, Lines: []string{"one"}, Log: 100}, {Bar: &bar, Log: 100}, {Lines: []string{"two", "three"}, Log: 110, Over: true}},
 	}
 }

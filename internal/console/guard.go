@@ -27,6 +27,10 @@ func (p *Page) cookie() string {
 // formMost bounds what a browser sends, in bytes.
 const formMost = 64 << 10
 
+// scriptMost bounds a form with a script that somebody has edited: most characters
+// take three bytes there.
+const scriptMost = 512 << 10
+
 // answerWithin bounds an answer; what looks at a product may take that long.
 const answerWithin = 10 * time.Minute
 
@@ -65,7 +69,11 @@ func (p *Page) guard(next http.Handler) http.Handler {
 			return
 		}
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerWithin)) // tests have none
-		r.Body = http.MaxBytesReader(w, r.Body, formMost)
+		most := int64(formMost)
+		if strings.HasSuffix(r.URL.Path, "/upgrade/review") {
+			most = scriptMost
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		guarded.ServeHTTP(w, r)
 	})
 }

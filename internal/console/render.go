@@ -93,6 +93,8 @@ func (p *Page) functions(l *language) template.FuncMap {
 			}{id, rows}
 		},
 		"act":   l.act,
+		"web":   web,
+		"plus":  func(a, b int) int { return a + b },
 		"op":    op,
 		"known": func(t time.Time) bool { return !t.IsZero() },
 		"short": func(digest string) string { return digest[:min(12, len(digest))] },
@@ -179,6 +181,7 @@ type trouble struct {
 	Text    string
 	Reasons []string
 	Again   string // the address, where trying again makes sense
+	Doctor  string // of the installation, where it may say more
 }
 
 // fail shows an error.
@@ -197,6 +200,9 @@ func (v *visit) fail(status int, err error) {
 	var crumbs []crumb
 	if v.id() != "" && v.person.Name != "" && t.Kind != ask.Unknown {
 		crumbs = v.about()
+		if t.Kind == ask.Refused || t.Kind == ask.Broken {
+			t.Doctor = to("i", v.id(), "doctor")
+		}
 	}
 	_ = v.show(status, "error", v.t(key("error", "kind", t.Kind)), crumbs, t)
 }

@@ -34,6 +34,15 @@ func kinds() map[string][]string {
 	for _, s := range ask.BatchStates() {
 		out["batch.state"] = append(out["batch.state"], string(s))
 	}
+	for _, s := range ask.Stages() {
+		out["stage"] = append(out["stage"], string(s))
+	}
+	for _, k := range ask.AskedKinds() {
+		out["asked"] = append(out["asked"], string(k))
+	}
+	for _, j := range ask.Judgements() {
+		out["judged"] = append(out["judged"], string(j))
+	}
 	for _, k := range ask.NoticeKinds() {
 		out["notice"] = append(out["notice"], string(k))
 	}

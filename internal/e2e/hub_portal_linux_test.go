@@ -85,10 +85,8 @@ func (p *portal) upgrade(to string) {
 // forbids.
 func (p *portal) complaints() {
 	p.t.Helper()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.said) > 0 {
-		p.t.Errorf("the browser complains: %q", p.said)
+	if said := p.Said(); len(said) > 0 {
+		p.t.Errorf("the browser complains: %q", said)
 	}
 }
 

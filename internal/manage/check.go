@@ -25,6 +25,8 @@ type Finding struct {
 	Waivable  bool   `json:"waivable,omitempty"`
 	New       bool   `json:"new,omitempty"`     // the rule is new in this release: what the installed one asks for is there
 	Fixable   bool   `json:"fixable,omitempty"` // Upkeep can carry the fix out
+	Person    bool   `json:"-"`                 // a person settles it before the run opens
+	Review    bool   `json:"-"`                 // the review of scripts settles it
 }
 
 // Text says what was found, and of which hop it is where that is a later one.
@@ -73,9 +75,15 @@ func (in *Installation) Check(ctx context.Context, req Request) (Readiness, erro
 // readiness is Check with what it rests on, which is to be closed.
 func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, *Prepared, error) {
 	p, err := in.survey(ctx, req)
+	r, err := in.findings(ctx, req, p, err)
+	return r, p, err
+}
+
+// findings are what a survey has come to; an error that is no refusal stays one.
+func (in *Installation) findings(ctx context.Context, req Request, p *Prepared, err error) (Readiness, error) {
 	var refusal *plan.Refusal
 	if err != nil && !errors.As(err, &refusal) {
-		return Readiness{}, p, err
+		return Readiness{}, err
 	}
 	r := Readiness{Installed: p.Installed, To: p.To, UpToDate: p.UpToDate, Findings: []Finding{}}
 	seen := map[Finding]bool{}
@@ -145,7 +153,7 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 		if a.Kind == plan.AskedAnswer {
 			continue // the check, or what rests on it, says so
 		}
-		f := Finding{ID: a.ID, Level: "blocker", OK: !a.Open(), Evidence: a.Text, Reference: a.Reference, Release: p.To}
+		f := Finding{ID: a.ID, Level: "blocker", OK: !a.Open(), Evidence: a.Text, Reference: a.Reference, Release: p.To, Person: true}
 		if a.Lacks != "" {
 			f.Evidence += " (not yet: " + a.Lacks + ")"
 		}
@@ -162,9 +170,9 @@ func (in *Installation) readiness(ctx context.Context, req Request) (Readiness, 
 	if refusal != nil {
 		for _, reason := range refusal.Reasons {
 			if !slices.Contains(refusal.Checks, reason) {
-				r.Findings = append(r.Findings, Finding{ID: "plan", Level: "blocker", Evidence: reason})
+				r.Findings = append(r.Findings, Finding{ID: "plan", Level: "blocker", Evidence: reason, Review: slices.Contains(refusal.Scripts, reason)})
 			}
 		}
 	}
-	return r, p, nil
+	return r, nil
 }

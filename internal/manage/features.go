@@ -26,24 +26,29 @@ func (in *Installation) Features(ctx context.Context, req Request) (release stri
 	}
 	defer p.Close()
 	target := p.Releases[0]
-	release = target.Release.Version
-	c, err := in.catalogue(ctx, target.Product, release)
+	states, refused, err = in.featuresOf(ctx, target, req.Choose)
+	return target.Release.Version, states, refused, err
+}
+
+// featuresOf are those of a release that is at hand.
+func (in *Installation) featuresOf(ctx context.Context, target Release, asked []string) (states []feature.State, refused []string, err error) {
+	c, err := in.catalogue(ctx, target.Product, target.Release.Version)
 	if err != nil {
-		return release, nil, nil, err
+		return nil, nil, err
 	}
 	q, err := in.features(ctx, c, target.Product, nil)
 	if err != nil {
-		return release, nil, nil, err
+		return nil, nil, err
 	}
 	wanted := q
-	wanted.Asked = req.Choose
+	wanted.Asked = asked
 	a, err := c.Solve(wanted)
 	var conflict *feature.ConflictError
-	if errors.As(err, &conflict) && len(req.Choose) > 0 {
+	if errors.As(err, &conflict) && len(asked) > 0 {
 		refused = conflict.Reasons
 		a, err = c.Solve(q)
 	}
-	return release, a.Features, refused, err
+	return a.Features, refused, err
 }
 
 // target reads the releases and gives the wanted one alone.

@@ -43,6 +43,15 @@ func (in *Installation) offer(ctx context.Context, req Request, cache string) (*
 	return o, ctx.Err()
 }
 
+// prepare prepares of what is on offer for the request.
+func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {
+	o, err := in.offer(ctx, req, p.temp.Path)
+	if err != nil {
+		return err
+	}
+	return in.prepareOf(ctx, req, p, o)
+}
+
 // believed is an offer without releases yet: what the feed says, where there is one.
 func (in *Installation) believed(ctx context.Context) (*offer, error) {
 	o := &offer{}

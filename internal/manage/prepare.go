@@ -108,11 +108,8 @@ func (in *Installation) unpacking() (*Prepared, error) {
 	return &Prepared{temp: temp}, nil
 }
 
-func (in *Installation) prepare(ctx context.Context, req Request, p *Prepared) error {
-	o, err := in.offer(ctx, req, p.temp.Path)
-	if err != nil {
-		return err
-	}
+// prepareOf prepares of what is offered.
+func (in *Installation) prepareOf(ctx context.Context, req Request, p *Prepared, o *offer) error {
 	releases, err := in.accepted(req.Trigger, o.releases)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func Compile(in Input) (*Plan, error) {
 	b.keeper()
 	b.refuseShort()
 	if len(b.reasons) > 0 {
-		return nil, &Refusal{Reasons: dedupe(b.reasons), Checks: b.failed, People: b.plan.People, Reviews: b.plan.Reviews, Customised: b.customised()}
+		return nil, &Refusal{Reasons: dedupe(b.reasons), Checks: b.failed, People: b.plan.People, Reviews: b.plan.Reviews, Scripts: b.scripts, Customised: b.customised()}
 	}
 	if err := Validate(p); err != nil {
 		return nil, err
@@ -91,6 +91,7 @@ type builder struct {
 	n        int        // hop in the making, from 1; 0 for what frames the hops
 	reasons  []string
 	failed   []string  // of these, those that are failing checks
+	scripts  []string  // of these, those that the review of scripts settles
 	entered  []entered // access modes that a step of the plan entered, outermost first
 	held     []heldStep
 	lasts    []lastingHold // holds that outlive the run

@@ -29,6 +29,7 @@ type Refusal struct {
 	Checks  []string // of these, those that are failing checks
 	People  []Asked  // what people would have to see to all the same
 	Reviews []Reviewed
+	Scripts []string // of the reasons, those that the review of scripts settles
 	// Customised holds, by unit, what is customised where a review is not complete.
 	Customised map[string]drift.Comparison
 	Next       string // the command that leads on, where there is one

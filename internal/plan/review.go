@@ -162,6 +162,7 @@ func (b *builder) refuseUnreviewed() {
 		c := b.res.Product.Components[unit]
 		b.refuse("the database %s is not migrated automatically: %s, and what the scripts of the release do to it cannot be known. %s of %d to be looked at and decided, one by one",
 			unit, b.why(unit, c, h), count(left, "script is left", "scripts are left"), all)
+		b.scripts = append(b.scripts, b.reasons[len(b.reasons)-1])
 	}
 	b.use(b.in.Installed)
 }

@@ -34,6 +34,7 @@ type Engine interface {
 	Looking
 	Timing
 	Screens
+	Guiding
 	// Check looks at what stands in the way of an upgrade, Plan at what it would do.
 	// What is waived on the way bears the name of who asks.
 	Check(ctx context.Context, by string, w Wish) (Readiness, error)
@@ -54,6 +55,7 @@ type Asking interface {
 	Looking
 	AskingTiming
 	ScreensAsking
+	Guided
 	Who(ctx context.Context) (Person, error)
 	Check(ctx context.Context, w Wish) (Readiness, error)
 	Plan(ctx context.Context, w Wish) (Plan, error)
@@ -108,6 +110,10 @@ type Wish struct {
 	Waivers      map[string]string `json:"waivers,omitempty"`       // check to why
 	Outside      string            `json:"outsideWindow,omitempty"` // why it begins whatever the windows say
 	Only         []string          `json:"only,omitempty"`          // components, or instances as COMPONENT@INSTANCE; empty: the whole product
+	Params       map[string]string `json:"params,omitempty"`        // values that may change, none of them secret
+	Choose       []string          `json:"choose,omitempty"`        // features, beside those that are installed
+	Rehearse     bool              `json:"rehearse,omitempty"`
+	Prove        bool              `json:"prove,omitempty"` // compare in full on the way back
 }
 
 // Yes is a yes to a plan.

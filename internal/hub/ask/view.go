@@ -403,6 +403,12 @@ type Finding struct {
 	Fix      string `json:"fix,omitempty"`
 	Waived   string `json:"waived,omitempty"`
 	Waivable bool   `json:"waivable,omitempty"`
+
+	Reference string `json:"reference,omitempty"` // where the vendor says more
+	Release   string `json:"release,omitempty"`   // that wants it
+	New       bool   `json:"new,omitempty"`       // the installed release did not want it
+	Fixable   bool   `json:"fixable,omitempty"`   // Upkeep can carry the fix out
+	Settled   Stage  `json:"settled,omitempty"`   // the stage that settles it; empty: readiness itself
 }
 
 // Plan is what an upgrade would do.
@@ -430,6 +436,15 @@ type Plan struct {
 	People    []string      `json:"people,omitempty"` // what people must do first
 	NoReturn  []string      `json:"noReturn"`         // steps that nothing takes back
 	Begin     Begin         `json:"begin"`            // when it may begin
+
+	Stages   []StageState `json:"stages"`             // that led here
+	Settings []string     `json:"settings,omitempty"` // what the installation document is changed to, in words
+	Values   []Param      `json:"values,omitempty"`   // the parameters of the product, without secrets
+	Added    []string     `json:"added,omitempty"`    // features that come new
+	Stays    []string     `json:"stays,omitempty"`    // that are there
+	Scripts  []Script     `json:"scripts,omitempty"`  // that were reviewed
+	Word     []Asked      `json:"word,omitempty"`     // what people have said before
+	Accepted []string     `json:"accepted,omitempty"` // checks that are waived, by whom and why
 }
 
 // Change is what becomes of a unit.

@@ -35,6 +35,7 @@ type Engine struct {
 	documents map[string]string // id on the page to document, as the last look found them
 	rooms     map[ask.RunQuery]*room
 	together  *batch // upgrades that were started together last
+	fetches   fetches
 
 	pulse pulse
 }

@@ -23,6 +23,10 @@ func (e *Engine) request(w ask.Wish, by string) (manage.Request, error) {
 		}
 		req.Waivers[id] = by + ": " + why
 	}
+	req.Params.Given, req.Choose, req.Prove = w.Params, w.Choose, w.Prove
+	if w.Rehearse {
+		req.Rehearse = "data"
+	}
 	return req, nil
 }
 
@@ -40,11 +44,7 @@ func (e *Engine) Check(ctx context.Context, by string, w ask.Wish) (ask.Readines
 	if err != nil {
 		return ask.Readiness{}, told(err)
 	}
-	out := ask.Readiness{Product: in.Doc.Product, Installed: r.Installed, To: r.To, UpToDate: r.UpToDate, Blocked: r.Blocked(), Findings: []ask.Finding{}}
-	for _, f := range r.Findings {
-		out.Findings = append(out.Findings, ask.Finding{ID: f.ID, Level: f.Level, OK: f.OK, Text: f.Text(), Effect: f.Effect, Fix: f.Fix, Waived: f.Waived, Waivable: f.Waivable})
-	}
-	return out, nil
+	return readiness(in.Doc.Product, r), nil
 }
 
 // Plan implements ask.Engine.
@@ -59,6 +59,7 @@ func (e *Engine) Plan(ctx context.Context, by string, w ask.Wish) (ask.Plan, err
 	}
 	defer p.Close()
 	out := ask.Plan{Product: in.Doc.Product, UpToDate: p.UpToDate, Installed: p.Installed, To: p.To, Notes: append([]string{}, p.Notes...)}
+	led(ctx, in, p, &out)
 	if p.UpToDate {
 		return out, nil
 	}
