@@ -102,12 +102,19 @@ func (s stage[T]) Sets(groups []ask.Group) []Set {
 		set := Set{Group: g, Name: fmt.Sprint(oneOf, n), Empty: g.One}
 		asked := slices.ContainsFunc(g.Features, func(f ask.Feature) bool { return f.Alone && f.Asked })
 		set.Unset = !asked
+		// what only needs something beside it can be chosen together with that
+		locked := slices.ContainsFunc(g.Features, func(f ask.Feature) bool { return f.Alone && f.Locked })
+		closed := []string{}
 		for i, f := range g.Features {
-			in := Input{Feature: f, ID: fmt.Sprintf("f%d-%d", n, i), Name: "choose", Radio: g.One && f.Alone, Checked: f.Asked || f.Chosen, Disabled: f.Locked || !f.Asked && f.Why != ""}
+			in := Input{Feature: f, ID: fmt.Sprintf("f%d-%d", n, i), Name: "choose", Radio: g.One && f.Alone, Checked: f.Asked || f.Chosen, Disabled: f.Locked || f.Chosen && !f.Asked}
 			if in.Radio {
 				in.Name = set.Name
 				in.Checked = f.Asked || f.Chosen && !asked
+				in.Disabled = locked && !f.Asked
 				set.Empty = set.Empty && (!f.Chosen || f.Asked)
+			}
+			if in.Disabled = in.Disabled || !f.Asked && slices.ContainsFunc(closed, func(up string) bool { return strings.HasPrefix(f.Path, up+"/") }); in.Disabled && !f.Chosen {
+				closed = append(closed, f.Path)
 			}
 			set.Inputs = append(set.Inputs, in)
 		}
