@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"html/template"
@@ -94,6 +95,7 @@ func (p *Page) functions(l *language) template.FuncMap {
 		},
 		"act":   l.act,
 		"web":   web,
+		"ident": ident,
 		"plus":  func(a, b int) int { return a + b },
 		"op":    op,
 		"known": func(t time.Time) bool { return !t.IsZero() },
@@ -118,6 +120,10 @@ func op(line string) string {
 	}
 	return "same"
 }
+
+// ident makes the id of an element of what it stands for: the same on every look,
+// and one that selectors can name.
+func ident(kind, name string) string { return kind + "-" + hex.EncodeToString([]byte(name)) }
 
 // to makes the path of a page of its elements.
 func to(parts ...string) string {

@@ -105,8 +105,8 @@ func (s stage[T]) Sets(groups []ask.Group) []Set {
 		// what only needs something beside it can be chosen together with that
 		locked := slices.ContainsFunc(g.Features, func(f ask.Feature) bool { return f.Alone && f.Locked })
 		closed := []string{}
-		for i, f := range g.Features {
-			in := Input{Feature: f, ID: fmt.Sprintf("f%d-%d", n, i), Name: "choose", Radio: g.One && f.Alone, Checked: f.Asked || f.Chosen, Disabled: f.Locked || f.Chosen && !f.Asked}
+		for _, f := range g.Features {
+			in := Input{Feature: f, ID: ident("choose", f.Path), Name: "choose", Radio: g.One && f.Alone, Checked: f.Asked || f.Chosen, Disabled: f.Locked || f.Chosen && !f.Asked}
 			if in.Radio {
 				in.Name = set.Name
 				in.Checked = f.Asked || f.Chosen && !asked

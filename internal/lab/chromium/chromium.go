@@ -78,7 +78,11 @@ func (w *Window) hear(e any) {
 	defer w.mu.Unlock()
 	switch e := e.(type) {
 	case *runtime.EventExceptionThrown:
-		w.said = append(w.said, e.ExceptionDetails.Text)
+		text := e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			text += " " + x.Description
+		}
+		w.said = append(w.said, text)
 	case *cdplog.EventEntryAdded:
 		if e.Entry.Source == cdplog.EntrySourceSecurity || e.Entry.Source == cdplog.EntrySourceViolation || strings.Contains(e.Entry.Text, "Content Security Policy") {
 			w.said = append(w.said, e.Entry.Text)
