@@ -108,11 +108,7 @@ func (g *Guide) later(p *Prepared, err error) {
 			g.Point = p.Plan.Steps[i].Title
 		}
 	}
-	for i, f := range g.Findings {
-		if slices.ContainsFunc(g.People, func(a plan.Asked) bool { return a.ID == f.ID && a.Kind == plan.AskedAnswer && a.Open() }) {
-			g.Findings[i].Person = true
-		}
-	}
+	g.answered()
 	if len(p.Input.Hops) == 0 {
 		return
 	}
@@ -125,6 +121,32 @@ func (g *Guide) later(p *Prepared, err error) {
 		}
 		for _, b := range h.Product.Backups {
 			g.Optional = g.Optional || b.Optional
+		}
+	}
+}
+
+// answered has a question that a check rests on stay open until its answer is one
+// with which the upgrade can begin.
+func (g *Guide) answered() {
+	g.People = slices.Clone(g.People)
+	for i, a := range g.People {
+		if a.Kind != plan.AskedAnswer {
+			continue
+		}
+		for n, f := range g.Findings {
+			if f.ID != a.ID {
+				continue
+			}
+			if len(a.Want) == 0 {
+				g.People[i].Want = []string{"yes"}
+			}
+			if f.OK || f.Waived != "" {
+				continue
+			}
+			g.Findings[n].Person = true
+			if a.Word != nil && f.Level == "blocker" {
+				g.People[i].Lacks = f.Evidence
+			}
 		}
 	}
 }
