@@ -116,6 +116,8 @@ var screens = []screen{
 		f.times.Open, f.times.Until, f.times.Next, f.times.Frozen = false, time.Time{}, now.Add(9*24*time.Hour), "the year's end"
 		f.times.Scheduled.Missed, f.times.Scheduled.Why = now, "the plan is another one than the one that was agreed to: hook PREINSTALL_web.sh is new"
 	}},
+	{"upgrade-first", "/i/notes/upgrade", func(f *fake) { f.guide.First, f.check.Installed, f.check.Findings = true, "", nil }},
+	{"plan-first", "/i/notes/plan", func(f *fake) { f.thePlan.First, f.thePlan.Installed = true, "" }},
 	{"upgrade-missing", "/i/notes/upgrade", func(f *fake) { f.guide.Missing = 19300000 }},
 	{"upgrade-later", "/i/notes/upgrade", func(f *fake) {
 		way(f)

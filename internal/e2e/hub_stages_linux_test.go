@@ -44,7 +44,9 @@ func (h *hub) send(code int, path string, form url.Values, pairs ...string) stri
 var tags = regexp.MustCompile(`<[^>]*>`)
 
 // plain is what a person reads on a page.
-func plainText(page string) string { return flat(html.UnescapeString(tags.ReplaceAllString(page, " "))) }
+func plainText(page string) string {
+	return flat(html.UnescapeString(tags.ReplaceAllString(page, " ")))
+}
 
 // begin starts the upgrade of a plan's page, and waits until the run is over.
 func (h *hub) begin(s *sitetest.Site, plan string) {
@@ -52,7 +54,7 @@ func (h *hub) begin(s *sitetest.Site, plan string) {
 	was := h.CheckRedirect
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	defer func() { h.CheckRedirect = was }()
-	res, err := h.PostForm(h.base+"/i/"+s.ID()+"/start", form(plan))
+	res, err := h.PostForm(h.base+"/i/"+s.ID()+"/start", hidden(plan, `class="yes"`))
 	if code, text := h.read(res, err); code != 303 {
 		h.t.Fatalf("the start: %d\n%s", code, text)
 	}

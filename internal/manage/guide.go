@@ -15,6 +15,7 @@ import (
 // who is led there step by step looks at, sets, chooses and does.
 type Guide struct {
 	Readiness
+	First    bool // nothing is installed: it would be a first install
 	Params   []Parameter
 	Features []feature.State
 	Refused  []string // why what is to be chosen cannot be had
@@ -57,6 +58,9 @@ func (in *Installation) Guide(ctx context.Context, req Request) (*Guide, error) 
 	}
 	if err := in.fits(target.Product); err != nil {
 		return nil, err
+	}
+	if len(in.nothing(target.Product)) > 0 {
+		return in.guideFirst(ctx, req, target)
 	}
 	g := &Guide{}
 	if err := knownParams(target.Product, req.Params.Given); err != nil {
@@ -182,6 +186,12 @@ func (in *Installation) Led(ctx context.Context, p *Prepared) (g Guide, features
 		product := p.Input.Hops[len(p.Input.Hops)-1].Product
 		g.Params = in.parameters(ctx, product, nil)
 		features = len(product.Features) > 0
+		if g.First = p.Input.First; g.First {
+			g.Optional, g.Scripts, g.Route = false, false, nil
+			for i := range g.Params {
+				g.Params[i].Fixed = true
+			}
+		}
 	}
 	return g, features
 }

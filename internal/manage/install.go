@@ -28,16 +28,23 @@ type First struct {
 // names, or of the feed's. It changes nothing of the product. Where there is an
 // installation document already, settle is asked whether the installation is at rest.
 func PrepareInstall(ctx context.Context, n NewInstallation, req Request, settle func(*Installation) error) (*First, error) {
-	temp, err := scratch.New(realFiles(), "", "plan")
+	f, err := newFirst()
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
+		return nil, err
 	}
-	f := &First{Prepared: &Prepared{temp: temp}}
 	if err := f.prepare(ctx, n, req, settle); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+func newFirst() (*First, error) {
+	temp, err := scratch.New(realFiles(), "", "plan")
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a folder for reading the releases: %w", err)
+	}
+	return &First{Prepared: &Prepared{temp: temp}}, nil
 }
 
 func (f *First) prepare(ctx context.Context, n NewInstallation, req Request, settle func(*Installation) error) error {

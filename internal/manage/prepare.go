@@ -133,7 +133,7 @@ func (in *Installation) prepareOf(ctx context.Context, req Request, p *Prepared,
 		return err
 	}
 	if looked := in.nothing(target.Product); len(looked) > 0 {
-		return &RefusedError{What: "nothing is installed here", Reasons: append(looked, "upkeep install installs it; where it lies somewhere else, correct the installation document "+in.Path)}
+		return &AbsentError{&RefusedError{What: "nothing is installed here", Reasons: append(looked, "upkeep install installs it; where it lies somewhere else, correct the installation document "+in.Path)}}
 	}
 	if target.Product, err = in.narrow(ctx, target.Product, target.Release.Version, in.Doc.Choices, req.Choose); err != nil {
 		return err

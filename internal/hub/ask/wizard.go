@@ -63,6 +63,7 @@ type StageState struct {
 // Guide is how a wish stands.
 type Guide struct {
 	Readiness
+	First     bool         `json:"first,omitempty"` // nothing is installed: it would be a first install
 	Stages    []StageState `json:"stages"`
 	Safety    Safety       `json:"safety"`
 	Params    []Param      `json:"params"`

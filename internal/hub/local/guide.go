@@ -29,7 +29,7 @@ func (e *Engine) Guide(ctx context.Context, by string, w ask.Wish) (ask.Guide, e
 }
 
 func guide(product string, g manage.Guide, w ask.Wish) ask.Guide {
-	out := ask.Guide{Readiness: readiness(product, g.Readiness), Params: []ask.Param{}, Groups: groups(g.Features, w.Choose), Refused: g.Refused,
+	out := ask.Guide{Readiness: readiness(product, g.Readiness), First: g.First, Params: []ask.Param{}, Groups: groups(g.Features, w.Choose), Refused: g.Refused,
 		Tasks: []ask.Asked{}, Scripts: len(g.Reviews), Undecided: len(plan.Unreviewed(g.Reviews)), Missing: g.Missing, Needs: len(g.Needs) > 0,
 		Safety: ask.Safety{Optional: g.Optional, Point: g.Point, Route: append([]string{}, g.Route...), Scripts: g.Scripts}}
 	for _, p := range g.Params {
@@ -42,9 +42,9 @@ func guide(product string, g manage.Guide, w ask.Wish) ask.Guide {
 }
 
 // led are the stages that have led to a plan, and what was decided there.
-func led(ctx context.Context, in *manage.Installation, p *manage.Prepared, out *ask.Plan) {
-	g, features := in.Led(ctx, p)
-	view := guide(in.Doc.Product, g, ask.Wish{})
+func led(ctx context.Context, p prepared, out *ask.Plan) {
+	g, features := p.in.Led(ctx, p.Prepared)
+	view := guide(p.in.Doc.Product, g, ask.Wish{})
 	if features {
 		view.Groups = make([]ask.Group, 1)
 	}

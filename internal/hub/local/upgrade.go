@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -59,13 +60,16 @@ func (e *Engine) Plan(ctx context.Context, by string, w ask.Wish) (ask.Plan, err
 	}
 	defer p.Close()
 	out := ask.Plan{Product: in.Doc.Product, UpToDate: p.UpToDate, Installed: p.Installed, To: p.To, Notes: append([]string{}, p.Notes...)}
-	led(ctx, in, p, &out)
+	led(ctx, p, &out)
 	if p.UpToDate {
 		return out, nil
 	}
 	_ = manage.SavePlan(p.Plan) // without it, what has moved since cannot be named
-	planView(&out, p)
-	if out.Begin, err = begin(in, p, time.Now()); err != nil {
+	planView(&out, p.Prepared)
+	if p.first != nil {
+		return out, nil // nobody is kept out by it: it begins at any time
+	}
+	if out.Begin, err = begin(in, p.Prepared, time.Now()); err != nil {
 		return ask.Plan{}, told(err)
 	}
 	return out, nil
@@ -99,14 +103,53 @@ func planView(out *ask.Plan, p *manage.Prepared) {
 	out.Notes = append([]string{}, pl.Notes...)
 }
 
-// prepare makes the plan.
-func (e *Engine) prepare(ctx context.Context, in *manage.Installation, w ask.Wish, by string) (*manage.Prepared, error) {
+// prepared is a plan that somebody can say yes to. First: of a first install.
+type prepared struct {
+	*manage.Prepared
+	in    *manage.Installation
+	first *manage.First
+}
+
+// prepare makes the plan: of an upgrade, or of a first install where nothing is
+// installed.
+func (e *Engine) prepare(ctx context.Context, in *manage.Installation, w ask.Wish, by string) (prepared, error) {
 	req, err := e.request(w, by)
 	if err != nil {
-		return nil, err
+		return prepared{}, err
 	}
 	p, err := in.Prepare(ctx, req)
-	return p, told(err)
+	var absent *manage.AbsentError
+	if !errors.As(err, &absent) {
+		return prepared{Prepared: p, in: in}, told(err)
+	}
+	if in, err = manage.Open(in.Path, e.Exe); err != nil {
+		return prepared{}, told(err)
+	}
+	f, err := in.FirstOf(ctx, req)
+	if err != nil {
+		return prepared{}, told(err)
+	}
+	return prepared{f.Prepared, f.In, f}, nil
+}
+
+// fetch brings what is missing, and says whether the plan is to be made anew.
+func (p prepared) fetch(ctx context.Context) (again bool, err error) {
+	if p.first != nil {
+		_, err := p.first.Fetch(ctx, nil)
+		return false, told(err)
+	}
+	if p.Missing() == 0 {
+		return false, nil
+	}
+	_, err = p.in.FetchAll(ctx, p.Prepared, nil)
+	return true, told(err)
+}
+
+func (p prepared) start(ctx context.Context, by string) (string, error) {
+	if p.first != nil {
+		return p.first.Start(ctx, by)
+	}
+	return p.in.Start(ctx, p.Prepared, by)
 }
 
 // Start implements ask.Engine. The plan is made anew, and must be the one that
@@ -123,13 +166,13 @@ func (e *Engine) Start(ctx context.Context, by string, y ask.Yes) (ask.Started, 
 }
 
 func (e *Engine) start(ctx context.Context, by string, y ask.Yes) (ask.Started, error) {
-	in, p, err := e.agreedFetched(ctx, by, y)
+	p, err := e.agreedFetched(ctx, by, y)
 	if err != nil {
 		return ask.Started{}, err
 	}
 	defer p.Close()
 	// from here on nobody who goes away leaves it half done
-	id, err := in.Start(context.WithoutCancel(ctx), p, by)
+	id, err := p.start(context.WithoutCancel(ctx), by)
 	if err != nil {
 		return ask.Started{}, told(err)
 	}
@@ -138,40 +181,41 @@ func (e *Engine) start(ctx context.Context, by string, y ask.Yes) (ask.Started, 
 
 // agreedFetched prepares the plan to which somebody has said yes, and fetches what
 // it needs.
-func (e *Engine) agreedFetched(ctx context.Context, by string, y ask.Yes) (*manage.Installation, *manage.Prepared, error) {
+func (e *Engine) agreedFetched(ctx context.Context, by string, y ask.Yes) (prepared, error) {
 	if len(y.Digest) != 64 {
-		return nil, nil, &ask.Error{Kind: ask.Invalid, Text: "a yes names the whole digest of the plan that was shown"}
+		return prepared{}, &ask.Error{Kind: ask.Invalid, Text: "a yes names the whole digest of the plan that was shown"}
 	}
 	in, err := e.quiet(ctx, y.Installation)
 	if err != nil {
-		return nil, nil, err
+		return prepared{}, err
 	}
 	p, err := e.agreed(ctx, in, by, y)
-	if err != nil || p.Missing() == 0 {
-		return in, p, err
-	}
-	_, err = in.FetchAll(ctx, p, nil)
-	p.Close()
 	if err != nil {
-		return nil, nil, told(err)
+		return p, err
 	}
-	p, err = e.agreed(ctx, in, by, y)
-	return in, p, err
+	again, err := p.fetch(ctx)
+	if again || err != nil {
+		p.Close()
+	}
+	if again && err == nil {
+		p, err = e.agreed(ctx, in, by, y)
+	}
+	return p, err
 }
 
 // agreed prepares the plan to which somebody has said yes.
-func (e *Engine) agreed(ctx context.Context, in *manage.Installation, by string, y ask.Yes) (*manage.Prepared, error) {
+func (e *Engine) agreed(ctx context.Context, in *manage.Installation, by string, y ask.Yes) (prepared, error) {
 	p, err := e.prepare(ctx, in, y.Wish, by)
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	if p.UpToDate {
 		p.Close()
-		return nil, &ask.Error{Kind: ask.Moved, Text: fmt.Sprintf("there is nothing to do any more: %s is on %s", in.Doc.Product, p.Installed)}
+		return p, &ask.Error{Kind: ask.Moved, Text: fmt.Sprintf("there is nothing to do any more: %s is on %s", in.Doc.Product, p.Installed)}
 	}
 	if err := manage.SameAs(p.Plan, y.Digest); err != nil {
 		p.Close()
-		return nil, told(err)
+		return p, told(err)
 	}
 	return p, nil
 }

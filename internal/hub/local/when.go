@@ -112,12 +112,15 @@ func begin(in *manage.Installation, p *manage.Prepared, now time.Time) (ask.Begi
 
 // Schedule implements ask.Engine.
 func (e *Engine) Schedule(ctx context.Context, by string, l ask.Later) (ask.Scheduled, error) {
-	in, p, err := e.agreedFetched(ctx, by, l.Yes)
+	p, err := e.agreedFetched(ctx, by, l.Yes)
 	if err != nil {
 		return ask.Scheduled{}, err
 	}
 	defer p.Close()
-	at, err := in.Moment(l.At, p, time.Now())
+	if p.first != nil {
+		return ask.Scheduled{}, &ask.Error{Kind: ask.Invalid, Text: "a first install keeps nobody out: it begins now, and is not scheduled"}
+	}
+	at, err := p.in.Moment(l.At, p.Prepared, time.Now())
 	if err != nil {
 		return ask.Scheduled{}, refused(err)
 	}
@@ -125,7 +128,7 @@ func (e *Engine) Schedule(ctx context.Context, by string, l ask.Later) (ask.Sche
 	if err != nil {
 		return ask.Scheduled{}, err
 	}
-	s, err := in.Schedule(context.WithoutCancel(ctx), p, req, at, by, false)
+	s, err := p.in.Schedule(context.WithoutCancel(ctx), p.Prepared, req, at, by, false)
 	if err != nil {
 		return ask.Scheduled{}, told(err)
 	}
