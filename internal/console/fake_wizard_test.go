@@ -79,6 +79,8 @@ func way(f *fake) {
 		Scripts: []ask.Script{{ID: "db:migrations/1.sql", Path: "migrations/1.sql", Unit: "db", Release: "3.0", SHA256: "aa", Decided: ask.Approve, By: "anna", At: now, Note: "looked"},
 			{ID: "db:migrations/2.sql", Path: "migrations/2.sql", Unit: "db", Release: "3.0", SHA256: "bb", Mentions: []string{"view prices"}, Stale: "anna decided it, and view prices has changed since"}},
 		Shown: &ask.Shown{N: 1, Next: true, Text: "DROP VIEW prices;\n", Lines: []ask.Line{{Text: "-- <b>prices</b>"}, {Text: "DROP VIEW prices;", Marked: true}}, Touches: []ask.Object{{Name: "view prices", How: "changed", Diff: "- SELECT a\n+ SELECT a, b\n"}}}}
+	f.thePlan.Edited = []ask.Edited{{Path: "etc/app.yaml", Of: "web 3.0", What: "merged by its keys", Kept: []string{"server.port"}, Diff: "- port: 80\n+ port: 8443"}}
+	f.thePlan.Rights = []ask.Right{{Account: "root", Steps: []string{"reload"}, More: true}}
 	f.fixing = ask.Fixes{Finding: "php", Text: "7.4", Try: []ask.Fix{{Text: "apt-get install php8.2", Carries: true}, {Text: "ask the provider"}}, Else: "support@example.org"}
 	f.thePlan.Stages, f.thePlan.Settings, f.thePlan.Values = f.guide.Stages, []string{"mail: true → false"}, f.guide.Params[:3]
 	f.thePlan.Added, f.thePlan.Stays, f.thePlan.Scripts, f.thePlan.Word, f.thePlan.Accepted = []string{"storage"}, []string{"core"}, f.reviews.Scripts[:1], f.guide.Tasks[:1], []string{"backup: anna: a copy is at hand"}

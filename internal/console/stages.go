@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -138,10 +139,18 @@ func (s stage[T]) YesNo(a ask.Asked) bool {
 	return len(a.Want) > 0 && !slices.ContainsFunc(a.Want, func(w string) bool { return w != "yes" && w != "no" })
 }
 
+// Offered are the answers that one click gives.
+func (s stage[T]) Offered(a ask.Asked) []string {
+	if s.YesNo(a) {
+		return []string{"yes", "no"}
+	}
+	return slices.DeleteFunc(slices.Clone(a.Want), func(w string) bool { return w == "" || strings.ContainsAny(w, " =") })
+}
+
 // say keeps an answer, or that a task is done.
 func (p *Page) say(v *visit) error {
 	d := v.wish(v.r.PostForm)
-	if _, err := v.ask.Say(v.r.Context(), ask.Saying{Wish: d.Wish, ID: v.r.PostFormValue("task"), Text: v.r.PostFormValue("text")}); err != nil {
+	if _, err := v.ask.Say(v.r.Context(), ask.Saying{Wish: d.Wish, ID: v.r.PostFormValue("task"), Text: cmp.Or(v.r.PostFormValue("choice"), v.r.PostFormValue("text"))}); err != nil {
 		return err
 	}
 	v.lead(at(v.id(), ask.StageTasks), d)

@@ -128,9 +128,9 @@ func TestHubTasks(t *testing.T) {
 	tasks := "/i/" + s.ID() + "/upgrade/tasks"
 	page := h.see("/i/"+s.ID()+"/plan", "A question") // nobody gets past it
 	wants(t, plainText(page), `Are the installer and the licence of the old version at hand\? .*Yes No`)
-	page = h.send(200, tasks, hidden(page, `class="panel warn"`), "text", "no")
+	page = h.send(200, tasks, hidden(page, `class="panel warn"`), "choice", "no")
 	wants(t, plainText(page), `By what can be read it is not done yet: .* answered "no" .*Yes No`)
-	page = h.send(200, tasks, hidden(page, `class="panel warn"`), "text", "yes")
+	page = h.send(200, tasks, hidden(page, `class="panel warn"`), "choice", "yes")
 	wants(t, plainText(page), `Which host name does the certificate of the MDM server name\?.*Answer`)
 	wants(t, plainText(h.send(400, tasks, hidden(page, `class="panel warn"`), "text", " ")), `an answer wants a value`)
 	page = h.send(200, tasks, hidden(page, `class="panel warn"`), "text", "mdm.example.org")
@@ -155,6 +155,29 @@ func mustGlob(t *testing.T, pattern string) []string {
 		t.Fatalf("%s: %v, %v", pattern, all, err)
 	}
 	return all
+}
+
+// TestHubDoubt_S3_12: who knows of a version that is not offered is led to what
+// helps.
+func TestHubDoubt_S3_12(t *testing.T) {
+	lab.Slow(t)
+	s := altazion(t)
+	f := s.Feed()
+	if err := f.Release("stable", s.Bundle("20.4")); err != nil {
+		t.Fatal(err)
+	}
+	h := startHub(t, s, "--releases", "")
+	h.enter()
+	page := h.see("/i/" + s.ID() + "/upgrade")
+	wants(t, plainText(page), `altazion is up to date: 20\.4\. .*You know of a newer version, and it is not offered here\?`)
+	if err := f.Resign(60 * 24 * time.Hour); err != nil { // nobody has signed it for long
+		t.Fatal(err)
+	}
+	s.Must(3, "feed", "refresh")
+	_, help, _ := strings.Cut(page, `class="doubt`)
+	_, help, _ = strings.Cut(help, `href="`)
+	help, _, _ = strings.Cut(help, `"`)
+	wants(t, plainText(h.see(help)), `the feed could not be looked at since .*This helps, in this order: .*feed refresh`)
 }
 
 // TestHubFetch: a release of the feed that is not here is fetched from the page,

@@ -445,6 +445,8 @@ type Plan struct {
 	Scripts  []Script     `json:"scripts,omitempty"`  // that were reviewed
 	Word     []Asked      `json:"word,omitempty"`     // what people have said before
 	Accepted []string     `json:"accepted,omitempty"` // checks that are waived, by whom and why
+	Edited   []Edited     `json:"edited,omitempty"`   // files of the site that are merged or kept
+	Rights   []Right      `json:"rights,omitempty"`
 }
 
 // Change is what becomes of a unit.

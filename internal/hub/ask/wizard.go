@@ -290,3 +290,20 @@ type Fetching struct {
 	Files int    `json:"files,omitempty"` // that were brought
 	Bytes int64  `json:"bytes,omitempty"`
 }
+
+// Edited is a file that the site has edited, and what comes of it.
+type Edited struct {
+	Path string   `json:"path"`
+	Of   string   `json:"of"` // component and version
+	What string   `json:"what"`
+	Kept []string `json:"kept,omitempty"` // keys of the site that are in it
+	Diff string   `json:"diff,omitempty"` // from the site's file; without secrets
+}
+
+// Right is what is done with the rights of an account. More: it has more than who
+// runs Upkeep.
+type Right struct {
+	Account string   `json:"account"`
+	Steps   []string `json:"steps"`
+	More    bool     `json:"more,omitempty"`
+}

@@ -11,6 +11,7 @@ import (
 	"upkeep/internal/hub/ask"
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
+	"upkeep/internal/step"
 )
 
 // Guide implements ask.Engine.
@@ -75,9 +76,31 @@ func led(ctx context.Context, p prepared, out *ask.Plan) {
 			out.Word = append(out.Word, a)
 		}
 	}
+	for _, r := range pl.Rights() {
+		out.Rights = append(out.Rights, ask.Right{Account: r.Account, Steps: r.Steps, More: r.More})
+	}
+	out.Edited = edits(pl)
 	for _, id := range slices.Sorted(maps.Keys(pl.Waivers)) {
 		out.Accepted = append(out.Accepted, id+": "+pl.Waivers[id])
 	}
+}
+
+// edits lists what comes of files that the site has edited.
+func edits(p *plan.Plan) []ask.Edited {
+	var out []ask.Edited
+	for _, s := range p.Steps {
+		if s.Verb != "merge" {
+			continue
+		}
+		params, err := step.Params[plan.MergeParams](s)
+		if err != nil {
+			continue // the run has read them
+		}
+		for _, f := range params.Files {
+			out = append(out, ask.Edited{Path: f.Path, Of: params.Component + " " + p.Hops[s.Hop-1].To, What: f.Title(), Kept: f.Kept, Diff: strings.Join(f.Diff, "\n")})
+		}
+	}
+	return out
 }
 
 // wished opens a quiet installation, and makes of a wish what it is asked.
