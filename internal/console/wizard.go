@@ -103,9 +103,9 @@ func query(d draft) string {
 func asks(s ask.Stage, field string) bool {
 	switch s {
 	case ask.StageReady:
-		return field == "to" || strings.HasPrefix(field, waive) && field != waive+"backup"
+		return slices.Contains([]string{"to", "rehearse", "prove"}, field) || strings.HasPrefix(field, waive) && field != waive+"backup"
 	case ask.StageSafety:
-		return slices.Contains([]string{"on-failure", "rehearse", "prove", "safety", waive + "backup"}, field)
+		return slices.Contains([]string{"on-failure", "safety", waive + "backup"}, field)
 	case ask.StageParams:
 		return strings.HasPrefix(field, set)
 	case ask.StageChoices:

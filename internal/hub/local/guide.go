@@ -157,7 +157,7 @@ func stages(g ask.Guide) []ask.StageState {
 	}
 	// what somebody's answer is missing for may look as if it stood in the way
 	add(true, ask.StageReady, ready && !answers)
-	add(g.Safety.Optional || len(g.Safety.Route) > 2 || g.Safety.Scripts, ask.StageSafety, false)
+	add(g.Safety.Optional || len(g.Safety.Route) > 2, ask.StageSafety, false)
 	add(free || wrong, ask.StageParams, wrong)
 	add(len(g.Groups) > 0, ask.StageChoices, len(g.Refused) > 0)
 	add(len(g.Tasks) > 0, ask.StageTasks, tasks)
