@@ -108,6 +108,7 @@ type visit struct {
 	session string
 	person  ask.Person
 	ask     ask.Asking
+	again   string // where somebody goes on whose form was refused; empty: nowhere in particular
 }
 
 func (p *Page) visit(w http.ResponseWriter, r *http.Request) *visit {

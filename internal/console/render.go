@@ -197,6 +197,7 @@ func (v *visit) fail(status int, err error) {
 	if errors.As(err, &e) {
 		t.Reasons = e.Reasons
 	}
+	t.Again = v.again
 	if v.r.Method == http.MethodGet && t.Kind != ask.Denied && t.Kind != ask.Unknown && t.Kind != ask.Invalid {
 		t.Again = v.r.URL.RequestURI()
 	}

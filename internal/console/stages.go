@@ -149,7 +149,7 @@ func (s stage[T]) Offered(a ask.Asked) []string {
 
 // say keeps an answer, or that a task is done.
 func (p *Page) say(v *visit) error {
-	d := v.wish(v.r.PostForm)
+	d := v.posted(ask.StageTasks)
 	if _, err := v.ask.Say(v.r.Context(), ask.Saying{Wish: d.Wish, ID: v.r.PostFormValue("task"), Text: cmp.Or(v.r.PostFormValue("choice"), v.r.PostFormValue("text"))}); err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (p *Page) review(v *visit) error {
 
 // judge decides what becomes of a script.
 func (p *Page) judge(v *visit) error {
-	d := v.wish(v.r.PostForm)
+	d := v.posted(ask.StageReview)
 	form := v.r.PostFormValue
 	verdict := ask.Verdict{Wish: d.Wish, Script: form("script"), SHA256: form("sha256"), Judgement: ask.Judgement(form("judgement")), Note: form("note")}
 	if verdict.Judgement == ask.Edit {
@@ -227,7 +227,7 @@ func (v *visit) showFixes(d draft, f ask.Fixes, done *ask.Mended) error {
 
 // mend has a fix carried out.
 func (p *Page) mend(v *visit) error {
-	d := v.wish(v.r.PostForm)
+	d := v.posted(ask.StageReady)
 	q := ask.FixQuery{Wish: d.Wish, Finding: v.r.PostFormValue("finding")}
 	m, err := v.ask.Mend(v.r.Context(), ask.Mending{FixQuery: q, Text: v.r.PostFormValue("fix")})
 	if err != nil {
@@ -246,7 +246,7 @@ func (p *Page) mend(v *visit) error {
 
 // fetch has releases fetched.
 func (p *Page) fetch(v *visit) error {
-	d := v.wish(v.r.PostForm)
+	d := v.posted(ask.StageReady)
 	if _, err := v.ask.Fetch(v.r.Context(), d.Wish); err != nil {
 		return err
 	}

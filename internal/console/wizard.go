@@ -219,9 +219,16 @@ func forecast(steps []ask.Step) []stretch {
 	return out
 }
 
+// posted reads a form of a stage; what is refused leads back there, as it is now.
+func (v *visit) posted(s ask.Stage) draft {
+	d := v.wish(v.r.PostForm)
+	v.again = at(v.id(), s) + "?" + query(d)
+	return d
+}
+
 // start says yes to the plan that was shown.
 func (p *Page) start(v *visit) error {
-	d := v.wish(v.r.PostForm)
+	d := v.posted(ask.StagePlan)
 	if at := later(v.r.PostForm); at != "" {
 		return p.schedule(v, ask.Later{Yes: ask.Yes{Wish: d.Wish, Digest: v.r.PostFormValue("digest")}, At: at})
 	}

@@ -151,6 +151,18 @@ func TestWizardAsks(t *testing.T) {
 	}
 }
 
+// TestRefusedForm: who is refused goes on where the form was, with all that was said.
+func TestRefusedForm(t *testing.T) {
+	for path, goes := range map[string]string{"start": "plan", "upgrade/tasks": "upgrade/tasks", "upgrade/review": "upgrade/review", "upgrade/fixes": "upgrade", "fetch": "upgrade"} {
+		f := sample()
+		f.fail = &ask.Error{Kind: ask.Moved, Text: "another plan"}
+		w := open(t, f).post("/i/notes/"+path, "to", "3.0", "choose", "a&b", "digest", "d")
+		if want := `href="/i/notes/` + goes + `?choose=a%26b&amp;to=3.0"`; w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %d, want %s in\n%s", path, w.Code, want, w.Body)
+		}
+	}
+}
+
 // TestFetched: who waits for a fetch is led on, also by a part of the page.
 func TestFetched(t *testing.T) {
 	f := sample()

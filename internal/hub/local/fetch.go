@@ -62,6 +62,16 @@ func bring(ctx context.Context, in *manage.Installation, req manage.Request, tel
 		got, err := in.FetchNeeded(ctx, needs, tell)
 		return got.Files, got.Bytes, err
 	}
+	var absent *manage.AbsentError
+	if errors.As(err, &absent) {
+		f, err := in.FirstOf(ctx, req)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer f.Close()
+		got, err := f.In.FetchAll(ctx, f.Prepared, tell)
+		return got.Files, got.Bytes, err
+	}
 	if err != nil { // what refuses a plan does not refuse to fetch
 		got, ferr := in.FeedFetch(ctx, req.To, tell)
 		return got.Files, got.Bytes, ferr
