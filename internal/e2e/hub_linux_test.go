@@ -29,7 +29,9 @@ type hub struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	base string // address of the page, without a slash at its end
-	link string
+	link string // empty once an administrator has a password
+
+	fingerprint string // of its certificate; empty without TLS
 }
 
 // startHub starts it on a free port; as root the page is nobody's.
@@ -49,7 +51,7 @@ func startHub(t *testing.T, s *sitetest.Site, args ...string) *hub {
 	}
 	t.Cleanup(func() { h.end(syscall.SIGTERM) })
 	said := bufio.NewReader(out)
-	for h.base == "" || h.link == "" {
+	for whole := false; !whole; {
 		line, err := said.ReadString('\n')
 		if err != nil {
 			t.Fatalf("the hub does not say where it is: %v", err)
@@ -60,6 +62,10 @@ func startHub(t *testing.T, s *sitetest.Site, args ...string) *hub {
 		if _, rest, ok := strings.Cut(line, `"link": "`); ok {
 			h.link = strings.TrimRight(rest, "\",\n")
 		}
+		if _, rest, ok := strings.Cut(line, `"fingerprint": "`); ok {
+			h.fingerprint = strings.TrimRight(rest, "\",\n")
+		}
+		whole = strings.Contains(line, `"pageAs"`)
 	}
 	go io.Copy(io.Discard, said)
 	jar, err := cookiejar.New(nil)
@@ -383,7 +389,9 @@ func TestHubRefused(t *testing.T) {
 		args []string
 	}{
 		{1, fmt.Sprintf(", process %d) has the address %s already", h.cmd.Process.Pid, strings.TrimPrefix(h.base, "http://")), []string{"--listen", strings.TrimPrefix(h.base, "http://")}},
-		{2, "the page has no TLS yet", []string{"--listen", "0.0.0.0:8080"}},
+		{2, "the page wants TLS there", []string{"--listen", "0.0.0.0:8080"}},
+		{2, "--tls-cert and --tls-key go together", []string{"--tls-cert", "x"}},
+		{1, "cannot read the page's certificate", []string{"--tls-cert", filepath.Join(s.Dir, "nowhere"), "--tls-key", filepath.Join(s.Dir, "nowhere")}},
 		{2, "--listen wants HOST:PORT", []string{"--listen", "8080"}},
 		{1, "cannot upgrade from the releases", []string{"--releases", filepath.Join(s.Dir, "nowhere")}},
 	} {

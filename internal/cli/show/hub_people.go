@@ -56,6 +56,9 @@ func Audit(a ask.Audit, now time.Time, width int) string {
 		line := fmt.Sprintf("%s  %s  %s", act.At.Local().Format("2006-01-02 15:04:05"), bold.Render(one(act.By)), one(act.Do))
 		var on []string
 		for k, v := range act.On {
+			if k == "digest" {
+				v = v[:min(12, len(v))]
+			}
 			on = append(on, one(k)+" "+one(v))
 		}
 		slices.Sort(on)
