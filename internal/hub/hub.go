@@ -25,6 +25,9 @@ const heavyMost = 4
 // watchMost is how many watchers of runs are served at a time.
 const watchMost = 600
 
+// watchAgain is how often it is looked whether who watches may still do so.
+const watchAgain = 5 * time.Second
+
 // questionMost bounds a question, in bytes.
 const questionMost = 1 << 20
 
@@ -182,7 +185,14 @@ func (s *Server) watching(w http.ResponseWriter, r *http.Request) {
 	}
 	ctl := http.NewResponseController(w)
 	lines := json.NewEncoder(w)
+	looked := time.Now()
 	err = s.engine.Watch(r.Context(), q, func(b ask.Beat) error {
+		if time.Since(looked) > watchAgain { // the session may have ended
+			if _, err := s.people.Who(r.Header.Get(ask.SessionHeader)); err != nil {
+				return err
+			}
+			looked = time.Now()
+		}
 		if err := ctl.SetWriteDeadline(time.Now().Add(30 * time.Second)); err != nil {
 			return err
 		}

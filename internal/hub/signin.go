@@ -146,10 +146,23 @@ func (p *People) SignIn(s ask.SignIn) (ask.Entered, error) {
 func (p *People) Enter(code string) (ask.Entered, error) {
 	var out ask.Entered
 	wrong := &ask.Error{Kind: ask.Denied, Text: "this link was used already, or is too old, or another one has taken its place: upkeep hub people link NAME makes a new one"}
+	waits := func(r *roster) error {
+		if t, now := r.Tries[allLinks], p.now(); t.N >= allMost && now.Sub(t.At) <= time.Minute {
+			return errWait(t.At.Add(time.Minute), now, "links")
+		}
+		return nil
+	}
+	r, err := p.look()
+	if err == nil {
+		err = waits(r) // before anything is locked
+	}
+	if err != nil {
+		return out, err
+	}
 	enter := func(r *roster) error {
 		now := p.now()
-		if t := r.Tries[allLinks]; t.N >= allMost && now.Sub(t.At) <= time.Minute {
-			return errWait(t.At.Add(time.Minute), now, "links")
+		if err := waits(r); err != nil {
+			return err
 		}
 		i := slices.IndexFunc(r.Links, func(l link) bool { return same(l.Sum, sum(code)) && now.Sub(l.Made) <= linkLasts })
 		if i < 0 {
@@ -164,7 +177,7 @@ func (p *People) Enter(code string) (ask.Entered, error) {
 		out = ask.Entered{Session: r.begin(a.Name, now, true), Person: a.person(), Invited: l.Invited}
 		return nil
 	}
-	err := p.change(enter)
+	err = p.change(enter)
 	if errors.Is(err, wrong) {
 		// guessing 130 bits is hopeless; what is counted keeps the disk quiet
 		counted := p.change(func(r *roster) error {
@@ -193,7 +206,7 @@ func goodPassword(name, password string) error {
 		return &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a password has at most %d bytes", passwordMost)}
 	case utf8.RuneCountInString(password) < passwordLeast:
 		return &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a password has at least %d characters: a few words in a row are good and easy to keep in mind", passwordLeast)}
-	case strings.Contains(strings.ToLower(password), strings.ToLower(name)):
+	case len(name) > 3 && strings.Contains(strings.ToLower(password), strings.ToLower(name)):
 		return &ask.Error{Kind: ask.Invalid, Text: "a password must not have your name in it"}
 	case strings.Count(password, password[:1]) == len(password):
 		return &ask.Error{Kind: ask.Invalid, Text: "a password that is one character over and over is guessed at once"}

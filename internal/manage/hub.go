@@ -41,6 +41,8 @@ type HubFile struct {
 	fs   durable.FS
 	path string
 
+	turn sync.Mutex // of those of this process who change it: waiting for the lock takes a thread
+
 	mu  sync.Mutex
 	was durable.Info // of the file that raw was read from
 	raw []byte
@@ -86,6 +88,8 @@ func (f *HubFile) Read() ([]byte, error) {
 
 // Change has f make it anew.
 func (f *HubFile) Change(change func([]byte) ([]byte, error)) error {
+	f.turn.Lock()
+	defer f.turn.Unlock()
 	release, err := waitLock(f.path + ".lock")
 	if err != nil {
 		return err
