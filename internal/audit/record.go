@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,12 +45,12 @@ type Entry struct {
 	Sum    string            `json:"sum,omitempty"`   // of what is torn, SHA-256
 }
 
-// record is one line of the file.
+// record is one line of the file: {"n":N,"prev":"PREV","hash":"HASH","entry":ENTRY}.
 type record struct {
-	N     int64           `json:"n"`
-	Prev  string          `json:"prev"` // sum of the record before it; of the first: origin
-	Hash  string          `json:"hash"`
-	Entry json.RawMessage `json:"entry"`
+	N     int64
+	Prev  string // sum of the record before it; of the first: origin
+	Hash  string
+	Entry []byte // JSON
 }
 
 // origin is what the first record follows.
@@ -62,7 +63,9 @@ const lineMost = 64 << 10
 const textMost = 500
 
 func (r *record) sum() string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%d %s %s", r.N, r.Prev, r.Entry))
+	text := append(strconv.AppendInt(make([]byte, 0, len(r.Prev)+len(r.Entry)+22), r.N, 10), ' ')
+	text = append(append(append(text, r.Prev...), ' '), r.Entry...)
+	h := sha256.Sum256(text)
 	return hex.EncodeToString(h[:])
 }
 
@@ -83,10 +86,8 @@ func line(n int64, prev string, e Entry) (raw []byte, hash string, err error) {
 		return nil, "", err
 	}
 	r.Hash = r.sum()
-	if raw, err = json.Marshal(r); err != nil {
-		return nil, "", err
-	}
-	if raw = append(raw, '\n'); len(raw) > lineMost {
+	raw = fmt.Appendf(nil, "%s%d%s%s%s%s%s%s%s", lineN, r.N, linePrev, r.Prev, lineHash, r.Hash, lineEntry, r.Entry, lineEnd)
+	if len(raw) > lineMost {
 		return nil, "", fmt.Errorf("an entry of %d bytes is too large", len(raw))
 	}
 	return raw, r.Hash, nil
@@ -104,16 +105,31 @@ func clip(text string) string {
 	return text[:cut] + "…"
 }
 
+// What stands between the parts of a line.
+const (
+	lineN     = `{"n":`
+	linePrev  = `,"prev":"`
+	lineHash  = `","hash":"`
+	lineEntry = `","entry":`
+	lineEnd   = "}\n"
+	sumSize   = 2 * sha256.Size
+)
+
 // parse reads a line, which must be whole: every byte of it is what line has made.
 func parse(raw []byte) (r record, e Entry, ok bool) {
-	if len(raw) == 0 || len(raw) > lineMost || raw[len(raw)-1] != '\n' {
+	rest, begins := bytes.CutPrefix(raw, []byte(lineN))
+	number, rest, found := bytes.Cut(rest, []byte(linePrev))
+	rest, ends := bytes.CutSuffix(rest, []byte(lineEnd))
+	const fixed = sumSize + len(lineHash) + sumSize + len(lineEntry)
+	if !begins || !found || !ends || len(raw) > lineMost || len(rest) <= fixed {
 		return r, e, false
 	}
-	if json.Unmarshal(raw, &r) != nil || r.N < 1 || r.Hash != r.sum() || json.Unmarshal(r.Entry, &e) != nil {
+	n, err := strconv.ParseInt(string(number), 10, 64)
+	r = record{n, string(rest[:sumSize]), string(rest[sumSize+len(lineHash) : fixed-len(lineEntry)]), rest[fixed:]}
+	if err != nil || n < 1 || strconv.FormatInt(n, 10) != string(number) || string(rest[sumSize:sumSize+len(lineHash)]) != lineHash || string(rest[fixed-len(lineEntry):fixed]) != lineEntry {
 		return r, e, false
 	}
-	again, err := json.Marshal(r)
-	return r, e, err == nil && bytes.Equal(append(again, '\n'), raw)
+	return r, e, r.Hash == r.sum() && json.Unmarshal(r.Entry, &e) == nil
 }
 
 // piece is a line of the file, whole or not.
