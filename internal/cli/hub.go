@@ -131,13 +131,13 @@ func (a *App) runHub(ctx context.Context, o hubOptions, n manage.Notifier) (err 
 	defer func() { err = errors.Join(err, closeDoor()) }()
 
 	address := tls.address(hosts)
-	if err := keepAddress(state.dir, address); err != nil {
-		return err
+	if err := keepAddress(state.dir, address); err != nil { // on a full disk: whoever has a session can look
+		a.hubLog().Warn("the hub's folder cannot be written", "folder", state.dir, "why", err)
 	}
 	link := ""
 	if !n.Wanted() { // the journal has more readers than a terminal
 		if link, err = a.firstLink(state, address, a.person()); err != nil {
-			return err
+			a.hubLog().Warn("no link can be made", "why", err)
 		}
 	}
 	if a.format == "json" {

@@ -211,7 +211,11 @@ func TestHubAuditFull(t *testing.T) {
 	if len(s.Runs()) != 0 {
 		t.Fatal("a run was opened that is in no audit log")
 	}
-	h.see("/i/"+id, "notes")
+	client := h.Client
+	h.end(syscall.SIGTERM)
+	h = startHub(t, s, "--listen", strings.TrimPrefix(h.base, "http://"))
+	h.Client = client
+	h.see("/i/"+id, "notes") // who was there can look, also after a start of the hub
 	if err := os.Remove(filepath.Join(dir, "fill")); err != nil {
 		t.Fatal(err)
 	}

@@ -188,7 +188,7 @@ func (s *Server) watching(w http.ResponseWriter, r *http.Request) {
 	looked := time.Now()
 	err = s.engine.Watch(r.Context(), q, func(b ask.Beat) error {
 		if time.Since(looked) > watchAgain { // the session may have ended
-			if _, err := s.people.Who(r.Header.Get(ask.SessionHeader)); err != nil {
+			if err := s.people.Lasts(r.Header.Get(ask.SessionHeader)); err != nil {
 				return err
 			}
 			looked = time.Now()

@@ -178,7 +178,10 @@ func (p *People) First(name string) (ask.Invitation, error) {
 		out = r.invite(a, p.now(), false)
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return ask.Invitation{}, err // what was made is not kept
+	}
+	return out, nil
 }
 
 // on changes something of an account.

@@ -159,7 +159,7 @@ func TestStolenSession(t *testing.T) {
 	if _, err := p.Who(stolen); err != nil {
 		t.Errorf("before the new one was used: %v", err)
 	}
-	p.after(2 * renewGrace) // the browser has never heard of the first
+	p.after(2 * offerAgain) // the browser has never heard of the first
 	next, err := p.Renew(stolen)
 	if next == "" || err != nil {
 		t.Fatalf("no new secret: %v", err)
@@ -173,6 +173,9 @@ func TestStolenSession(t *testing.T) {
 		t.Errorf("asked at the same time: %v", err)
 	}
 	p.after(renewGrace + time.Second)
+	if err := p.Lasts(stolen); err != nil {
+		t.Errorf("who listens since before: %v", err)
+	}
 	_, err = p.Who(stolen)
 	p.denied("the stolen one", err)
 	if !strings.Contains(err.Error(), "copy") {
@@ -180,6 +183,7 @@ func TestStolenSession(t *testing.T) {
 	}
 	_, err = p.Who(next)
 	p.denied("the session after that", err)
+	p.denied("who listens since before", p.Lasts(stolen))
 }
 
 // TestSessionsEnd: what a session was given for may have changed.

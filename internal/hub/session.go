@@ -19,11 +19,13 @@ const (
 )
 
 // The secret of a session is exchanged every renewAfter. What a browser has asked
-// with the one before it, at the same time, is answered within renewGrace; after
-// that, somebody has a copy.
+// with the one before it, at the same time, is answered within renewGrace, which is
+// longer than any answer of the page takes; after that, somebody has a copy. A new
+// one that the browser does not use is made anew after offerAgain.
 const (
 	renewAfter = time.Hour
-	renewGrace = time.Minute
+	renewGrace = 15 * time.Minute
+	offerAgain = time.Minute
 )
 
 // usedWithin is how much of a session's use is not kept when the hub ends.
@@ -146,12 +148,26 @@ func (p *People) who(token string) (session, ask.Person, error) {
 	return *s, a.person(), nil
 }
 
+// Lasts says whether a session that somebody has shown once is still there, for those
+// who listen for long: its secret may have been exchanged meanwhile.
+func (p *People) Lasts(token string) error {
+	r, err := p.look()
+	if err != nil {
+		return err
+	}
+	id, _, _ := strings.Cut(token, ".")
+	if s := r.session(sum(id)); s == nil || s.over(p.now()) || r.account(s.Name) == nil {
+		return errEnded
+	}
+	return nil
+}
+
 // Renew makes the next secret of a session, where it is time for one; otherwise it
 // gives an empty one.
 func (p *People) Renew(token string) (string, error) {
 	now := p.now()
 	due := func(s *session) bool {
-		return now.Sub(s.Renewed) > renewAfter && now.Sub(s.Offered) > renewGrace
+		return now.Sub(s.Renewed) > renewAfter && now.Sub(s.Offered) > offerAgain
 	}
 	s, _, err := p.who(token)
 	if err != nil || !due(&s) {
