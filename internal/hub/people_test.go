@@ -301,7 +301,9 @@ func TestEnumeration(t *testing.T) {
 		for _, name := range []string{"anna", "bert", "nobody", "a\r\nb", ""} {
 			began := time.Now()
 			_, err := p.SignIn(ask.SignIn{Name: name, Password: "wrong, wrong"})
-			took[name] += time.Since(began)
+			if d := time.Since(began); took[name] == 0 || d < took[name] {
+				took[name] = d // the shortest: other programs are at work here too
+			}
 			said[name] = fmt.Sprint(ask.KindOf(err), err)
 		}
 		for name, text := range said {
