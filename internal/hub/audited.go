@@ -31,7 +31,7 @@ func (s *Server) Auditing(a Audit) *Server {
 // same.
 func looks(question string) bool {
 	switch question {
-	case "check", "plan", "people", "audit":
+	case "check", "plan", "people", "audit", "guide", "fixes", "fetching", "outlook", "return":
 		return true
 	}
 	return false
