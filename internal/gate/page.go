@@ -13,7 +13,10 @@ import (
 // Page is what users see while the gate is up: a value, replaced as a whole.
 type Page struct {
 	Product     string    // its name, as users know it
-	Reason      string    // one sentence, for users; "" = it is being upgraded
+	Doing       Doing     // what is done
+	To          string    // version that it comes to, where there is one
+	ByHand      bool      // a part of it is being done by people now
+	Reason      string    // a sentence of the vendor's in place of what is done; said as it is in every language
 	ExpectedEnd time.Time // zero = not known
 	Lang        string    // "en", "fr", "de"; "" = what the user's program asks for
 	Contact     string    // whom to ask, for example an address; may be empty
@@ -31,8 +34,8 @@ var pageHTML string
 
 // answer is everything a user is told, in one language.
 type answer struct {
-	Lang, Title, Text, End, EndISO, Wait, Again, Contact string
-	Retry                                                int
+	Lang, Title, Text, Kept, End, EndISO, Wait, Again, Contact string
+	Retry                                                      int
 }
 
 func (p Page) serve(w http.ResponseWriter, r *http.Request, now time.Time) {
@@ -69,23 +72,24 @@ func (a answer) render(kind string, p Page) ([]byte, string) {
 			Status  int    `json:"status"`
 			Error   string `json:"error"`
 			Product string `json:"product,omitempty"`
+			Lang    string `json:"language"`
 			Message string `json:"message"`
 			End     string `json:"expected_end,omitempty"`
 			Retry   int    `json:"retry_after"`
 			Contact string `json:"contact,omitempty"`
-		}{http.StatusServiceUnavailable, "unavailable", p.Product, a.Title + ". " + a.Text, a.EndISO, a.Retry, a.Contact})
+		}{http.StatusServiceUnavailable, "unavailable", p.Product, a.Lang, strings.TrimSpace(a.Title + ". " + a.Text + " " + a.Kept), a.EndISO, a.Retry, a.Contact})
 		if err == nil {
 			return append(b, '\n'), jsonType
 		}
 	case htmlType:
-		var s strings.Builder
-		// Parsed each time: a few answers a second, and no state of the package.
-		t, err := template.New("page").Parse(pageHTML)
-		if err == nil && t.Execute(&s, a) == nil {
-			return []byte(s.String()), htmlType
+		if text := html(a); text != nil {
+			return text, htmlType
 		}
 	}
 	lines := []string{a.Title + ".", a.Text}
+	if a.Kept != "" {
+		lines = append(lines, a.Kept)
+	}
 	if a.End != "" {
 		lines = append(lines, a.End)
 	}
@@ -94,6 +98,37 @@ func (a answer) render(kind string, p Page) ([]byte, string) {
 		lines = append(lines, a.Contact)
 	}
 	return []byte(strings.Join(lines, "\n") + "\n"), textType
+}
+
+// Static is the page as a file that somebody else serves, who cannot tell what
+// language a user reads: it says it in English and in French. The expected end,
+// where there is one, is told without how long that is.
+func (p Page) Static() []byte {
+	var all []answer
+	for _, lang := range []string{"en", "fr"} {
+		q := p
+		q.Lang = lang
+		all = append(all, q.answer("", p.ExpectedEnd.Add(-24*time.Hour))) // as if it were far away: with its date
+	}
+	return html(all...)
+}
+
+// html writes answers as a page that needs nothing beside it.
+func html(all ...answer) []byte {
+	var s strings.Builder
+	// Parsed each time: a few answers a second, and no state of the package.
+	t, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return nil
+	}
+	err = t.Execute(&s, struct {
+		answer
+		Answers []answer
+	}{all[0], all})
+	if err != nil {
+		return nil
+	}
+	return []byte(s.String())
 }
 
 // answer puts the page into words.
@@ -107,16 +142,22 @@ func (p Page) answer(accept string, now time.Time) (a answer) {
 	if product == "" {
 		product = t.thisService
 	}
-	a = answer{Lang: lang, Title: strings.ReplaceAll(t.title, "%", product), Text: t.reason, Wait: t.wait, Retry: retryUnknown}
+	a = answer{Lang: lang, Title: fill(t.title, "%p", product), Text: t.says(p.Doing, product, p.To), Kept: t.kept, Wait: t.wait, Retry: retryUnknown}
 	if r := strings.TrimSpace(p.Reason); r != "" {
 		if a.Text = r; !strings.ContainsAny(r[len(r)-1:], ".!?:") {
 			a.Text += "."
 		}
 	}
+	if p.Doing == Install {
+		a.Kept = "" // there is none yet
+	}
+	if p.ByHand {
+		a.Text += " " + t.hand
+	}
 	if c := strings.TrimSpace(p.Contact); c != "" {
 		a.Contact = t.contact + c
 	}
-	defer func() { a.Again = strings.ReplaceAll(t.again, "%", strconv.Itoa(a.Retry)) }()
+	defer func() { a.Again = fill(t.again, "%n", strconv.Itoa(a.Retry)) }()
 	if p.ExpectedEnd.IsZero() {
 		return a
 	}
@@ -127,46 +168,27 @@ func (p Page) answer(accept string, now time.Time) (a answer) {
 	}
 	a.Retry = min(max(int((left+time.Second-1)/time.Second), retryLeast), retryMost)
 	a.EndISO = p.ExpectedEnd.UTC().Format(time.RFC3339)
+	zone, _ := p.ExpectedEnd.Zone()
 	when := p.ExpectedEnd.Format("15:04")
 	if left > 12*time.Hour {
 		when = p.ExpectedEnd.Format("2006-01-02 15:04")
 	}
-	zone, _ := p.ExpectedEnd.Zone()
-	a.End = strings.ReplaceAll(t.end, "%", when+" ("+zone+")")
+	when += " (" + zone + ")"
+	switch n := int((left + 30*time.Second) / time.Minute); { // users may be in another zone
+	case left < time.Minute:
+		when += ", " + t.soon
+	case n == 1:
+		when += ", " + t.minute
+	case n <= 90:
+		when += ", " + fill(t.minutes, "%n", strconv.Itoa(n))
+	}
+	a.End = fill(t.end, "%t", when)
 	return a
 }
 
 // Reload is how soon the page asks again by itself: often enough to be gone
 // soon after the end, seldom enough not to be a load.
 func (a answer) Reload() int { return min(max(a.Retry, retryLeast), 15) }
-
-type phrases struct{ title, reason, end, late, wait, again, contact, thisService string }
-
-// words are the sentences of a language; % stands for the name or the time.
-func words(lang string) (phrases, bool) {
-	switch lang {
-	case "fr":
-		return phrases{"% est indisponible pour le moment", "Une mise à niveau est en cours. Vos données sont conservées.", "Fin prévue : %.", "La fin prévue est dépassée ; cela ne devrait plus tarder.", "Cette page s'actualise d'elle-même.", "Réessayez dans % secondes.", "Contact : ", "Ce service"}, true
-	case "de":
-		return phrases{"% ist im Moment nicht erreichbar", "Eine neue Version wird eingespielt. Ihre Daten bleiben erhalten.", "Voraussichtliches Ende: %.", "Das voraussichtliche Ende ist vorbei; es sollte nicht mehr lange dauern.", "Diese Seite lädt sich von selbst neu.", "Bitte in % Sekunden noch einmal versuchen.", "Kontakt: ", "Dieser Dienst"}, true
-	case "en":
-		return phrases{"% is unavailable for the moment", "It is being upgraded. Your data is kept.", "Expected end: %.", "The expected end has passed; it should not take much longer.", "This page reloads by itself.", "Try again in % seconds.", "Contact: ", "This service"}, true
-	}
-	return phrases{}, false
-}
-
-// language picks the best known one from Accept-Language (RFC 9110, 12.5.4).
-func language(accept string) string {
-	best, weight := "en", 0.0
-	for part := range strings.SplitSeq(accept, ",") {
-		tag, q := weighted(part)
-		tag, _, _ = strings.Cut(tag, "-")
-		if _, ok := words(tag); ok && q > weight {
-			best, weight = tag, q
-		}
-	}
-	return best
-}
 
 // format picks HTML, JSON or plain text from Accept (RFC 9110, 12.5.1). A
 // client that takes anything gets JSON when it speaks JSON itself, else text.

@@ -62,8 +62,10 @@ func TestRetryAfterAndEnd(t *testing.T) {
 		text  string
 	}{
 		{"unknown", time.Time{}, "30", "Try again in 30 seconds."},
-		{"in four minutes", noon.Add(4*time.Minute - time.Millisecond), "240", "Expected end: 12:03 (UTC)."},
-		{"in a second", noon.Add(time.Second), "5", "Expected end: 12:00 (UTC)."},
+		{"in four minutes", noon.Add(4*time.Minute - time.Millisecond), "240", "Expected end: 12:03 (UTC), in about 4 minutes."},
+		{"in a second", noon.Add(time.Second), "5", "Expected end: 12:00 (UTC), in less than a minute."},
+		{"in a minute and a half", noon.Add(89 * time.Second), "89", "Expected end: 12:01 (UTC), in about a minute."},
+		{"in three hours", noon.Add(3 * time.Hour), "3600", "Expected end: 15:00 (UTC)."},
 		{"tomorrow", noon.Add(24 * time.Hour), "3600", "Expected end: 2026-03-02 12:00 (UTC)."},
 		{"passed", noon.Add(-time.Minute), "30", "The expected end has passed; it should not take much longer."},
 	} {
@@ -141,5 +143,69 @@ func TestReasonIsASentence(t *testing.T) {
 		if w := ask(Page{Reason: reason}, noon); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("body %q, want %q", w.Body, want)
 		}
+	}
+}
+
+// Every kind has its sentence in every language, in every format.
+func TestPageSaysWhatIsDone(t *testing.T) {
+	for _, c := range []struct {
+		page   Page
+		lang   string
+		want   string
+		noData bool
+	}{
+		{Page{Doing: Upgrade, To: "3.1"}, "en", "Shop is being upgraded to 3.1.", false},
+		{Page{Doing: Upgrade, To: "3.1"}, "fr", "Shop passe à la version 3.1.", false},
+		{Page{Doing: Upgrade, To: "3.1"}, "de", "Shop wird auf 3.1 gebracht.", false},
+		{Page{Doing: Upgrade}, "fr", "Une mise à niveau est en cours.", false},
+		{Page{}, "fr", "Une mise à niveau est en cours.", false},
+		{Page{Doing: "something newer", To: "1"}, "fr", "Une mise à niveau est en cours.", false},
+		{Page{Doing: Install, To: "3.1"}, "fr", "Shop est en cours d’installation.", true},
+		{Page{Doing: Return, To: "3.0"}, "fr", "Shop revient à la version 3.0.", false},
+		{Page{Doing: PutBack}, "fr", "Cela n’a pas réussi ; Shop est remis dans son état antérieur.", false},
+		{Page{Doing: Waits}, "fr", "Le travail sur Shop dure plus longtemps que prévu ; son administrateur doit s’en occuper.", false},
+		{Page{Doing: Upgrade, To: "3.1", ByHand: true}, "fr", "Shop passe à la version 3.1. Une partie du travail se fait à la main en ce moment.", false},
+		{Page{Reason: "The index is built anew", ByHand: true}, "en", "The index is built anew. A part of the work is being done by hand now.", false},
+		{Page{Doing: Upgrade, To: "%p"}, "en", "Shop is being upgraded to %p.", false}, // what a vendor calls a version
+	} {
+		c.page.Product = "Shop"
+		for _, accept := range []string{"text/html", "application/json", "text/plain"} {
+			w := ask(c.page, noon, "Accept", accept, "Accept-Language", c.lang)
+			text := w.Body.String()
+			t2, _ := words(c.lang)
+			if w.Code != 503 || !strings.Contains(text, c.want) || strings.Contains(text, t2.kept) == c.noData {
+				t.Errorf("%+v in %s as %s: %s", c.page, c.lang, accept, text)
+			}
+		}
+	}
+}
+
+func TestWordsAreWhole(t *testing.T) {
+	for _, lang := range []string{"en", "fr", "de"} {
+		w, ok := words(lang)
+		for d, text := range w.doing {
+			if text == "" || d != "" && !strings.Contains(text, "%p") {
+				t.Errorf("%s says of %q: %q", lang, d, text)
+			}
+		}
+		if !ok || len(w.doing) != 6 || w.title == "" || w.end == "" || w.soon == "" || w.minute == "" || w.minutes == "" || w.late == "" || w.wait == "" || w.again == "" || w.contact == "" || w.thisService == "" || w.hand == "" || w.kept == "" {
+			t.Errorf("%s lacks something: %+v", lang, w)
+		}
+	}
+}
+
+// A file cannot know who reads it.
+func TestStaticPage(t *testing.T) {
+	text := string(Page{Product: "<Shop>", Doing: Upgrade, To: "3.1", ExpectedEnd: noon.Add(4 * time.Minute)}.Static())
+	for _, want := range []string{`<html lang="en">`, `<section lang="en">`, "&lt;Shop&gt; is being upgraded to 3.1.", "Expected end: 2026-03-01 12:04 (UTC).", `<section lang="fr">`, "&lt;Shop&gt; passe à la version 3.1.", "Fin prévue : 2026-03-01 12:04 (UTC).", `http-equiv="refresh"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("there is no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "about") || strings.Contains(text, "http://") || strings.Contains(text, "src=") {
+		t.Errorf("it says what will be wrong, or needs something from elsewhere:\n%s", text)
+	}
+	if text := string(Page{}.Static()); !strings.Contains(text, "It is being upgraded.") || strings.Contains(text, "end\">") {
+		t.Errorf("without anything known:\n%s", text)
 	}
 }

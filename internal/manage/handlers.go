@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/user"
 	"strconv"
+	"time"
 
 	"upkeep/internal/backup"
 	"upkeep/internal/durable"
@@ -24,6 +25,7 @@ func (in *Installation) computer() verbs.Computer {
 		Services: func(_ string, s plan.Service) (service.Manager, error) { return in.services.Manager(s), nil },
 		Packages: in.packageManager, Boots: computer{}, Bundles: in.bundlesDir(), Accounts: ownership, Root: in.Root, Settle: settle,
 		Engine: in.engineAt, Proven: func(p backup.Point) bool { return in.proven()(p) },
+		Outage: func(run string) time.Duration { return in.Forecast(run).Outage },
 	}
 }
 

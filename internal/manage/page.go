@@ -1,7 +1,6 @@
 package manage
 
 import (
-	"fmt"
 	"time"
 
 	"upkeep/internal/gate"
@@ -17,14 +16,12 @@ type pages struct {
 	name   string // of the gate
 	page   gate.Page
 	outage time.Duration // forecast; 0 when there was none
-	hand   bool          // a person does a step by hand
-	before gate.Page     // what was told before she did
 }
 
 // newPages takes up a run wherever it is.
 func (in *Installation) newPages(r *Run) *pages {
 	p := &pages{gate: in.gate, name: in.Doc.ID, outage: in.Forecast(r.ID).Outage,
-		page: gate.Page{Product: r.Plan.Product, Reason: plan.Doing(r.Plan)}}
+		page: gate.Page{Product: r.Plan.Product, Doing: gate.Doing(plan.Doing(r.Plan)), To: r.Plan.To}}
 	for _, s := range r.Plan.Steps {
 		if st := r.State.Steps[s.ID]; st != nil && st.Status == run.Done {
 			p.ended(s, run.Do, st.Last, st.Ended)
@@ -35,18 +32,17 @@ func (in *Installation) newPages(r *Run) *pages {
 
 // began tells users that people are at work by hand, where they are.
 func (p *pages) began(s plan.Step, dir run.Direction) {
-	if s.TaskOf(dir == run.Undo) == nil || p.hand {
+	if s.TaskOf(dir == run.Undo) == nil || p.page.ByHand {
 		return
 	}
-	p.hand, p.before = true, p.page
-	p.page.Reason += "; a part of it is being done by hand now"
+	p.page.ByHand = true
 	p.show()
 }
 
 // ended tells users the expected end once the gate has closed.
 func (p *pages) ended(s plan.Step, dir run.Direction, e run.Ended, at time.Time) {
-	if p.hand && e.OK {
-		p.hand, p.page = false, p.before
+	if p.page.ByHand && e.OK {
+		p.page.ByHand = false
 		p.show()
 	}
 	if !e.OK || dir != run.Do || s.Verb != "access" || p.outage == 0 {
@@ -61,17 +57,13 @@ func (p *pages) ended(s plan.Step, dir run.Direction, e run.Ended, at time.Time)
 
 // back tells users that it went wrong, and what is done about it.
 func (p *pages) back() {
-	p.hand = false
-	p.page.Reason = fmt.Sprintf("It did not succeed; %s is being put back as it was", p.page.Product)
-	p.page.ExpectedEnd = time.Time{}
+	p.page.Doing, p.page.ByHand, p.page.ExpectedEnd = gate.PutBack, false, time.Time{}
 	p.show()
 }
 
 // waits tells users that it takes longer.
 func (p *pages) waits() {
-	p.hand = false
-	p.page.Reason = fmt.Sprintf("The work on %s takes longer than planned; its administrator has to look at it", p.page.Product)
-	p.page.ExpectedEnd = time.Time{}
+	p.page.Doing, p.page.ByHand, p.page.ExpectedEnd = gate.Waits, false, time.Time{}
 	p.show()
 }
 

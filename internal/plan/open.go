@@ -169,8 +169,13 @@ func (b *builder) gate() {
 	b.plan.Closed = "gate"
 	d := b.add(Step{ID: "gate", Verb: "access", Phase: string(manifest.Maintenance), Class: Reversible, Down: !b.in.First,
 		Title: "close the gate: users see the outage page (port " + strings.Join(ports, ", ") + ")"},
-		&AccessParams{Mode: "maintenance", Gate: &Gate{Name: b.in.Site.ID, Ports: ports, Product: b.plan.Product}, Reason: Doing(b.plan)})
+		&AccessParams{Mode: "maintenance", Gate: &Gate{Name: b.in.Site.ID, Ports: ports, Told: b.told()}})
 	b.entered = append(b.entered, entered{d.ID, d.params.(*AccessParams)})
+}
+
+// told is what users are told of this plan.
+func (b *builder) told() Told {
+	return Told{Product: b.plan.Product, Doing: Doing(b.plan), To: b.plan.To}
 }
 
 // enter enters an access mode of the product's own.
@@ -191,6 +196,10 @@ func (b *builder) enter(mode string, a manifest.Access, phase manifest.Phase) {
 
 func (b *builder) enterOne(mode string, a manifest.Access, p *AccessParams, phase manifest.Phase) {
 	of := ""
+	if isPage(p.Marker) && p.Content == "" {
+		told := b.told()
+		p.Page = &told
+	}
 	s := Step{ID: mode, Verb: "access", Phase: string(phase), Class: Reversible, As: p.As, Down: mode == "maintenance" && a.Users != "read"}
 	if p.Unit != "" {
 		s.ID, of = mode+"."+p.Unit, " of "+p.Unit

@@ -1,7 +1,9 @@
 package plan
 
 import (
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"upkeep/internal/site"
@@ -168,18 +170,35 @@ type AccessParams struct {
 	Env     []string `json:"env,omitempty"`
 	Refused *Probe   `json:"refused,omitempty"`
 	Gate    *Gate    `json:"gate,omitempty"`
+	Page    *Told    `json:"page,omitempty"` // what a marker that is a page says
 	Reason  string   `json:"reason,omitempty"`
 	Owner   string   `json:"owner,omitempty"`  // account that owns a marker
 	Reopen  string   `json:"reopen,omitempty"` // the id of the access step that this one ends
 	of      string   // unit
 }
 
+// Told is what users are told of a run.
+type Told struct {
+	Product string `json:"product"`
+	Doing   string `json:"doing,omitempty"` // upgrade, install, return
+	To      string `json:"to,omitempty"`    // version
+}
+
+// isPage says whether a marker is a page that users see.
+func isPage(marker string) bool {
+	switch strings.ToLower(path.Ext(marker)) {
+	case ".htm", ".html":
+		return true
+	}
+	return false
+}
+
 // Gate says which ports the gate closes.
 type Gate struct {
-	Name    string        `json:"name"`
-	Ports   []string      `json:"ports"`
-	Product string        `json:"product"`
-	Expect  time.Duration `json:"expect,omitempty"` // outage expected
+	Name  string   `json:"name"`
+	Ports []string `json:"ports"`
+	Told
+	Expect time.Duration `json:"expect,omitempty"` // outage expected
 }
 
 // HoldParams: a temporary change with its prior value. Release ends it; one

@@ -11,15 +11,16 @@ import (
 // TriggerBack is the trigger of a run that takes an earlier one back.
 const TriggerBack = "back"
 
-// Doing says to the product's users what a run does.
+// Doing says what a plan does with the product as a whole: upgrade, install, or
+// return to an earlier version.
 func Doing(p *Plan) string {
-	if p.Trigger == TriggerBack {
-		return fmt.Sprintf("%s is being put back on %s", p.Product, p.To)
+	switch {
+	case p.Trigger == TriggerBack:
+		return "return"
+	case p.First():
+		return "install"
 	}
-	if p.First() {
-		return fmt.Sprintf("%s is being installed", p.Product)
-	}
-	return fmt.Sprintf("%s is being upgraded to %s", p.Product, p.To)
+	return "upgrade"
 }
 
 // goBack puts files and data back as they were before an earlier run. The

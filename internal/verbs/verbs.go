@@ -3,6 +3,7 @@
 package verbs
 
 import (
+	"time"
 	"upkeep/internal/backup"
 	"upkeep/internal/backup/archive"
 	"upkeep/internal/durable"
@@ -60,6 +61,8 @@ type Computer struct {
 	// Proven says whether a restore point was read whole after it was made; nil:
 	// nothing tells.
 	Proven func(backup.Point) bool
+	// Outage gives the forecast of a run's outage, for its users; nil: there is none.
+	Outage func(run string) time.Duration
 }
 
 // Rehearsal gives the handler that rehearses migrations by those scripts.
@@ -110,7 +113,7 @@ func (c Computer) Handlers() map[string]step.Handler {
 	backups := stepbackup.New(c.FS, engines, c.Databases)
 	runs, scripts := steprun.New(runner, c.Probes), hooks.New(runner, c.Probes)
 	return map[string]step.Handler{
-		"access":   access.New(runner, c.Probes, c.Gate),
+		"access":   access.New(runner, c.Probes, c.Gate).Expecting(c.Outage),
 		"back":     back.New(map[string]step.Handler{"run": runs, "hooks": scripts}),
 		"backup":   backups,
 		"check":    check.New(c.Probes),

@@ -36,13 +36,39 @@ type Handler struct {
 	run    child.Runner
 	probes *probe.Evaluator
 	gate   Gate
+	outage func(run string) time.Duration
 }
 
 var _ step.Handler = (*Handler)(nil)
 
 // New makes the handler. The runner's file system is the one that markers are
 // written through; the gate may be nil where there is none.
-func New(r child.Runner, p *probe.Evaluator, g Gate) *Handler { return &Handler{r, p, g} }
+func New(r child.Runner, p *probe.Evaluator, g Gate) *Handler {
+	return &Handler{run: r, probes: p, gate: g}
+}
+
+// Expecting tells users when the outage is expected to end, where it gives how long
+// a run's takes; 0: that is not known.
+func (h *Handler) Expecting(outage func(run string) time.Duration) *Handler {
+	h.outage = outage
+	return h
+}
+
+// ends is when the outage that begins now is expected to end.
+func (h *Handler) ends(run string, p *plan.AccessParams) time.Time {
+	span := time.Duration(0)
+	switch {
+	case p.Reopen != "" || p.Gate == nil && p.Page == nil: // nobody is told
+	case p.Gate != nil && p.Gate.Expect > 0:
+		span = p.Gate.Expect
+	case h.outage != nil:
+		span = h.outage(run)
+	}
+	if span <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(span).Round(time.Second)
+}
 
 // memo is how the mode was before, and what an ending step ends.
 type memo struct {
@@ -92,7 +118,7 @@ func (h *Handler) Prepare(ctx context.Context, env step.Env, s plan.Step) (step.
 	if err != nil {
 		return nil, err
 	}
-	m := memo{}
+	m := memo{Ends: h.ends(env.Run, p)}
 	if m.On, _, err = md.look(ctx); err != nil {
 		return nil, err
 	}

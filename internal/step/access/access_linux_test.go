@@ -19,7 +19,7 @@ type folder = childtest.Folder
 // page is the mode of a product with a page that is parked while it is off.
 func page(w folder) plan.AccessParams {
 	return plan.AccessParams{Mode: "maintenance", Marker: w.Path("app_offline.htm"), Parked: w.Path("app_offline.bak"),
-		Aliases: []string{w.Path("app_offline.html")}, Reason: "Back at <noon>"}
+		Aliases: []string{w.Path("app_offline.html")}, Reason: "Back at <noon>", Page: &plan.Told{Product: "shop", Doing: "upgrade", To: "2.0"}}
 }
 
 func marker(w folder) plan.AccessParams {
@@ -223,11 +223,26 @@ func TestParkedPage_S3_44_S3_45_S3_46(t *testing.T) {
 }
 
 func TestNewPageIsFitToBeShown(t *testing.T) {
-	w := folder(t.TempDir())
-	enter(t, page(w))
-	b, err := os.ReadFile(w.Path("app_offline.htm"))
-	if err != nil || !strings.Contains(string(b), "<p>Back at &lt;noon&gt;</p>") {
-		t.Errorf("the page is %q, %v", b, err)
+	for reason, want := range map[string][]string{
+		"Back at <noon>": {"<p>Back at &lt;noon&gt;. Your data is kept.</p>"},
+		"":               {"shop is being upgraded to 2.0. Your data is kept.", `<section lang="fr">`, "shop passe à la version 2.0.", "Expected end: 20", "Fin prévue"},
+	} {
+		w := folder(t.TempDir())
+		p := page(w)
+		p.Reason = reason
+		s := childtest.Step(t, plan.Step{Verb: "access"}, p)
+		env, _ := childtest.Env(t, s, step.Forward)
+		h := access.New(childtest.Runner(t, nil), childtest.Probes(t), nil).Expecting(func(string) time.Duration { return time.Hour })
+		m, err := h.Prepare(t.Context(), env, s)
+		must(t, err)
+		must(t, h.Do(t.Context(), env, s, m))
+		b, err := os.ReadFile(w.Path("app_offline.htm"))
+		must(t, err)
+		for _, want := range want {
+			if !strings.Contains(string(b), want) {
+				t.Errorf("there is no %q in\n%s", want, b)
+			}
+		}
 	}
 }
 

@@ -47,10 +47,7 @@ func (c *closed) look(ctx context.Context) (bool, string, error) {
 	return true, "the gate is closed: port " + strings.Join(list, ", "), nil
 }
 
-func (c *closed) remember(m *memo) error {
-	if c.p.Gate.Expect > 0 {
-		m.Ends = time.Now().Add(c.p.Gate.Expect).Round(time.Second)
-	}
+func (c *closed) remember(*memo) error {
 	_, err := c.ports()
 	return err
 }
@@ -61,7 +58,7 @@ func (c *closed) enter(ctx context.Context, m *memo) error {
 		return err
 	}
 	return c.gate.Up(ctx, gate.Spec{Name: c.p.Gate.Name, Ports: ports,
-		Page: gate.Page{Product: c.p.Gate.Product, Reason: c.p.Reason, ExpectedEnd: m.Ends}})
+		Page: told(&c.p.Gate.Told, c.p.Reason, m.Ends)})
 }
 
 func (c *closed) leave(ctx context.Context) error { return c.gate.Down(ctx, c.p.Gate.Name) }
@@ -88,4 +85,9 @@ func (c *closed) unlike(ctx context.Context, _ *memo, on bool) (string, error) {
 		return "nobody shows the outage page", nil
 	}
 	return "", nil
+}
+
+// told is the page of a run.
+func told(t *plan.Told, reason string, ends time.Time) gate.Page {
+	return gate.Page{Product: t.Product, Doing: gate.Doing(t.Doing), To: t.To, Reason: reason, ExpectedEnd: ends}
 }

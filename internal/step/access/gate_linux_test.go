@@ -57,8 +57,8 @@ func (g *kernel) Fingerprint() string {
 }
 
 func shop(ports ...string) plan.AccessParams {
-	return plan.AccessParams{Mode: "maintenance", Reason: "Shop is being upgraded to 2.0",
-		Gate: &plan.Gate{Name: "shop", Ports: ports, Product: "Shop", Expect: time.Hour}}
+	return plan.AccessParams{Mode: "maintenance",
+		Gate: &plan.Gate{Name: "shop", Ports: ports, Told: plan.Told{Product: "Shop", Doing: "upgrade", To: "2.0"}, Expect: time.Hour}}
 }
 
 func TestGateContract(t *testing.T) {

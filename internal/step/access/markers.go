@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html"
 	"io/fs"
 	"os"
 	"os/user"
@@ -91,7 +90,7 @@ func (k *markers) enter(ctx context.Context, m *memo) error {
 	case parked:
 		return k.fs.Rename(k.p.Parked, k.p.Marker)
 	default:
-		if err := k.fs.WriteFile(k.p.Marker, k.content(), 0o644); err != nil {
+		if err := k.fs.WriteFile(k.p.Marker, k.content(m), 0o644); err != nil {
 			return fmt.Errorf("cannot switch %s mode on: %w", k.p.Mode, err)
 		}
 	}
@@ -106,18 +105,16 @@ func (k *markers) parked() (bool, error) {
 }
 
 // content is what a new marker says: some products show it to their users.
-func (k *markers) content() []byte {
+func (k *markers) content(m *memo) []byte {
 	if k.p.Content != "" {
 		return []byte(strings.TrimRight(k.p.Content, "\n") + "\n")
+	}
+	if k.p.Page != nil {
+		return told(k.p.Page, k.p.Reason, m.Ends).Static()
 	}
 	reason := k.p.Reason
 	if reason == "" {
 		reason = "Maintenance is in progress."
-	}
-	switch strings.ToLower(filepath.Ext(k.p.Marker)) {
-	case ".htm", ".html":
-		text := html.EscapeString(reason)
-		return []byte("<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>" + text + "</title>\n<p>" + text + "</p></html>\n")
 	}
 	return []byte(reason + "\n")
 }
