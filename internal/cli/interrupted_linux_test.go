@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -176,6 +177,25 @@ func TestPageStaysWhileTheRunWaits(t *testing.T) {
 	h.holdAt("after-install", "2.0")
 	end := h.begin("upgrade", "-y", "--from", h.good, "--to", "2.0")
 	contains(t, "the page", h.page(), "is being upgraded to 2.0", "Expected end")
+	for accept, want := range map[string][]string{
+		"text/html,*/*;q=0.8": {`<html lang="fr">`, "notes passe à la version 2.0. Vos données sont conservées.", "Fin prévue"},
+		"application/json":    {`"status":503`, `"language":"fr"`, "notes passe à la version 2.0.", `"expected_end":"20`, `"retry_after":`},
+		"text/plain":          {"notes passe à la version 2.0.\n", "Fin prévue", "Réessayez dans"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/notes", h.port), nil)
+		must(t, err)
+		req.Header.Set("Accept", accept)
+		req.Header.Set("Accept-Language", "fr-CH, fr;q=0.9, en;q=0.5")
+		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+		must(t, err)
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		must(t, err)
+		if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Content-Language") != "fr" {
+			t.Errorf("%s: %s, %v", accept, resp.Status, resp.Header)
+		}
+		contains(t, "the page as "+accept, string(text), want...)
+	}
 	h.kill()
 	if code, out, e := end(); code != cli.ExitWaiting {
 		t.Fatalf("the upgrade ended with %d:\n%s%s", code, out, e)

@@ -162,8 +162,8 @@ func TestPageSaysWhatIsDone(t *testing.T) {
 		{Page{Doing: "something newer", To: "1"}, "fr", "Une mise à niveau est en cours.", false},
 		{Page{Doing: Install, To: "3.1"}, "fr", "Shop est en cours d’installation.", true},
 		{Page{Doing: Return, To: "3.0"}, "fr", "Shop revient à la version 3.0.", false},
-		{Page{Doing: PutBack}, "fr", "Cela n’a pas réussi ; Shop est remis dans son état antérieur.", false},
-		{Page{Doing: Waits}, "fr", "Le travail sur Shop dure plus longtemps que prévu ; son administrateur doit s’en occuper.", false},
+		{Page{Doing: PutBack}, "fr", "Cela n’a pas réussi ; Shop est remis dans son état antérieur.", false},
+		{Page{Doing: Waits}, "fr", "Le travail sur Shop dure plus longtemps que prévu ; son administrateur doit s’en occuper.", false},
 		{Page{Doing: Upgrade, To: "3.1", ByHand: true}, "fr", "Shop passe à la version 3.1. Une partie du travail se fait à la main en ce moment.", false},
 		{Page{Reason: "The index is built anew", ByHand: true}, "en", "The index is built anew. A part of the work is being done by hand now.", false},
 		{Page{Doing: Upgrade, To: "%p"}, "en", "Shop is being upgraded to %p.", false}, // what a vendor calls a version
@@ -197,7 +197,7 @@ func TestWordsAreWhole(t *testing.T) {
 // A file cannot know who reads it.
 func TestStaticPage(t *testing.T) {
 	text := string(Page{Product: "<Shop>", Doing: Upgrade, To: "3.1", ExpectedEnd: noon.Add(4 * time.Minute)}.Static())
-	for _, want := range []string{`<html lang="en">`, `<section lang="en">`, "&lt;Shop&gt; is being upgraded to 3.1.", "Expected end: 2026-03-01 12:04 (UTC).", `<section lang="fr">`, "&lt;Shop&gt; passe à la version 3.1.", "Fin prévue : 2026-03-01 12:04 (UTC).", `http-equiv="refresh"`} {
+	for _, want := range []string{`<html lang="en">`, `<section lang="en">`, "&lt;Shop&gt; is being upgraded to 3.1.", "Expected end: 2026-03-01 12:04 (UTC).", `<section lang="fr">`, "&lt;Shop&gt; passe à la version 3.1.", "Fin prévue : 2026-03-01 12:04 (UTC).", `http-equiv="refresh"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("there is no %q in\n%s", want, text)
 		}

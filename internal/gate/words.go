@@ -37,13 +37,13 @@ func words(lang string) (phrases, bool) {
 			}}, true
 	case "fr":
 		return phrases{
-			title: "%p est indisponible pour le moment", end: "Fin prévue : %t.", soon: "dans moins d’une minute", minute: "dans une minute environ", minutes: "dans %n minutes environ",
-			late: "La fin prévue est dépassée ; cela ne devrait plus tarder.", wait: "Cette page s’actualise d’elle-même.", again: "Réessayez dans %n secondes.",
-			contact: "Contact : ", thisService: "Ce service", hand: "Une partie du travail se fait à la main en ce moment.", kept: "Vos données sont conservées.",
+			title: "%p est indisponible pour le moment", end: "Fin prévue : %t.", soon: "dans moins d’une minute", minute: "dans une minute environ", minutes: "dans %n minutes environ",
+			late: "La fin prévue est dépassée ; cela ne devrait plus tarder.", wait: "Cette page s’actualise d’elle-même.", again: "Réessayez dans %n secondes.",
+			contact: "Contact : ", thisService: "Ce service", hand: "Une partie du travail se fait à la main en ce moment.", kept: "Vos données sont conservées.",
 			doing: map[Doing]string{
 				Upgrade: "%p passe à la version %v.", "": "Une mise à niveau est en cours.", Install: "%p est en cours d’installation.", Return: "%p revient à la version %v.",
-				PutBack: "Cela n’a pas réussi ; %p est remis dans son état antérieur.",
-				Waits:   "Le travail sur %p dure plus longtemps que prévu ; son administrateur doit s’en occuper.",
+				PutBack: "Cela n’a pas réussi ; %p est remis dans son état antérieur.",
+				Waits:   "Le travail sur %p dure plus longtemps que prévu ; son administrateur doit s’en occuper.",
 			}}, true
 	case "de":
 		return phrases{

@@ -35,8 +35,6 @@ type Machine struct {
 		End(ctx context.Context, unit string) error
 		// Start waits until a unit has started; the error says why it has not.
 		Start(ctx context.Context, unit string) error
-		// Down says why a unit does not run; nothing when it does.
-		Down(ctx context.Context, unit string) string
 	}
 }
 

@@ -142,13 +142,14 @@ func (m *Machine) dropHub(ctx context.Context) ([]string, error) {
 // hubDown says why the page of this machine does not run, where it is set up to;
 // otherwise nothing.
 func hubDown(ctx context.Context, exe string) string {
-	m := NewMachine(exe)
-	if !systemd.Booted() || !m.HubInstalled() {
+	if !systemd.Booted() || !NewMachine(exe).HubInstalled() {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	return m.Systemd.Down(ctx, HubUnit)
+	s := systemd.NewMachine()
+	defer s.Close() // a hub asks again and again
+	return s.Down(ctx, HubUnit)
 }
 
 // lookHub finds that the page is set up and does not run.

@@ -32,7 +32,6 @@ func (f *fakeInit) Start(_ context.Context, unit string) error {
 	f.asked = append(f.asked, "start "+unit)
 	return f.fails
 }
-func (f *fakeInit) Down(context.Context, string) string { return "" }
 
 func testMachine(t *testing.T) (*Machine, *fakeInit) {
 	t.Helper()

@@ -17,6 +17,16 @@ type Machine struct{ bus *bus }
 // NewMachine makes one. It talks to systemd only when it is asked something.
 func NewMachine() *Machine { return &Machine{bus: &bus{}} }
 
+// Close ends the connection to systemd. What is asked later makes another.
+func (m *Machine) Close() {
+	m.bus.mu.Lock()
+	defer m.bus.mu.Unlock()
+	if m.bus.conn != nil {
+		m.bus.conn.Close()
+		m.bus.conn = nil
+	}
+}
+
 // Scope moves this process into a scope of its own (systemd.scope(5)): it no
 // longer ends with the session or the unit that it was started from. When the
 // machine goes down it is told to end before the units named in before are.
