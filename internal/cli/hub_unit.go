@@ -64,11 +64,9 @@ func flagsGiven(f *pflag.FlagSet) (args []string, err error) {
 	return args, err
 }
 
-// setupHub has the page run as a unit, and tells how to enter it.
-func (a *App) setupHub(ctx context.Context, m *manage.Machine, o hubOptions, flags *pflag.FlagSet, wrote []string) error {
-	if strings.HasSuffix(o.listen, ":0") {
-		return usage{errors.New("--listen with port 0 is another address after each start: name one that stays")}
-	}
+// setupHub has the page run as a unit, for one installation only or for all, and
+// tells how to enter it.
+func (a *App) setupHub(ctx context.Context, m *manage.Machine, o hubOptions, flags *pflag.FlagSet, only bool, wrote []string) error {
 	if o.pageAs == "" {
 		made, err := m.MakePageAccount(ctx)
 		if err != nil {
@@ -84,7 +82,7 @@ func (a *App) setupHub(ctx context.Context, m *manage.Machine, o hubOptions, fla
 	if err != nil {
 		return err
 	}
-	if a.installation != "" {
+	if only { // said with the command: what the environment says is about others
 		document, err := manage.Locate(a.installation, manage.Folders())
 		if err != nil {
 			return err

@@ -41,6 +41,8 @@ page (upkeep hub), with --listen and the other flags of hub.`,
 				return usage{errors.New(given[0] + " is about the page: give --hub with it")}
 			case (withHub || noHub) && every+look != "":
 				return usage{errors.New("give the page and the timers in two commands: a timer is one installation's")}
+			case withHub && strings.HasSuffix(o.listen, ":0"):
+				return usage{errors.New("--listen with port 0 is another address after each start: name one that stays")}
 			case noHub:
 				return a.endHub(cmd.Context(), m)
 			}
@@ -49,7 +51,7 @@ page (upkeep hub), with --listen and the other flags of hub.`,
 				return err
 			}
 			if withHub {
-				return a.setupHub(cmd.Context(), m, o, hubFlags, wrote)
+				return a.setupHub(cmd.Context(), m, o, hubFlags, cmd.Flags().Changed("installation"), wrote)
 			}
 			if every != "" || look != "" {
 				return a.timers(cmd.Context(), m, every, look, wrote)

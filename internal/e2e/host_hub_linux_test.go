@@ -15,6 +15,11 @@ func TestHostHub(t *testing.T) {
 		}
 		return strings.Replace(text, "procedure:\n", "procedure:\n  after-install: [{run: [sh, -c, 'touch /srv/began; until test -e /srv/go-on; do sleep 0.1; done'], as: root, undo: none, repeatable: true}]\n", 1)
 	})
+	for _, wrong := range [][]string{{"--hub", "--no-hub"}, {"--listen", "127.0.0.1:9000"}, {"--no-hub", "--releases", "/srv"}, {"--hub", "--backup", "daily"}, {"--hub", "--listen", "127.0.0.1:0"}} {
+		if out, code, _ := h.Run(append([]string{"upkeep", "setup-host"}, wrong...)...); code != 2 {
+			t.Errorf("setup-host %v: %d\n%s", wrong, code, out)
+		}
+	}
 	// somebody has the address: that is said, and who it is
 	h.Must(t, "systemd-run", "--quiet", "--unit=squatter", "systemd-socket-activate", "-l", "127.0.0.1:8080", "cat")
 	h.until("ss -ltn | grep -q 127.0.0.1:8080")
