@@ -150,9 +150,11 @@ func (a *App) runHub(ctx context.Context, o hubOptions, n manage.Notifier) (err 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	newLink := func(by string) (string, error) { return a.askedLink(state, address, by) }
-	if err := a.serveLinks(ctx, hosts[0], newLink); err != nil {
+	closeLinks, err := a.serveLinks(ctx, hosts[0], newLink)
+	if err != nil {
 		a.hubLog().Warn("upkeep hub link cannot ask this hub", "why", err)
 	}
+	defer func() { cancel(); closeLinks() }()
 	done := make(chan error, 2)
 	uid, _ := strconv.Atoi(account.Uid) // pageOf has read it
 	go func() {

@@ -191,21 +191,27 @@ func noHub(running []string) string {
 	return "sudo upkeep setup-host --hub has one run all the time, upkeep hub until it is interrupted; links of root's hub are root's to ask for"
 }
 
-// serveLinks makes links for commands of this account until ctx ends.
-func (a *App) serveLinks(ctx context.Context, address string, link func(by string) (string, error)) error {
+// serveLinks makes links for commands of this account until it is closed.
+func (a *App) serveLinks(ctx context.Context, address string, link func(by string) (string, error)) (closeLinks func(), err error) {
 	path, err := manage.LinkSocket(address)
 	if path == "" || err != nil {
-		return err
+		return func() {}, err
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return fmt.Errorf("cannot make the socket that upkeep hub link asks at: %w", err)
+		return func() {}, fmt.Errorf("cannot make the socket that upkeep hub link asks at: %w", err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("cannot keep others from the socket that upkeep hub link asks at: %w", err), l.Close())
+		return func() {}, errors.Join(fmt.Errorf("cannot keep others from the socket that upkeep hub link asks at: %w", err), l.Close())
 	}
-	go func() { _ = hub.ServeLinks(ctx, l, os.Geteuid(), a.hubLog(), link) }() // its only error is that ctx has ended, or that the next command says it
-	return nil
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := hub.ServeLinks(ctx, l, os.Geteuid(), a.hubLog(), link); err != nil && ctx.Err() == nil {
+			a.hubLog().Warn("upkeep hub link cannot ask this hub any more", "why", err)
+		}
+	}()
+	return func() { l.Close(); <-ended }, nil
 }
 
 // holders names who has an address, as far as that can be told.

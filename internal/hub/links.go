@@ -26,7 +26,7 @@ func ServeLinks(ctx context.Context, l net.Listener, account int, log *slog.Logg
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
-	if err := srv.Serve(&guarded{Listener: l, accounts: []int{account}, log: log}); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(&guarded{Listener: l, accounts: []int{account}, log: log}); !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
 		return fmt.Errorf("cannot make links any more: %w", err)
 	}
 	return nil
