@@ -54,6 +54,12 @@ func flagsGiven(f *pflag.FlagSet) (args []string, err error) {
 			}
 			return
 		}
+		if list, several := one.Value.(pflag.SliceValue); several {
+			for _, v := range list.GetSlice() {
+				args = append(args, "--"+one.Name+"="+v)
+			}
+			return
+		}
 		value := one.Value.String()
 		if _, path := one.Annotations[isPath]; path && value != "" {
 			abs, failed := filepath.Abs(value)
