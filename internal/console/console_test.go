@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +247,46 @@ func TestPlain(t *testing.T) {
 				t.Errorf("%s has a script of its own: %.60s", s.name, code)
 			}
 		}
+	}
+}
+
+var (
+	formTag  = regexp.MustCompile(`(?s)<form[^>]*>.*?</form>`)
+	scripted = regexp.MustCompile(`hx-(post|put|delete|patch)|type="button"`)
+)
+
+// TestForms: whatever a screen lets people do is a form that works without script,
+// has a button, and carries the token where it changes something.
+func TestForms(t *testing.T) {
+	seen := 0
+	for _, s := range all() {
+		f := sample()
+		if s.change != nil {
+			s.change(f)
+		}
+		text := open(t, f).get(s.path).Body.String()
+		if strings.Count(text, "<form") != len(formTag.FindAllString(text, -1)) {
+			t.Errorf("%s has a form in a form, or one without an end", s.name)
+		}
+		if what := scripted.FindString(text); what != "" {
+			t.Errorf("%s has %s: it does nothing without script", s.name, what)
+		}
+		for _, form := range formTag.FindAllString(text, -1) {
+			head, _, _ := strings.Cut(form, ">")
+			post := strings.Contains(head, `method="post"`)
+			switch {
+			case !post && !strings.Contains(head, `method="get"`):
+				t.Errorf("%s has a form without a method: %s", s.name, head)
+			case !strings.Contains(form, "<button"):
+				t.Errorf("%s has a form without a button: %s", s.name, head)
+			case post && strings.Contains(text, `class="person"`) && !strings.Contains(form, `name="token" value="`+(&visit{session: "s"}).Token()+`"`):
+				t.Errorf("%s has a form without the token: %s", s.name, head)
+			}
+			seen++
+		}
+	}
+	if seen < 50 {
+		t.Errorf("only %d forms were seen", seen)
 	}
 }
 

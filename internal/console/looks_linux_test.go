@@ -67,9 +67,6 @@ func (g *gallery) unfold() int {
 	return chromium.Read(g.Window, chromedp.Evaluate[int](`[...document.querySelectorAll("details")].map(d => { d.open = true; return d }).length`))
 }
 
-// all are the screens with golden files, and those that are only looked at.
-func all() []screen { return append(append([]screen(nil), screens...), states()...) }
-
 // wider gives what is wider than the window, for who has to mend it.
 const wider = `(() => {
 	const root = document.documentElement, most = root.clientWidth;

@@ -21,6 +21,9 @@ const word = "com.example.heidelberg.tenant-0042.production.documents-and-corres
 const sentence = "cannot build the index documents_by_owner_and_created_at_where_not_deleted: the table documents of " + word +
 	" holds 3 rows whose owner is not in the table people (ids 4711, 4712 and 4713): give them an owner, or remove them, and try again"
 
+// all are the screens with golden files, and those that are only looked at.
+func all() []screen { return append(append([]screen(nil), screens...), states()...) }
+
 // states are pages that people look at and that have no golden file: what is
 // empty, long or much.
 func states() []screen {
