@@ -9,7 +9,6 @@ import (
 	"upkeep/internal/bundle"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
-	"upkeep/internal/run"
 )
 
 // productOf gives the product document of an installed version: as the next
@@ -42,12 +41,12 @@ func (in *Installation) keptRelease(ctx context.Context, digest string) (*Releas
 // keptDigest is the digest of the bundle by which a run, other than the given
 // one and not after it, has installed the version; empty when none did.
 func keptDigest(ctx context.Context, j *sqlite.Journal, version string, but *Run) (string, error) {
-	rows, err := j.Runs(ctx)
+	rows, err := j.Reached(ctx, version)
 	if err != nil {
 		return "", err
 	}
 	for _, row := range rows {
-		if but != nil && (row.ID == but.ID || row.Opened.After(but.Opened)) || row.Result != run.ResultNew || row.Version != version {
+		if but != nil && (row.ID == but.ID || row.Opened.After(but.Opened)) {
 			continue
 		}
 		p, err := j.Plan(ctx, row.Plan)

@@ -91,11 +91,11 @@ func open(rows []journal.Run, id string) bool {
 
 // Holds gives the register, and asks the probes whether what they end is due.
 func (in *Installation) Holds(ctx context.Context) ([]Hold, error) {
-	rows, err := in.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list, err := in.registered(rows, time.Now())
+	var rows []journal.Run
+	list, err := in.registeredIn(func() (_ []journal.Run, err error) {
+		rows, err = in.Runs(ctx)
+		return rows, err
+	}, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -162,6 +162,12 @@ func (j *Journal) Find(ctx context.Context, id string) (journal.Run, bool, error
 	return one(j.runs(ctx, "id = ?", "", id))
 }
 
+// Reached lists the runs that ended on their new version, of those to that version,
+// latest first.
+func (j *Journal) Reached(ctx context.Context, version string) ([]journal.Run, error) {
+	return j.runs(ctx, "result = ? AND version = ?", "", run.ResultNew, version)
+}
+
 // LastChange gives the latest run that changed the version, if one did.
 func (j *Journal) LastChange(ctx context.Context) (journal.Run, bool, error) {
 	return one(j.runs(ctx, "result IN (?, ?)", "LIMIT 1", run.ResultNew, run.ResultMilestone))

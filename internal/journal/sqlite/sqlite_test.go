@@ -160,6 +160,11 @@ func TestParts(t *testing.T) {
 			t.Errorf("%+v: %v\n%s", c, err, diff)
 		}
 	}
+	for version, want := range map[string]int{"1": 1, "2": 0} {
+		if got, err := j.Reached(t.Context(), version); err != nil || len(got) != want || want > 0 && got[0].ID != "r0" {
+			t.Errorf("version %s was reached by %+v, %v", version, got, err)
+		}
+	}
 	if r, ok, err := j.LastChange(t.Context()); err != nil || !ok || r.ID != "r2" {
 		t.Errorf("the last change is %+v, %v, %v", r, ok, err)
 	}
