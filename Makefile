@@ -69,7 +69,7 @@ $(CACHE)/axe.js-$(AXE)/axe.js:
 	mkdir -p $(@D)
 	cd $(@D) && npm pack --silent --ignore-scripts axe-core@$(AXE)
 	cd $(@D) && echo "$(AXE_SUM)  axe-core-$(AXE).tgz" | sha512sum --check --quiet
-	cd $(@D) && tar -xzf axe-core-$(AXE).tgz --strip-components=1 package/axe.min.js && mv axe.min.js axe.js
+	cd $(@D) && tar -xzf axe-core-$(AXE).tgz --strip-components=1 package/axe.min.js && mv axe.min.js axe.js && rm axe-core-$(AXE).tgz
 
 # SCREENS=run bounds it to the screens with that in their names.
 screenshots: ## pictures of every screen of the page, in dist/screenshots

@@ -53,10 +53,10 @@ func (e *Engine) Pulse(ctx context.Context) (ask.Pulse, error) {
 	for _, in := range p.installation {
 		if stamp := in.Stamp(); stamp != p.stamps[in.Path] {
 			rows, err := in.RunsPage(ctx, 0, 1)
-			if err != nil {
-				return ask.Pulse{}, told(err)
+			if ctx.Err() != nil {
+				return ask.Pulse{}, context.Cause(ctx)
 			}
-			p.stamps[in.Path], p.runs[in.Path] = stamp, ""
+			p.stamps[in.Path], p.runs[in.Path] = stamp, fmt.Sprint(err) // the overview says which installation cannot be read
 			if len(rows) > 0 {
 				p.runs[in.Path] = fmt.Sprint(rows[0].ID, rows[0].Closed)
 			}
