@@ -208,6 +208,7 @@ var explained = map[string]string{
 	"internal/demo/sources.go":                       "the sample product of a show: its folder is thrown away",
 	"internal/demo/tree.go":                          "the sample product of a show: its folder is thrown away",
 	"internal/manage/standard.go":                    "written once a run is over, for upkeep drift to compare with: what is missing is said there, and the next run writes it anew",
+	"internal/manage/errand.go":                      "the state folder of an installation that nothing was done with yet, for a file that tells people how far a piece of work is",
 	"internal/manage/demo.go":                        "the sample product of a show: its folder is thrown away",
 	"internal/backup/archive/ahead.go":               "dumps that could not be made, or are out of date: tried on the archive's contract suite, see internal/lab/crash/contract",
 	"internal/backup/archive/amend.go":               "late writes: tried on the archive's contract suite, see internal/lab/crash/contract",
