@@ -105,8 +105,8 @@ func (p *Page) installation(v *visit) error {
 	}{Of: Of{ID: v.id(), Tab: "installation"}, Installation: i, Runs: runs, Token: v.Token()}
 	if i.Error == "" {
 		var names []string
-		if names, err = v.ask.Singles(v.r.Context(), v.of()); err != nil {
-			names = nil // why, is said where it is wanted; the product can be upgraded as a whole
+		if len(i.Units) > 1 {
+			names, _ = v.ask.Singles(v.r.Context(), v.of()) // what cannot be told is said where it is wanted; the product can be upgraded as a whole
 		}
 		body.Copies = singles(i.ID, i.Units, names)
 		if body.Errand, err = v.ask.Errand(v.r.Context(), v.of()); err != nil {

@@ -91,20 +91,44 @@ func (e *Engine) Support(ctx context.Context, _ string, q ask.Of) (ask.File, err
 	return ask.File{Name: fmt.Sprintf("upkeep-support-%s-%s.tar.zst", in.Doc.ID, time.Now().Format("20060102-150405")), Type: "application/zstd", Data: raw}, nil
 }
 
-// Singles implements ask.Engine.
+// alone is what an installation's document says of its components, as long as what
+// is installed stays the same.
+type alone struct {
+	of    string
+	names []string
+}
+
+// Singles implements ask.Engine. It reads the installed release, all of it, once.
 func (e *Engine) Singles(ctx context.Context, q ask.Of) ([]string, error) {
 	in, err := e.open(ctx, q.Installation)
 	if err != nil {
 		return nil, err
 	}
+	s, err := in.Status(ctx)
+	if err != nil {
+		return nil, told(err)
+	}
+	of := fmt.Sprint(in.Path, s.Record)
+	e.mu.Lock()
+	known, ok := e.alone[q.Installation]
+	e.mu.Unlock()
+	if ok && known.of == of {
+		return known.names, nil
+	}
 	all, err := in.Singles(ctx)
-	out := []string{}
+	if err != nil {
+		return nil, told(err)
+	}
+	known = alone{of, []string{}}
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		if all[id] {
-			out = append(out, id)
+			known.names = append(known.names, id)
 		}
 	}
-	return out, told(err)
+	e.mu.Lock()
+	e.alone[q.Installation] = known
+	e.mu.Unlock()
+	return known.names, nil
 }
 
 // Settings implements ask.Engine.

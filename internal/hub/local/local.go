@@ -34,6 +34,7 @@ type Engine struct {
 	mu        sync.Mutex
 	documents map[string]string // id on the page to document, as the last look found them
 	rooms     map[ask.RunQuery]*room
+	alone     map[string]alone
 	together  *batch // upgrades that were started together last
 	fetches   fetches
 
@@ -42,7 +43,7 @@ type Engine struct {
 
 // New makes it.
 func New(o Options) *Engine {
-	return &Engine{Options: o, documents: map[string]string{}, rooms: map[ask.RunQuery]*room{}}
+	return &Engine{Options: o, documents: map[string]string{}, rooms: map[ask.RunQuery]*room{}, alone: map[string]alone{}}
 }
 
 var _ ask.Engine = (*Engine)(nil)
