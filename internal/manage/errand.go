@@ -112,9 +112,13 @@ func (in *Installation) Send(ctx context.Context, e Errand) (string, error) {
 	}
 	cmd := exec.Command(in.Exe, "errand", "--installation", in.Path)
 	cmd.Stdin, cmd.SysProcAttr, cmd.Dir = bytes.NewReader(raw), detached(), "/"
-	out, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err := in.FS.MkdirAll(in.State, 0o700); err != nil {
+		return "", fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	// no pipe: who reads it may go
+	out, err := os.OpenFile(filepath.Join(in.State, "errand.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("cannot start the work: %w", err)
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
@@ -135,7 +139,8 @@ func (in *Installation) Send(ctx context.Context, e Errand) (string, error) {
 			if held := holder(in.errandLockPath()); held != 0 {
 				return "", in.errandBusy(held)
 			}
-			return "", fmt.Errorf("the work did not begin: its process ended at once (%v)", err)
+			said, _ := os.ReadFile(out.Name())
+			return "", fmt.Errorf("the work did not begin, and nothing was done: %s (%v; see %s)", strings.TrimSpace(string(said)), err, out.Name())
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		case <-time.After(10 * time.Millisecond):
@@ -198,34 +203,36 @@ func errandState(raw []byte, held int) *ErrandState {
 	return s
 }
 
-// errandFile is the file as the errand's process writes it. It is for people:
-// what cannot be written stops nothing.
+// errandFile is the file as the errand's process writes it. It is for people: once
+// its first line is there, what cannot be written stops nothing.
 type errandFile struct {
 	file *os.File
 	last time.Time // of the progress that was written last
 }
 
-func (f *errandFile) tell(l errandLine) {
+func (f *errandFile) tell(l errandLine) error {
 	l.At = time.Now().UTC()
-	if raw, err := json.Marshal(l); err == nil {
-		_, _ = f.file.Write(append(raw, '\n')) // a full disk may be what is being mended
+	raw, err := json.Marshal(l)
+	if err == nil {
+		_, err = f.file.Write(append(raw, '\n'))
 	}
+	return err
 }
 
-func (f *errandFile) stage(text string) { f.tell(errandLine{Stage: text}) }
+func (f *errandFile) stage(text string) { _ = f.tell(errandLine{Stage: text}) }
 
 // progress is thinned out; the last of a part is never lost.
 func (f *errandFile) progress(done, total int64, part string) {
 	if now := time.Now(); done >= total || now.Sub(f.last) >= progressEvery {
 		f.last = now
-		f.tell(errandLine{Done: done, Total: total, Part: part})
+		_ = f.tell(errandLine{Done: done, Total: total, Part: part})
 	}
 }
 
 // Write takes the lines that a command prints.
 func (f *errandFile) Write(line []byte) (int, error) {
 	text := bytes.TrimRight(line, "\r\n")
-	f.tell(errandLine{Line: string(text[bytes.LastIndexByte(text, '\r')+1:])})
+	_ = f.tell(errandLine{Line: string(text[bytes.LastIndexByte(text, '\r')+1:])})
 	return len(line), nil
 }
 
@@ -250,7 +257,9 @@ func (in *Installation) DoErrand(ctx context.Context, e Errand) error {
 	}
 	defer file.Close()
 	f := &errandFile{file: file}
-	f.tell(errandLine{Errand: &e})
+	if err := f.tell(errandLine{Errand: &e}); err != nil {
+		return fmt.Errorf("cannot tell of the work, so it is not begun: %w", err)
+	}
 	end := errandLine{Over: true}
 	switch e.Kind {
 	case ErrandCreate:
@@ -272,6 +281,6 @@ func (in *Installation) DoErrand(ctx context.Context, e Errand) error {
 	if err != nil {
 		end.Error = err.Error()
 	}
-	f.tell(end)
+	_ = f.tell(end)
 	return nil
 }
