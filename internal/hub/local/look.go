@@ -123,11 +123,11 @@ func remedy(r manage.Remedy) ask.Remedy {
 	if len(out.Does) > 0 && len(r.During) == 0 {
 		parts = append(parts, out.Does[0])
 	}
-	if r.Wait > 0 {
-		parts = append(parts, "wait "+r.Wait.String())
-	}
 	if out.Text = strings.Join(parts, ": "); out.Text == "" {
 		out.Text = strings.Join(out.Does, ", then ")
+	}
+	if r.Wait > 0 {
+		out.Does = nil // Wait says it
 	}
 	return out
 }
@@ -147,6 +147,8 @@ func does(r manage.Remedy) []string {
 		return []string{strings.Join(r.Command, " ")}
 	case r.Service != "":
 		return []string{r.Do + " " + r.Service}
+	case r.Wait > 0:
+		return []string{"wait " + r.Wait.String()}
 	}
 	return nil
 }
