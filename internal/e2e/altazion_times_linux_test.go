@@ -195,3 +195,39 @@ notifications:
 		s.Must(0, "back", "--yes") // at any time
 	})
 }
+
+// On a whole machine systemd starts it at its time; when the computer was off then,
+// nothing begins, and that is told.
+func TestAltazionScheduled_S3(t *testing.T) {
+	h := altazionDoctor(t)
+	sh := func(t *testing.T, script string) string { t.Helper(); return flat(h.Must(t, "sh", "-c", script)) }
+	const unit = "upkeep-start-altazion-doctor"
+	at := func(d time.Duration) string { return time.Now().UTC().Add(d).Format("2006-01-02T15:04:05Z07:00") }
+	t.Run("cancelled", func(t *testing.T) {
+		wants(t, sh(t, "upkeep upgrade --yes --from /srv/releases --at "+at(time.Hour)), `begins by itself on `)
+		wants(t, sh(t, "systemctl list-timers --all"), unit+`\.timer`)
+		wants(t, sh(t, "upkeep schedule cancel; ls /etc/systemd/system"), `does not begin`)
+		if got := sh(t, "ls /etc/systemd/system /etc/systemd/system/timers.target.wants"); strings.Contains(got, unit) {
+			t.Errorf("its units are left: %s", got)
+		}
+	})
+	t.Run("the_computer_was_off", func(t *testing.T) {
+		when := time.Now().Add(20 * time.Second)
+		sh(t, "upkeep upgrade --yes --from /srv/releases --at "+at(20*time.Second))
+		// late by minutes only it would begin: the record is made to be of an hour ago
+		sh(t, `sed -i 's/^ "at": .*/ "at": "`+at(-time.Hour)+`",/' /var/lib/upkeep/altazion-doctor/scheduled.json`)
+		h.Shutdown(t)
+		time.Sleep(time.Until(when.Add(time.Second)))
+		h.Boot(t)
+		within(t, 30*time.Second, "it is noticed", func() bool { return strings.Contains(sh(t, "upkeep status"), "was not started") })
+		wants(t, sh(t, "upkeep status"), `was not started it was to begin on .*, and that is (59|60|61) minutes ago: the computer was off, or its timer did not run`)
+		wants(t, sh(t, "upkeep runs list"), `No upgrade was run`)
+	})
+	t.Run("S3_13_S3_15_by_itself_at_its_time", func(t *testing.T) {
+		wants(t, sh(t, "upkeep upgrade --yes --from /srv/releases --at "+at(6*time.Second)), `begins by itself on `)
+		within(t, 90*time.Second, "it is over", func() bool { return strings.Contains(sh(t, "upkeep runs list"), "on 20.5") })
+		wants(t, sh(t, "upkeep runs list"), `20\.4 → 20\.5 .*on 20\.5 .*by root, scheduled`)
+		within(t, 10*time.Second, "the units go", func() bool { return !strings.Contains(sh(t, "ls /etc/systemd/system"), unit) })
+		wants(t, sh(t, "upkeep schedule list"), `No upgrade is scheduled`)
+	})
+}

@@ -10,6 +10,7 @@ import (
 
 	"upkeep/internal/durable"
 	"upkeep/internal/journal"
+	"upkeep/internal/lab/crashfs"
 	"upkeep/internal/plan"
 	"upkeep/internal/site"
 )
@@ -201,5 +202,33 @@ func TestAnnounced(t *testing.T) {
 	}
 	if u := in.Untold(); len(u) != 1 || u[0].ID != "users" || !strings.Contains(u[0].Problem, "there is no secret file /none") {
 		t.Errorf("not told: %+v", u)
+	}
+}
+
+// What was agreed to survives a power cut whole, and so does that it was taken away.
+func TestScheduledIsDurable(t *testing.T) {
+	disk := crashfs.New()
+	if err := disk.MkdirAll("/state", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	in := &Installation{State: "/state", FS: disk}
+	after := func() *Scheduled {
+		t.Helper()
+		s, err := (&Installation{State: "/state", FS: disk.Crash(crashfs.KeepNone())}).Scheduled()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := &Scheduled{Plan: "ab", By: "anna"}
+	if err := in.keepScheduled(s); err != nil || after() == nil {
+		t.Fatalf("it is lost: %v", err)
+	}
+	s.Started = time.Now()
+	if err := in.keepScheduled(s); err != nil || after().Started.IsZero() {
+		t.Fatalf("that it was started is lost, and it would be started twice: %v", err)
+	}
+	if err := in.dropScheduled(); err != nil || after() != nil {
+		t.Errorf("it comes back: %v", err)
 	}
 }

@@ -171,7 +171,7 @@ var moving = regexp.MustCompile(`(?m)^(product/upkeep/(lock|services/[^ ]*\.log)
 func still(w *World) string { return moving.ReplaceAllString(w.Everything(), "") }
 
 // known is what Upkeep's own folder holds when no run is open.
-var known = regexp.MustCompile(`^(journal\.db(-wal|-shm)?|lock|document|site\.key|bundles|runs|services|restore-points|people|rehearsal\.json|adopted(/.*)?|bundles/[0-9a-f]{64}(/.*)?|runs/RUN|runs/RUN/(log|events\.jsonl|forecast\.json|engine\.log|approval\.json|vouched(/.*)?|memos|memos/[^/]+\.json|results|results/[^/]+|precopy-RUN-[a-z0-9]+)|services/[^/]+\.(pid|log|units)|restore-points/RUN-(origin|m[0-9]+|hand)(/[^/]+)?|people/[^/]+|standards(/[^/]+\.json)?|feed(/(lock|index\.json|state\.json|metadata(/[^/]+\.json)?|coming|releases(/[^/.][^/]*(/.*)?)?))?)$`)
+var known = regexp.MustCompile(`^(journal\.db(-wal|-shm)?|lock|document|site\.key|bundles|runs|services|restore-points|people|rehearsal\.json|scheduled\.(json|lock)|notifications\.(json|lock)|adopted(/.*)?|bundles/[0-9a-f]{64}(/.*)?|runs/RUN|runs/RUN/(log|events\.jsonl|forecast\.json|told\.json|engine\.log|approval\.json|vouched(/.*)?|memos|memos/[^/]+\.json|results|results/[^/]+|precopy-RUN-[a-z0-9]+)|services/[^/]+\.(pid|log|units)|restore-points/RUN-(origin|m[0-9]+|hand)(/[^/]+)?|people/[^/]+|standards(/[^/]+\.json)?|feed(/(lock|index\.json|state\.json|metadata(/[^/]+\.json)?|coming|releases(/[^/.][^/]*(/.*)?)?))?)$`)
 
 // half are names of what is half made.
 var half = regexp.MustCompile(`\.partial$|\.new$|\.upkeep-tmp-|(^|/)\.upkeep-[^/]|\.upkeep-[0-9a-f]{12}$|\.inhibit$|(^|/)reserve$|/\.upkeep-carried$`)
