@@ -161,6 +161,37 @@ notifications:
 		wants(t, flat(s.Must(0, "schedule", "cancel").Out), `no upgrade was scheduled`)
 		still(t)
 	})
+	t.Run("who_sleeps_is_told_that_it_waits_and_users_that_it_went_back", func(t *testing.T) {
+		known, posted := len(mail.Letters()), len(hook.Posts())
+		marker := filepath.Join(s.Marks, "asleep")
+		s.Hook("updates/scripts/PREINSTALL_phygital.sh", "[ -e "+marker+" ] || { touch "+marker+"; sleep 60; }; exit 1")
+		wait := s.Began(upgrade...)
+		within(t, time.Minute, "the script runs", func() bool { _, err := os.Stat(marker); return err == nil })
+		if !s.KillEngine() {
+			t.Fatal("there was no engine")
+		}
+		if got := wait(); got.Code != 7 {
+			t.Fatalf("exit code %d\n%s", got.Code, got.Out)
+		}
+		within(t, 20*time.Second, "it is told that it waits", func() bool { return slices.Contains(events(t, hook, "shared")[posted:], "waits") })
+		posts := hook.Posts()
+		var m notify.Message
+		if err := json.Unmarshal(posts[len(posts)-1].Body, &m); err != nil {
+			t.Fatal(err)
+		}
+		wants(t, m.Title, `^altazion WAITS FOR YOU: the upgrade to 20\.5 does not go on by itself$`)
+		wants(t, flat(m.Text), `Nothing happens before somebody decides\. Installation: \S+ on .* Run: \S+ .*At step: h1\.hooks\.before-install\.phygitalapi .* Why: .+ What can be done, .* upkeep --installation \S+ status`)
+		runs := s.Runs()
+		s.Must(6, "decide", filepath.Base(runs[len(runs)-1]), "back")
+		within(t, 20*time.Second, "its end is told", func() bool { return len(mail.Letters()) == known+2 && len(hook.Posts()) == posted+3 })
+		if e := events(t, hook, "shared")[posted:]; !slices.Equal(e, []string{"started", "waits", "went-back"}) { // by three engines
+			t.Errorf("the administrator was told %q", e)
+		}
+		if got := mails(t, mail, "shop@example.org")[known:]; got[1] != "altazion is available again, as it was" {
+			t.Errorf("the users were told %q", got)
+		}
+		s.Remove("updates/scripts/PREINSTALL_phygital.sh")
+	})
 	t.Run("S3_13_users_are_told_how_long_which_services_are_away_before", func(t *testing.T) {
 		known, posted := len(mail.Letters()), len(hook.Posts())
 		s.Must(0, at(6*time.Second)...)
@@ -169,7 +200,6 @@ notifications:
 			t.Fatalf("%d mails before it begins", len(got))
 		}
 		wants(t, flat(strings.ReplaceAll(got[0].Text, "=\r\n", "")), `altazion will be upgraded from 20\.4 to 20\.5\. Begins: .* UTC Expected end: .* UTC Not available for: about .* What is concerned: .*pool-shop`)
-		still(t)
 		time.Sleep(6 * time.Second)
 		wants(t, flat(s.Must(0, "schedule", "start").Out), `✓ run \S+ has begun`)
 		within(t, time.Minute, "all are told", func() bool { return len(mail.Letters()) == known+3 && len(hook.Posts()) == posted+3 })
