@@ -303,7 +303,7 @@ func points() []manage.Listed {
 func TestScreens(t *testing.T) {
 	t.Setenv("TZ", "UTC")
 	time.Local = time.UTC
-	for name, screen := range with(with(screens(), reviewScreens()), watchScreens()) {
+	for name, screen := range with(with(with(screens(), reviewScreens()), watchScreens()), whenScreens()) {
 		for _, width := range []int{60, 100} {
 			t.Run(fmt.Sprintf("%s/%d", name, width), func(t *testing.T) {
 				at := filepath.Join("testdata", fmt.Sprintf("%s-%d.golden", strings.ReplaceAll(name, " ", "-"), width))
@@ -333,7 +333,7 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // Every screen keeps to its width at any width, leaves no blanks at the ends
 // of lines, and passes on nothing that a terminal would obey.
 func TestScreensKeepTheirWidth(t *testing.T) {
-	for name, screen := range with(with(screens(), reviewScreens()), watchScreens()) {
+	for name, screen := range with(with(with(screens(), reviewScreens()), watchScreens()), whenScreens()) {
 		for width := 40; width <= 120; width++ {
 			text := screen(width)
 			if rest := colour.ReplaceAllString(text, ""); strings.ContainsAny(rest, "\x1b\r\a\u009b\u202e") {

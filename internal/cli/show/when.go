@@ -15,7 +15,7 @@ func Date(t time.Time) string { return t.Format("Mon 2 Jan 2006 15:04 MST") }
 // When says when upgrades may begin.
 func When(w manage.When, now time.Time, width int) string {
 	var b strings.Builder
-	b.WriteString(bold.Render("Upgrades begin "+one(w.Text)) + "\n")
+	b.WriteString(wrap(bold.Render("Upgrades begin "+one(w.Text)), "", "", width))
 	line := func(mark, text string) { b.WriteString(wrap(one(text), "  "+mark+" ", "    ", width)) }
 	switch {
 	case !w.Open && w.Frozen != "":
