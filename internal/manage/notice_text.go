@@ -21,6 +21,9 @@ type notice struct {
 	by       string
 	why      string
 	step     string
+	back     bool // it takes an earlier upgrade back
+	work     bool // something of it is left to be done
+	shut     bool // users are still kept out
 
 	product, installation, host, document string
 	zone                                  *time.Location
@@ -71,16 +74,37 @@ func (n notice) length() string {
 }
 
 func (n notice) way() string {
-	if n.from == "" {
+	switch {
+	case n.to == "":
+		return ""
+	case n.from == "":
 		return "to " + n.to
 	}
 	return fmt.Sprintf("from %s to %s", n.from, n.to)
+}
+
+// what and done are what a run is, and what becomes of the product by it.
+func (n notice) what() string {
+	if n.back {
+		return "way back"
+	}
+	return "upgrade"
+}
+
+func (n notice) done() string {
+	if n.back {
+		return "put back"
+	}
+	return "upgraded"
 }
 
 // forUsers is for those who work with the product: when it is away, for how long,
 // and what of it.
 func (n notice) forUsers(p string) (string, string) {
 	times := facts("Begins", n.time(n.begins), "Expected end", n.time(n.ends), "Not available for", n.length(), "What is concerned", strings.Join(n.affected, ", "))
+	if n.shut {
+		n.event = site.Waits // whatever else is so: they are not let in yet
+	}
 	switch n.event {
 	case site.Planned:
 		title := fmt.Sprintf("%s will not be available on %s", p, n.at(n.begins))
@@ -91,13 +115,13 @@ func (n notice) forUsers(p string) (string, string) {
 	case site.Off:
 		return fmt.Sprintf("%s stays available: the work of %s does not take place", p, n.at(n.begins)), fmt.Sprintf("The upgrade of %s that was announced for %s does not take place then. You will be told of another time.\n", p, n.at(n.begins))
 	case site.Started:
-		return p + " is being upgraded now", fmt.Sprintf("%s is being upgraded %s, and will not be available for a while.\n\n%s\nYou will be told when it is over.\n", p, n.way(), times)
+		return p + " is being " + n.done() + " now", fmt.Sprintf("%s is being %s %s, and will not be available for a while.\n\n%s\nYou will be told when it is over.\n", p, n.done(), n.way(), times)
 	case site.Waits:
 		return p + " is away for longer than planned", fmt.Sprintf("The work on %s takes longer than planned; its administrator has to look at it. You will be told when it is over.\n", p)
 	case site.WentBack:
-		return p + " is available again, as it was", fmt.Sprintf("The upgrade of %s did not come about. It is on %s as before, with all its data.\n", p, n.from)
+		return p + " is available again, as it was", fmt.Sprintf("The upgrade of %s did not come about. It is on %s as before.\n", p, n.from)
 	case site.Finished:
-		return fmt.Sprintf("%s is available again, on %s", p, n.to), fmt.Sprintf("%s was upgraded %s and is available again.\n\n%s", p, n.way(), facts("Was not available for", n.length()))
+		return fmt.Sprintf("%s is available again, on %s", p, n.to), fmt.Sprintf("%s was %s %s and is available again.\n\n%s", p, n.done(), n.way(), facts("Was not available for", n.length()))
 	case trying:
 		return "A test of the notifications of " + p, "This is a test. Nothing is going to happen, and nothing has happened.\n"
 	}
@@ -117,13 +141,21 @@ func (n notice) forAdministrators(p string) (string, string) {
 	case site.Off:
 		return fmt.Sprintf("%s: the upgrade to %s of %s does not begin", p, n.to, n.at(n.begins)), "Nothing was changed.\n\n" + head + "\nTo look, and to give it again:" + command("plan")
 	case site.Started:
-		return fmt.Sprintf("%s: the upgrade to %s has begun", p, n.to), head + "\nTo watch it:" + command("resume")
+		return fmt.Sprintf("%s: the %s to %s has begun", p, n.what(), n.to), head + "\nTo watch it:" + command("resume")
 	case site.Waits:
-		return fmt.Sprintf("%s WAITS FOR YOU: the upgrade to %s does not go on by itself", p, n.to), "Nothing happens before somebody decides.\n\n" + head + "\nWhat can be done, and what each choice means:" + command("status")
+		return fmt.Sprintf("%s WAITS FOR YOU: the %s to %s does not go on by itself", p, n.what(), n.to), "Nothing happens before somebody decides.\n\n" + head + "\nWhat can be done, and what each choice means:" + command("status")
 	case site.WentBack:
-		return fmt.Sprintf("%s: the upgrade to %s failed, and it is back on %s", p, n.to, n.from), "The product is as it was.\n\n" + head + "\nTo see why:" + command("runs show "+n.run)
+		title := fmt.Sprintf("%s: the %s to %s did not come about, and it is on %s as before", p, n.what(), n.to, n.from)
+		if n.from == "" {
+			title = fmt.Sprintf("%s: %s was not installed, and what was made is taken away again", p, n.to)
+		}
+		return title, head + "\nTo see why:" + command("runs show "+n.run)
 	case site.Finished:
-		return fmt.Sprintf("%s is on %s, verified", p, n.to), head + "\nWhat it did:" + command("runs show "+n.run)
+		title := fmt.Sprintf("%s is on %s, verified", p, n.to)
+		if n.work {
+			title = fmt.Sprintf("%s is on %s, and work remains", p, n.to)
+		}
+		return title, head + "\nWhat it did:" + command("runs show "+n.run)
 	case site.PointFailed:
 		return p + ": the timer's restore point was not made", head + "\nTo look at it:" + command("doctor")
 	case site.ProofFailed:

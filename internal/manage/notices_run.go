@@ -1,10 +1,12 @@
 package manage
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,7 +51,8 @@ func (t *herald) once(key string, n notice) {
 		return
 	}
 	t.told[key] = time.Now().UTC().Round(time.Second)
-	n.run, n.from, n.to, n.affected = t.r.ID, t.r.Plan.From, t.r.Plan.To, affected(t.r.Plan)
+	n.run, n.from, n.to, n.affected = t.r.ID, t.r.Plan.From, cmp.Or(n.to, t.r.Plan.To), affected(t.r.Plan)
+	n.back = t.r.Plan.Trigger == plan.TriggerBack
 	t.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), tellingMost)
 		defer cancel()
@@ -90,7 +93,7 @@ func (t *herald) waits(now *run.State, a run.Action, latest int64) {
 
 // closed tells how it has ended.
 func (t *herald) closed(s *run.State) {
-	n := notice{event: site.Finished, outage: s.Outage(s.ClosedAt)}
+	n := notice{event: site.Finished, outage: s.Outage(s.ClosedAt), shut: s.Out(), work: len(s.Closed.Work) > 0}
 	switch s.Closed.Result {
 	case run.ResultOld:
 		n.event = site.WentBack
@@ -98,10 +101,10 @@ func (t *herald) closed(s *run.State) {
 			n.why = s.Why.Why
 		}
 	case run.ResultMilestone:
-		n.why = "it stayed at " + s.Closed.Version + ", a version on the way"
+		n.to, n.why = s.Closed.Version, "it stayed at a version on the way to "+t.r.Plan.To
 	}
-	if len(s.Closed.Work) > 0 {
-		n.why = "work remains: upkeep runs show says which"
+	if n.work {
+		n.why = "work remains: " + strings.Join(s.Closed.Work, ", ")
 	}
 	t.once("closed", n)
 }
