@@ -37,15 +37,6 @@ func (h *hub) trusting() *http.Client {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-var tokenField = regexp.MustCompile(`name="token" value="([^"]+)"`)
-
-func token(page string) string {
-	if m := tokenField.FindStringSubmatch(page); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
 // TestHubPeople: people come in by links and passwords, by TLS; each may do what the
 // role says, and all that was changed is in the audit log, which shows when somebody
 // has changed it.

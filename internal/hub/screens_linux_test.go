@@ -55,5 +55,3 @@ func TestScreenQuestions(t *testing.T) {
 		t.Errorf("the file comes over as %+v, %v", file, err)
 	}
 }
-
-func second[T any](_ T, err error) error { return err }
