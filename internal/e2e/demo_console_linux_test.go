@@ -72,7 +72,11 @@ func TestDemoConsole(t *testing.T) {
 	h := &hub{t: t, base: base, link: link, Client: &http.Client{Jar: jar, Timeout: time.Minute}}
 	h.enter()
 	page := h.see("/", "notes", "1.0", `<a href="`+product[1]+`"`)
-	at := regexp.MustCompile(`<h2><a href="([^"]+)"`).FindStringSubmatch(page)[1]
+	way := regexp.MustCompile(`href="(/i/[^"/]+)"`).FindStringSubmatch(page)
+	if way == nil {
+		t.Fatalf("no way leads to the installation:\n%s", page)
+	}
+	at := way[1]
 	h.see(at+"/upgrade", "notes 1.0 → 3.0", "It is ready.")
 	plan := form(h.see(at+"/plan", "Start the upgrade to 3.0"))
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
