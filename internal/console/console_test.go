@@ -280,7 +280,7 @@ func TestForms(t *testing.T) {
 			case !strings.Contains(form, "<button"):
 				t.Errorf("%s has a form without a button: %s", s.name, head)
 			case post && strings.Contains(text, `class="person"`) && !strings.Contains(head, `action="/signin"`) && // who signs in has no session yet
-				 !strings.Contains(form, `name="token" value="`+(&visit{session: "s"}).Token()+`"`):
+				!strings.Contains(form, `name="token" value="`+(&visit{session: "s"}).Token()+`"`):
 				t.Errorf("%s has a form without the token: %s", s.name, head)
 			}
 			seen++
