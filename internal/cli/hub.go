@@ -19,6 +19,7 @@ import (
 
 	"upkeep/internal/cli/show"
 	"upkeep/internal/console"
+	"upkeep/internal/console/api"
 	"upkeep/internal/hub"
 	"upkeep/internal/hub/ask"
 	"upkeep/internal/hub/local"
@@ -33,6 +34,7 @@ type hubOptions struct {
 	listen   string
 	pageAs   string
 	releases string
+	metrics  bool
 	state    string
 	tls      string
 	cert     string
@@ -65,7 +67,7 @@ the hub. It reaches this process by a socket, and can only look and ask.`,
 		}}
 	cmd.Flags().AddFlagSet(o.flags())
 	a.stateFlag(cmd, &o.state)
-	cmd.AddCommand(a.hubPage(), a.hubLink(), a.hubPeople(&o.state))
+	cmd.AddCommand(a.hubPage(), a.hubLink(), a.hubPeople(&o.state), a.hubToken(&o.state))
 	return cmd
 }
 
@@ -73,7 +75,7 @@ the hub. It reaches this process by a socket, and can only look and ask.`,
 func (a *App) hubPage() *cobra.Command {
 	var socket, hosts string
 	var engine int
-	var secure, strict bool
+	var secure, strict, metrics bool
 	cmd := &cobra.Command{Use: "page", Short: "Be the page of a hub (the hub starts it)", Hidden: true, Args: args(0, 0, "no argument"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := confine(); err != nil {
@@ -84,7 +86,9 @@ func (a *App) hubPage() *cobra.Command {
 				return fmt.Errorf("the page is started by upkeep hub, which hands it its address: %w", err)
 			}
 			c := ask.NewClient(socket, func(c net.Conn) error { return hub.FromAccount(c, engine) })
-			p, err := console.New(console.Options{Hosts: strings.Split(hosts, ","), Now: time.Now, Log: a.hubLog(), Engine: c, Keys: c, Secure: secure, Strict: strict})
+			names := strings.Split(hosts, ",")
+			p, err := console.New(console.Options{Hosts: names, Now: time.Now, Log: a.hubLog(), Engine: c, Keys: c, Secure: secure, Strict: strict,
+				Machines: api.New(api.Options{Engine: c, Hosts: names, Strict: strict, Log: a.hubLog(), OpenMetrics: metrics})})
 			if err != nil {
 				return err
 			}
@@ -95,6 +99,7 @@ func (a *App) hubPage() *cobra.Command {
 	cmd.Flags().IntVar(&engine, "engine", -1, "account of the engine side, a number")
 	cmd.Flags().BoolVar(&secure, "secure", false, "serve it by TLS")
 	cmd.Flags().BoolVar(&strict, "strict", false, "have browsers come by TLS only")
+	cmd.Flags().BoolVar(&metrics, "metrics-open", false, "give metrics without a token")
 	return cmd
 }
 
@@ -158,9 +163,9 @@ func (a *App) runHub(ctx context.Context, o hubOptions, n manage.Notifier) (err 
 	done := make(chan error, 2)
 	uid, _ := strconv.Atoi(account.Uid) // pageOf has read it
 	go func() {
-		done <- hub.New(engine, state.people, a.hubLog()).Auditing(state.audit).Signing(tls.keys).Serve(ctx, door, uid)
+		done <- state.forMachines(hub.New(engine, state.people, a.hubLog()).Auditing(state.audit).Signing(tls.keys), o.metrics).Serve(ctx, door, uid)
 	}()
-	go func() { done <- a.keepPage(ctx, account, page, pageArgs(socket, hosts, tls)) }()
+	go func() { done <- a.keepPage(ctx, account, page, pageArgs(socket, hosts, tls, o.metrics)) }()
 	if err := n.Ready(); err != nil {
 		a.hubLog().Warn("systemd does not hear that the hub is ready", "why", err)
 	}
@@ -246,9 +251,9 @@ func pageOf(name string) (*user.User, error) {
 }
 
 // pageArgs are what the page's process is started with.
-func pageArgs(socket string, hosts []string, tls secured) []string {
+func pageArgs(socket string, hosts []string, tls secured, metrics bool) []string {
 	return []string{"--socket", socket, "--engine", strconv.Itoa(os.Geteuid()), "--hosts", strings.Join(hosts, ","),
-		fmt.Sprintf("--secure=%v", tls.keys != nil), fmt.Sprintf("--strict=%v", tls.keys != nil && tls.strict)}
+		fmt.Sprintf("--secure=%v", tls.keys != nil), fmt.Sprintf("--strict=%v", tls.keys != nil && tls.strict), fmt.Sprintf("--metrics-open=%v", metrics)}
 }
 
 // listen opens the page's address, and gives the names that browsers may call it

@@ -36,6 +36,7 @@ func (o *hubOptions) flags() *pflag.FlagSet {
 	f.BoolVar(&o.hsts, "hsts", false, "have browsers come by TLS only from now on, on every port of the name (by itself where the port is 443)")
 	f.StringVar(&o.pageAs, "page-as", "", "`ACCOUNT` of the page's process, which root alone can choose (default "+pageAccount+")")
 	f.StringVar(&o.releases, "releases", "", "`DIR or FILE` of bundles to upgrade from; without it each installation's feed")
+	f.BoolVar(&o.metrics, "metrics-open", false, "give metrics to programs of this computer without a token")
 	for _, name := range []string{"releases", "tls-cert", "tls-key"} {
 		_ = f.SetAnnotation(name, isPath, []string{isPath}) // it was defined right above
 	}

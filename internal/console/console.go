@@ -1,7 +1,7 @@
 // Package console is the page: what people see of the hub in a browser. It asks
 // the engine side through package ask, and makes HTML of the answers. It decides
-// nothing, keeps nothing, and may end at any time. It imports package ask and the
-// standard library.
+// nothing, keeps nothing, and may end at any time. It imports package ask, the
+// standard library, and what is below it.
 package console
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"upkeep/internal/console/api"
 	"upkeep/internal/hub/ask"
 )
 
@@ -33,6 +34,8 @@ type Options struct {
 	Strict bool     // browsers are to come by TLS only from now on, on every port of the name
 	Log    *slog.Logger
 	Now    func() time.Time
+	// Machines serves programs, by addresses of their own; nil: none.
+	Machines *api.Machines
 }
 
 // Page answers browsers.
@@ -113,6 +116,9 @@ func (p *Page) Handler() http.Handler {
 	mux.HandleFunc("/", p.in(func(v *visit) error {
 		return &ask.Error{Kind: ask.Unknown, Text: v.t("error.nopage", "path", v.r.URL.Path)}
 	}))
+	if p.Machines != nil {
+		return p.Machines.Around(p.guard(mux))
+	}
 	return p.guard(mux)
 }
 

@@ -113,7 +113,7 @@ type visit struct {
 
 func (p *Page) visit(w http.ResponseWriter, r *http.Request) *visit {
 	v := &visit{language: p.speaks(r), page: p, w: w, r: r}
-	if c, err := r.Cookie(p.cookie()); err == nil {
+	if c, err := r.Cookie(p.cookie()); err == nil && !strings.HasPrefix(c.Value, ask.TokenPrefix) { // tokens are for programs
 		v.session = c.Value
 	}
 	v.ask = p.Engine.As(v.session)

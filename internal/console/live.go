@@ -5,20 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
+	"upkeep/internal/console/sse"
 	"upkeep/internal/hub/ask"
-)
-
-// Times of watching.
-const (
-	keepAlive   = 15 * time.Second // without news something is sent, so that who has gone is noticed
-	sendWithin  = 20 * time.Second // a browser that takes longer for its news is given up
-	reconnectIn = 2 * time.Second
 )
 
 // live sends what happens in a run as server-sent events: run, the page's middle
@@ -29,86 +20,38 @@ const (
 func (p *Page) live(w http.ResponseWriter, r *http.Request) {
 	v := p.visit(w, r)
 	_, err := v.ask.Who(r.Context())
+	s := sse.Begin(w)
 	if err == nil {
-		err = p.follow(v)
+		err = p.follow(v, s)
 	}
-	if err == nil {
-		return
-	}
-	s := v.stream()
-	_ = s.send(fmt.Sprintf("retry: %d\n\n", reconnectIn.Milliseconds())) // who has gone hears nothing
 	if ask.KindOf(err) == ask.Denied {
 		if text, err := v.part("run", "part-denied", v.session); err == nil {
-			_ = s.event("run", 0, text) // likewise
-			_ = s.event("over", 0, "")  // likewise
+			_ = s.Event("run", 0, text) // who has gone hears nothing
+			_ = s.Event("over", 0, "")  // likewise
 		}
 	}
 }
 
-// stream begins to send events.
-func (v *visit) stream() *stream {
-	h := v.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no")
-	return &stream{w: v.w, ctl: http.NewResponseController(v.w)}
-}
-
-func (p *Page) follow(v *visit) error {
+func (p *Page) follow(v *visit, s *sse.Stream) error {
 	select {
 	case p.streams <- struct{}{}:
 		defer func() { <-p.streams }()
 	default:
 		return &ask.Error{Kind: ask.Gone, Text: fmt.Sprintf("%d browsers watch runs already", streamsMost)}
 	}
-	q := ask.WatchQuery{Installation: v.id(), Run: v.r.PathValue("run")}
-	for _, at := range []string{v.r.Header.Get("Last-Event-ID"), v.r.URL.Query().Get("log")} {
-		if n, err := strconv.ParseInt(at, 10, 64); err == nil && n >= 0 {
-			q.Log = n
-			break
-		}
+	q := ask.WatchQuery{Installation: v.id(), Run: v.r.PathValue("run"), Log: sse.Place(v.r)}
+	err := s.Follow(v.r.Context(), func(ctx context.Context, tell func(ask.Beat) error) error { return v.ask.Watch(ctx, q, tell) },
+		func(b ask.Beat) error { return v.beat(s, b) })
+	if err != nil && !errors.Is(err, context.Canceled) {
+		p.Log.Debug("a watcher is sent away", "why", err)
 	}
-	s := v.stream()
-	if err := s.send(fmt.Sprintf("retry: %d\n\n", reconnectIn.Milliseconds())); err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(v.r.Context())
-	defer cancel()
-	beats, done := make(chan ask.Beat), make(chan error, 1)
-	go func() {
-		done <- v.ask.Watch(ctx, q, func(b ask.Beat) error {
-			select {
-			case beats <- b:
-				return nil
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		})
-	}()
-	idle := time.NewTicker(keepAlive)
-	defer idle.Stop()
-	for {
-		var err error
-		select {
-		case b := <-beats:
-			err = v.beat(s, b)
-		case <-idle.C:
-			err = s.send(": still here\n\n")
-		case err := <-done:
-			if err != nil && !errors.Is(err, context.Canceled) {
-				p.Log.Debug("a watcher is sent away", "why", err)
-			}
-			return nil
-		}
-		if err != nil {
-			return nil // the browser has gone
-		}
-	}
+	return err
 }
 
 // beat sends one beat.
-func (v *visit) beat(s *stream, b ask.Beat) error {
+func (v *visit) beat(s *sse.Stream, b ask.Beat) error {
 	if len(b.Lines) > 0 {
-		if err := s.event("log", b.Log, html.EscapeString(strings.Join(b.Lines, "\n"))+"\n"); err != nil {
+		if err := s.Event("log", b.Log, html.EscapeString(strings.Join(b.Lines, "\n"))+"\n"); err != nil {
 			return err
 		}
 	}
@@ -117,7 +60,7 @@ func (v *visit) beat(s *stream, b ask.Beat) error {
 		if err != nil {
 			return err
 		}
-		if err := s.event("run", b.Log, text); err != nil {
+		if err := s.Event("run", b.Log, text); err != nil {
 			return err
 		}
 	}
@@ -126,36 +69,12 @@ func (v *visit) beat(s *stream, b ask.Beat) error {
 		if err != nil {
 			return err
 		}
-		if err := s.event("bar", b.Log, text); err != nil {
+		if err := s.Event("bar", b.Log, text); err != nil {
 			return err
 		}
 	}
 	if b.Over {
-		return s.event("over", b.Log, "")
+		return s.Event("over", b.Log, "")
 	}
 	return nil
-}
-
-// stream is a browser that listens.
-type stream struct {
-	w   io.Writer
-	ctl *http.ResponseController
-}
-
-// event sends an event. Every line of its text is one of the protocol's.
-func (s *stream) event(name string, id int64, text string) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "event: %s\nid: %d\n", name, id)
-	for l := range strings.SplitSeq(strings.ReplaceAll(text, "\r", " "), "\n") {
-		b.WriteString("data: " + l + "\n")
-	}
-	return s.send(b.String() + "\n")
-}
-
-func (s *stream) send(text string) error {
-	_ = s.ctl.SetWriteDeadline(time.Now().Add(sendWithin)) // tests have none
-	if _, err := io.WriteString(s.w, text); err != nil {
-		return err
-	}
-	return s.ctl.Flush()
 }

@@ -40,6 +40,7 @@ type Server struct {
 	log    *slog.Logger
 	heavy  chan struct{}
 	watch  chan struct{}
+	machines
 }
 
 // New serves the engine to the people who have a session.
@@ -79,7 +80,7 @@ func (s *Server) Handler() http.Handler {
 	known(s, mux, ask.Viewer, "doctor", heavy(s, look(e.Doctor)))
 	known(s, mux, ask.Operator, "check", heavy(s, e.Check))
 	known(s, mux, ask.Operator, "plan", heavy(s, e.Plan))
-	known(s, mux, ask.Operator, "start", heavy(s, e.Start))
+	known(s, mux, ask.Operator, "start", heavy(s, s.once(e.Start)))
 	known(s, mux, ask.Viewer, "windows", look(e.Windows))
 	known(s, mux, ask.Operator, "schedule", heavy(s, e.Schedule))
 	known(s, mux, ask.Operator, "unschedule", e.Unschedule)
@@ -97,6 +98,7 @@ func (s *Server) Handler() http.Handler {
 	known(s, mux, ask.Operator, "fetch", e.Fetch)
 	known(s, mux, ask.Operator, "fetching", e.Fetching)
 	mux.HandleFunc("POST /watch", s.watching)
+	s.forMachines(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, &ask.Error{Kind: ask.Unknown, Text: fmt.Sprintf("the engine side knows no question %s: page and engine side are of different versions; start upkeep hub anew", r.URL.Path)})
 	})
@@ -126,7 +128,7 @@ func heavy[Q, A any](s *Server, f func(context.Context, string, Q) (A, error)) f
 // may ask.
 func known[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string, f func(context.Context, string, Q) (A, error)) {
 	mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
-		who, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+		who, err := s.who(r.Header.Get(ask.SessionHeader))
 		if err == nil && !who.Role.Covers(least) {
 			err = &ask.Error{Kind: ask.Forbidden, Text: fmt.Sprintf("%s is %s here, and this takes the role %s: an administrator can give it", who.Name, who.Role, least)}
 		}
@@ -135,7 +137,7 @@ func known[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string,
 			return
 		}
 		answer(func(ctx context.Context, q Q) (A, error) {
-			return audited(ctx, s, who, least, name, q, func() (A, error) { return f(ctx, who.Name, q) })
+			return audited(ctx, s, who, least, name, q, func() (A, error) { return within(ctx, who, q, f) })
 		})(w, r)
 	})
 }
@@ -168,9 +170,12 @@ func read(w http.ResponseWriter, r *http.Request, q any) error {
 // watching answers with one line of JSON a beat.
 func (s *Server) watching(w http.ResponseWriter, r *http.Request) {
 	var q ask.WatchQuery
-	_, err := s.people.Who(r.Header.Get(ask.SessionHeader))
+	who, err := s.who(r.Header.Get(ask.SessionHeader))
 	if err == nil {
 		err = read(w, r, &q)
+	}
+	if err == nil {
+		err = concerns(who, q)
 	}
 	if err != nil {
 		fail(w, err)

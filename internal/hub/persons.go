@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"upkeep/internal/hub/ask"
 )
@@ -17,9 +18,13 @@ func (s *Server) peopleQuestions(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("POST /who", func(w http.ResponseWriter, r *http.Request) {
 		token := r.Header.Get(ask.SessionHeader)
-		who, err := s.people.Who(token)
+		who, err := s.who(token)
 		if err != nil {
 			fail(w, err)
+			return
+		}
+		if strings.HasPrefix(token, ask.TokenPrefix) {
+			reply(w, who)
 			return
 		}
 		if who.Renewed, err = s.people.Renew(token); err != nil {

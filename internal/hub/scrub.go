@@ -34,12 +34,10 @@ func scrubValue(v reflect.Value) reflect.Value {
 		for i := range v.NumField() {
 			out.Field(i).Set(scrubValue(v.Field(i)))
 		}
-	case reflect.Slice:
-		if !v.IsNil() {
-			out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
-			for i := range v.Len() {
-				out.Index(i).Set(scrubValue(v.Index(i)))
-			}
+	case reflect.Slice: // JSON has lists, and no null in their place
+		out.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			out.Index(i).Set(scrubValue(v.Index(i)))
 		}
 	case reflect.Map:
 		if !v.IsNil() {

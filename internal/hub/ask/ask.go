@@ -120,6 +120,8 @@ type Wish struct {
 type Yes struct {
 	Wish
 	Digest string `json:"digest"` // whole, of the plan that was shown
+	// Key, if there is one, makes of several askings with it one start.
+	Key string `json:"key,omitempty"`
 }
 
 // Decision is what a person decides of a run: a choice at the step that it waits
@@ -162,6 +164,7 @@ type Person struct {
 	// Renewed takes the place of the session that asked: it works until the new one
 	// was used. Empty: the old one stays. Secret.
 	Renewed string `json:"renewed,omitempty"`
+	Only    string `json:"only,omitempty"` // the one installation that a token is for
 }
 
 // Role is what a person may do on the page.
