@@ -23,7 +23,8 @@ func (t Token) scope() string {
 
 // TokenMade shows a token, this once.
 func TokenMade(t Token, secret string, width int) string {
-	return wrap(bold.Render(fmt.Sprintf("The token %s is a %s's, for %s, until %s", one(t.Name), t.Role, t.scope(), dated(t.Ends))), green.Render("✓")+" ", "  ", width) +
+	may := map[string]string{"viewer": "looking, at", "operator": "starting and deciding, of", "administrator": "everything, of"}[t.Role]
+	return wrap(bold.Render(fmt.Sprintf("The token %s is for %s %s, until %s", one(t.Name), may, t.scope(), dated(t.Ends))), green.Render("✓")+" ", "  ", width) +
 		"  " + secret + "\n" +
 		wrap(faint.Render("It is shown once and kept nowhere. A program sends it as"), "  ", "  ", width) +
 		"  " + faint.Render("Authorization: Bearer upk_…") + "\n"
