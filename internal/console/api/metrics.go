@@ -71,7 +71,7 @@ func figures(t *exposition, o ask.Overview) {
 	}
 	t.family("upkeep_installation_readable", "gauge", "Whether the state of the installation can be read; if not, nothing else is known of it.")
 	for _, i := range all {
-		t.sample(flag(i.Error == ""), "installation", i.ID)
+		t.sample(bit(i.Error == ""), "installation", i.ID)
 	}
 	t.family("upkeep_installed_version_info", "gauge", "The version of a part of the product; always 1.")
 	for _, i := range all {
@@ -88,7 +88,7 @@ func figures(t *exposition, o ask.Overview) {
 	t.family("upkeep_behind", "gauge", "Whether a newer version is published than is installed.")
 	for _, i := range all {
 		if i.Currency == ask.Behind || i.Currency == ask.UpToDate {
-			t.sample(flag(i.Currency == ask.Behind), "installation", i.ID)
+			t.sample(bit(i.Currency == ask.Behind), "installation", i.ID)
 		}
 	}
 	t.family("upkeep_feed_look_timestamp_seconds", "gauge", "When it was looked for releases with success last.")
@@ -125,7 +125,7 @@ func runFigures(t *exposition, all []ask.Installation) {
 	for _, i := range all {
 		for _, g := range []ask.Going{ask.UnderWay, ask.AsksPerson, ask.WaitsChoice, ask.Interrupted} {
 			if i.Error == "" {
-				t.sample(flag(i.Open != nil && i.Open.Going == g), "installation", i.ID, "going", string(g))
+				t.sample(bit(i.Open != nil && i.Open.Going == g), "installation", i.ID, "going", string(g))
 			}
 		}
 	}
@@ -133,7 +133,7 @@ func runFigures(t *exposition, all []ask.Installation) {
 	for _, i := range all {
 		for _, res := range []ask.Result{ask.ResultNew, ask.ResultOld, ask.ResultMilestone} {
 			if i.Last != nil && i.Last.Result != "" {
-				t.sample(flag(i.Last.Result == res), "installation", i.ID, "result", string(res))
+				t.sample(bit(i.Last.Result == res), "installation", i.ID, "result", string(res))
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func runFigures(t *exposition, all []ask.Installation) {
 	}
 }
 
-func flag(yes bool) float64 {
+func bit(yes bool) float64 {
 	if yes {
 		return 1
 	}
