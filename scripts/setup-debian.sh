@@ -31,6 +31,7 @@ need_program age age         # restore points are read with plain tools
 need_program sqlite3 sqlite3 # likewise
 need_program zstd zstd       # likewise; what patches are compared with
 need_program procps ps
+need_program jq jq # carries out docs/how-to/automate.md
 need_program nodejs node # runs Unleash, one of the products under test
 need_program npm npm     # gets it
 need_program chromium chromium # looks at the page

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -188,4 +189,47 @@ func TestHubAPI(t *testing.T) {
 	}
 	token("remove", "ci")
 	p.ask(401, "GET", "/api/v1/who", "")
+}
+
+// TestAutomate carries out what docs/how-to/automate.md says, as it is written
+// there, in a shell.
+func TestAutomate(t *testing.T) {
+	lab.Slow(t)
+	s := sitetest.New(t, sitetest.Options{Example: "notes", Version: "1.0", Slim: true})
+	s.Bundle("2.0")
+	state := filepath.Join(s.Dir, "hub")
+	h := startHub(t, s, "--state", state)
+	doc, err := os.ReadFile(filepath.Join("..", "..", "docs", "how-to", "automate.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	for l := range strings.Lines(string(doc)) {
+		code, ok := strings.CutPrefix(l, "\t")
+		if !ok || strings.HasPrefix(code, "sudo ") {
+			continue
+		}
+		script.WriteString(code)
+	}
+	made := s.Must(0, "hub", "token", "add", "nightly", "--role", "operator", "--only", s.ID(), "--state", state)
+	_, secret, _ := strings.Cut(made.Out, "upk_")
+	secret, _, _ = strings.Cut(secret, "\n")
+	text := strings.NewReplacer("upk_nightly_…", "upk_"+secret, "http://127.0.0.1:8080", h.base, "installations/shop", "installations/"+s.ID()).Replace(script.String())
+	cmd := exec.Command("bash", "-eu", "-c", text)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, text, out)
+	}
+	for _, want := range []string{"new on 2.0, users were out for ", "event: over", "event: log"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if len(s.Runs()) != 1 {
+		t.Errorf("%d runs were started", len(s.Runs()))
+	}
+	if got := s.Must(0, "runs", "list").Out; !strings.Contains(got, "token:nightly") {
+		t.Errorf("the history does not say who it was:\n%s", got)
+	}
 }
