@@ -44,7 +44,11 @@ func (a *App) addToken(state *string) *cobra.Command {
 			}
 			var secret string
 			t := hub.Token{Name: got[0], Role: ask.Role(role), Only: only, By: a.person(), Ends: time.Now().AddDate(0, 0, days)}
-			err := a.changes(*state, "token-add", map[string]string{"name": t.Name, "role": role, "only": only, "until": t.Ends.Format(time.DateOnly)}, func(s *hubState) (err error) {
+			on := map[string]string{"name": t.Name, "role": role, "until": t.Ends.Format(time.DateOnly)}
+			if only != "" {
+				on["only"] = only
+			}
+			err := a.changes(*state, "token-add", on, func(s *hubState) (err error) {
 				secret, t, err = s.tokens().Add(t)
 				return err
 			})

@@ -167,7 +167,7 @@ func (p *Page) changePerson(v *visit) error {
 // acts are what the audit log tells of, as the page names it; what is not listed is
 // shown as it is noted.
 func acts() []string {
-	return []string{"enter by a link", "sign in", "password", "leave-all", "person-add", "person-link", "person-role", "person-remove", "person-leave", "person-password",
+	return []string{"enter by a link", "sign in", "password", "leave-all", "person-add", "person-link", "person-role", "person-remove", "person-leave", "person-password", "token-add", "token-remove",
 		"start", "resume", "decide", "done"}
 }
 
