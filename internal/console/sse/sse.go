@@ -27,14 +27,12 @@ type Stream struct {
 	ctl *http.ResponseController
 }
 
-// Begin begins to send events, and says how soon to come back. Whoever asked has
-// been read: from here on only what is sent has an end in time.
+// Begin begins to send events, and says how soon to come back.
 func Begin(w http.ResponseWriter) *Stream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	s := &Stream{w: w, ctl: http.NewResponseController(w)}
-	_ = s.ctl.SetReadDeadline(time.Time{})                               // tests have none
 	_ = s.send(fmt.Sprintf("retry: %d\n\n", reconnectIn.Milliseconds())) // who has gone is noticed at the next event
 	return s
 }
