@@ -256,7 +256,7 @@ var explained = map[string]string{
 	"internal/manage/engine.go:carryOn":              "the command that watches, and the next one, remove the reserve as well; the crash file system has an engine alone",
 	"internal/manage/engine.go:easeFullDisk":         "a full disk: the e2e tests of full disks fill one",
 	"internal/manage/installation.go:give":           "a temporary folder, which a vendor's tool writes its dump to",
-	"internal/manage/hub_folder.go":                  "tokens and keys of starts, which no run needs: TestHubFilesPowerCut cuts the power",
+	"internal/manage/hub_files.go":                   "tokens and keys of starts, which no run needs: TestHubFilesPowerCut cuts the power",
 	"internal/manage/install.go:Start":               "a folder whose name is synced with that of the next file in it",
 	"internal/manage/machine.go:make":                "setup-host: changes the computer, is run by a person, and is repeated; its own tests and those on hosts",
 	"internal/manage/machine.go:Remove":              "remove-host: changes the computer, is run by a person, and is repeated; its own tests and those on hosts",
