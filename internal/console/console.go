@@ -49,6 +49,9 @@ type Page struct {
 	sendWithin time.Duration // a browser that takes longer for a piece of an answer is given up
 }
 
+// sendWithin is how long a browser may take for a piece of an answer.
+const sendWithin = 20 * time.Second
+
 // streamsMost is how many browsers may watch runs at a time.
 const streamsMost = 500
 

@@ -50,10 +50,17 @@ type Wish struct {
 	To        string            `json:"to,omitempty" jsonschema_description:"Version; without it the latest one that can be reached"`
 	OnFailure string            `json:"onFailure,omitempty" jsonschema:"enum=origin,enum=stay" jsonschema_description:"Where a failure leads: back to where it began, or to the last milestone"`
 	Waivers   map[string]string `json:"waivers,omitempty" jsonschema_description:"Checks that are accepted though they failed: each with the reason"`
+	Outside   string            `json:"outsideWindow,omitempty" jsonschema_description:"Why it begins whatever the installation's windows say"`
+	Only      []string          `json:"only,omitempty" jsonschema_description:"Components, or instances as COMPONENT@INSTANCE; without it the whole product"`
+	Params    map[string]string `json:"params,omitempty" jsonschema_description:"Values that may change, none of them secret"`
+	Choose    []string          `json:"choose,omitempty" jsonschema_description:"Features, beside those that are installed"`
+	Rehearse  bool              `json:"rehearse,omitempty"`
+	Prove     bool              `json:"prove,omitempty" jsonschema_description:"Compare in full on the way back"`
 }
 
 func (w Wish) of(id string) ask.Wish {
-	return ask.Wish{Installation: id, To: w.To, OnFailure: w.OnFailure, Waivers: w.Waivers}
+	return ask.Wish{Installation: id, To: w.To, OnFailure: w.OnFailure, Waivers: w.Waivers,
+		Outside: w.Outside, Only: w.Only, Params: w.Params, Choose: w.Choose, Rehearse: w.Rehearse, Prove: w.Prove}
 }
 
 // Start is the yes to a plan.
