@@ -28,9 +28,9 @@ type pkg struct {
 var (
 	// model is pure: no I/O, no clock, no goroutine.
 	model = []string{"internal/version", "internal/document", "internal/document/nearest", "internal/manifest", "internal/site",
-		"internal/feature", "internal/route", "internal/plan", "internal/run", "internal/drift", "internal/review", "internal/channel", "internal/window"}
+		"internal/feature", "internal/route", "internal/plan", "internal/run", "internal/drift", "internal/review", "internal/channel", "internal/window", "internal/lingua"}
 	// pure is the part of the standard library that the model may import.
-	pure = []string{"bytes", "cmp", "crypto/sha256", "encoding", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math", "math/bits",
+	pure = []string{"bytes", "cmp", "crypto/sha256", "embed", "encoding", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math", "math/bits",
 		"net/url", "path", "regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/utf8"}
 	// core is the engine with the contracts that it owns.
 	core = []string{"internal/engine", "internal/journal", "internal/step"}
@@ -128,8 +128,8 @@ func inward(from, path, own string, mine, std bool) string {
 			return "what the page may ask imports nothing of Upkeep"
 		}
 	case in(from, []string{"internal/console"}, true):
-		if mine && own != "internal/hub/ask" && !in(own, []string{"internal/console"}, true) {
-			return "the page may only ask: it imports internal/hub/ask and nothing else of Upkeep"
+		if mine && own != "internal/hub/ask" && own != "internal/lingua" && !in(own, []string{"internal/console"}, true) {
+			return "the page may only ask: it imports internal/hub/ask, and internal/lingua to translate, and nothing else of Upkeep"
 		}
 	case in(from, faces, true):
 		if isWorld(own) {

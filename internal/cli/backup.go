@@ -29,9 +29,9 @@ func (a *App) meter() *live.Meter {
 	if a.format == "json" {
 		out = a.Err
 	}
-	m := &live.Meter{Out: a.writer(out), Now: time.Now}
+	m := &live.Meter{Out: a.writer(out), Language: a.language, Now: time.Now}
 	if a.tty() && a.format != "json" {
-		m.Width = a.width
+		m.Width = a.columns
 	}
 	return m
 }
@@ -237,7 +237,7 @@ func (a *App) agreeRestore(in *manage.Installation, r manage.Restore, yes bool) 
 		return err
 	}
 	answer := strings.ToLower(strings.TrimSpace(line))
-	if word == "" && (answer == "y" || answer == "yes") || word != "" && answer == word {
+	if word == "" && a.isYes(line) || word != "" && answer == word {
 		return nil
 	}
 	if line == "" {

@@ -23,6 +23,7 @@ import (
 	"upkeep/internal/cli/show"
 	"upkeep/internal/document"
 	"upkeep/internal/hub/ask"
+	"upkeep/internal/lingua"
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
 	"upkeep/internal/route"
@@ -54,6 +55,7 @@ type App struct {
 	installation string
 	format       string
 	color        string
+	language     *lingua.Language // of what people read; nil: English
 	by           string        // who gives the command, where no person does
 	keyboard     *bufio.Reader // In line by line, until the command is interrupted; see lines
 }
@@ -71,7 +73,12 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	if a.keyboard == nil {
 		a.keyboard = bufio.NewReader(&typed{ctx, a.In})
 	}
+	var wrong error
+	if a.language, wrong = spoken(args, a.Getenv); wrong != nil {
+		return a.report(usage{wrong})
+	}
 	root := a.root()
+	a.translate(root)
 	root.SetArgs(args)
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
@@ -98,7 +105,7 @@ func (a *App) report(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &wrong):
-		fmt.Fprintf(w, "upkeep: %v\n", wrong.error)
+		fmt.Fprintf(w, "upkeep: %s\n", a.language.Text(wrong.Error()))
 		return ExitUsage
 	case errors.As(err, &refusal):
 		fmt.Fprint(w, show.Refusal(refusal, a.width()))
@@ -107,10 +114,10 @@ func (a *App) report(err error) int {
 		fmt.Fprint(w, show.Refused(refused, a.width()))
 		return ExitBlocked
 	case errors.As(err, &older), errors.As(err, &newer) || errors.As(err, &payloads):
-		fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
+		fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(a.language.Text(err.Error()))))
 		return ExitBlocked
 	case errors.As(err, &docs):
-		fmt.Fprintln(w, document.Pretty(err))
+		fmt.Fprintln(w, a.language.Text(document.Pretty(err)))
 		return ExitError
 	case errors.As(err, &said) && said.Kind == ask.Invalid:
 		fmt.Fprintf(w, "upkeep: %v\n", said)
@@ -119,7 +126,7 @@ func (a *App) report(err error) int {
 		fmt.Fprint(w, show.Refused(&manage.RefusedError{What: said.Text, Reasons: said.Reasons}, a.width()))
 		return ExitBlocked
 	}
-	fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(err.Error())))
+	fmt.Fprintf(w, "%s\n", show.Bad(show.CleanLines(a.language.Text(err.Error()))))
 	return ExitError
 }
 
@@ -135,7 +142,10 @@ func (a *App) tty() bool {
 	return ok && term.IsTerminal(int(f.Fd())) && a.Getenv("TERM") != "dumb"
 }
 
-func (a *App) width() int {
+// width is what screens are laid out on.
+func (a *App) width() show.Paper { return show.Paper{Columns: a.columns(), Language: a.language} }
+
+func (a *App) columns() int {
 	if f, ok := a.Out.(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 20 {
 			return min(w, 120)
@@ -144,14 +154,15 @@ func (a *App) width() int {
 	return 100
 }
 
-// print writes a rendered text.
-func (a *App) print(text string) { fmt.Fprint(a.writer(a.Out), text) }
+// print writes a text for people. What was laid out on a.width() is in their
+// language already; of the rest each line is translated.
+func (a *App) print(text string) { fmt.Fprint(a.writer(a.Out), a.language.Text(text)) }
 
 // say writes what is said beside the answer: a question, what goes on. Where
 // the answer is for machines it must not get in between.
 func (a *App) say(text string) {
 	if a.format == "json" {
-		fmt.Fprint(a.writer(a.Err), text)
+		fmt.Fprint(a.writer(a.Err), a.language.Text(text))
 		return
 	}
 	a.print(text)
@@ -221,6 +232,7 @@ data included.`,
 	}
 	group(root)
 	root.PersistentFlags().StringVar(&a.installation, "installation", a.Getenv("UPKEEP_INSTALLATION"), "`NAME` or document of the installation")
+	root.PersistentFlags().String("language", "", "`CODE` of the language of what people read: "+strings.Join(lingua.Codes(), ", ")+" (default what LC_ALL, LC_MESSAGES or LANG say)") // read beforehand, for help too
 	root.PersistentFlags().StringVar(&a.format, "format", "text", "text or json; of check also html or junit, of drift html")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage{fmt.Errorf("%w\nsee %s --help", err, cmd.CommandPath())}

@@ -115,7 +115,7 @@ func (a *App) setupHub(ctx context.Context, m *manage.Machine, o hubOptions, fla
 		a.print("  " + f + "\n")
 	}
 	a.print(show.Good("the page is served from now on, also when this computer has started anew; upkeep setup-host --no-hub takes it away") + "\n")
-	a.print(show.NewLink(link))
+	a.print(show.NewLink(link, a.width()))
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (a *App) hubLink() *cobra.Command {
 			if a.format == "json" {
 				return a.json(map[string]string{"link": link})
 			}
-			a.print(show.NewLink(link))
+			a.print(show.NewLink(link, a.width()))
 			return nil
 		}}
 	cmd.Flags().StringVar(&address, "listen", "", "`ADDRESS` of the page, where this account has several hubs")

@@ -328,8 +328,7 @@ func (a *App) ask(question string) (bool, error) {
 		a.say("\n")
 		return false, nil
 	}
-	switch strings.ToLower(strings.TrimSpace(line)) {
-	case "y", "yes":
+	if a.isYes(line) {
 		return true, nil
 	}
 	return false, nil
@@ -354,7 +353,7 @@ func (a *App) follow(ctx context.Context, in *manage.Installation, id string, fr
 	f := in.Forecast(id)
 	t := live.NewTrack(first.Plan, f.Steps, first.Opened)
 	t.Seek(first.State)
-	t.Width, t.Command = a.width(), a.command()
+	t.Width, t.Language, t.Command = a.columns(), a.language, a.command()
 	if task := first.Task(); task != nil && from > 0 && first.Engine != 0 {
 		a.say(show.OpenTask(task, in.Lacks(ctx, first), a.command(), time.Now(), a.width()))
 	}
@@ -364,7 +363,7 @@ func (a *App) follow(ctx context.Context, in *manage.Installation, id string, fr
 	case a.format == "json":
 		r, err = in.Attach(ctx, id, from, func(manage.Event) {})
 	case a.tty():
-		r, err = live.Screen(ctx, out, a.width, in, id, from, t)
+		r, err = live.Screen(ctx, out, a.columns, in, id, from, t)
 	default:
 		r, err = live.Plain(ctx, out, in, id, from, t)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"upkeep/internal/cli/show"
+	"upkeep/internal/lingua"
 )
 
 // every is how often a meter writes a line where nobody sees a bar.
@@ -16,9 +17,10 @@ const every = 10 * time.Second
 // moves on a terminal, otherwise a line now and then. It may be told from several
 // goroutines.
 type Meter struct {
-	Out   io.Writer
-	Width func() int // nil: no terminal
-	Now   func() time.Time
+	Out      io.Writer
+	Width    func() int       // nil: no terminal
+	Language *lingua.Language // nil: English
+	Now      func() time.Time
 
 	mu    sync.Mutex
 	began time.Time // of what is measured
@@ -31,7 +33,7 @@ func (m *Meter) Say(line string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.clear()
-	_, _ = io.WriteString(m.Out, line+"\n") // lost without harm
+	_, _ = io.WriteString(m.Out, m.Language.Text(line)+"\n") // lost without harm
 	m.began, m.drawn = m.Now(), m.Now()
 }
 
@@ -56,6 +58,7 @@ func (m *Meter) Told(done, total int64, part string) {
 		left := time.Duration(float64(took) / float64(done) * float64(total-done)).Round(time.Second)
 		text += fmt.Sprintf(", about %s left, %s", show.Duration(left), now.Add(left).Local().Format("15:04:05"))
 	}
+	text = m.Language.Text(text)
 	if m.Width == nil {
 		_, _ = fmt.Fprintf(m.Out, "  %s\n", text) // likewise
 		return

@@ -59,11 +59,12 @@ func (t *Track) Status(now time.Time, width int) string {
 	if t.Back {
 		what = fmt.Sprintf("back, %d left", n)
 	}
-	head := []string{what, t.Current.Phase, show.Clock(now.Sub(t.Began))}
+	say := t.Language.Text
+	head := []string{say(what), t.Current.Phase, show.Clock(now.Sub(t.Began))}
 	if left, ok := t.Left(now); ok && left < time.Second {
-		head = append(head, "nearly done")
+		head = append(head, say("nearly done"))
 	} else if ok {
-		head = append(head, fmt.Sprintf("about %s left", show.Duration(left.Round(time.Second))), now.Add(left).Local().Format("15:04:05"))
+		head = append(head, say(fmt.Sprintf("about %s left", show.Duration(left.Round(time.Second)))), now.Add(left).Local().Format("15:04:05"))
 	}
 	line := ""
 	if t.Prog != nil && t.Prog.Total > 0 {
@@ -80,7 +81,7 @@ func (t *Track) Status(now time.Time, width int) string {
 	}
 	size := min(30, max(10, width-60))
 	return fmt.Sprintf("%s %s\n%s\n%s", bar(size, t.Fraction(now), t.Back), fit(head, width-size-1),
-		show.Running(clip(Title(t.Current, t.Dir), width-2)), show.Faint(strings.TrimRight(clip("  "+show.Clean(line), width), " ")))
+		show.Running(clip(say(Title(t.Current, t.Dir)), width-2)), show.Faint(strings.TrimRight(clip("  "+say(show.Clean(line)), width), " ")))
 }
 
 // fit joins as many parts as there is room for.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"upkeep/internal/cli/show"
+	"upkeep/internal/lingua"
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
@@ -20,8 +21,9 @@ type Track struct {
 	Plan     *plan.Plan
 	Forecast map[string]time.Duration // by step; may be nil
 	Began    time.Time
-	Width    int    // of the lines that stay
-	Command  string // how upkeep is called, for lines that say what to type
+	Width    int              // of the lines that stay
+	Language *lingua.Language // nil: English
+	Command  string           // how upkeep is called, for lines that say what to type
 
 	number  map[string]int
 	Total   int
@@ -82,11 +84,11 @@ func (t *Track) Apply(e manage.Event) string {
 		line := ""
 		if e.Dir == run.Undo && !t.Back {
 			t.Back = true
-			line = show.Back(show.Bold("going back"))
+			line = show.Back(show.Bold(t.Language.Text("going back")))
 		}
 		if n, planned := t.number[s.ID]; e.Dir == run.Do && t.Back && planned {
 			t.again(n)
-			line = show.Running(show.Bold("once more"))
+			line = show.Running(show.Bold(t.Language.Text("once more")))
 		}
 		t.asked = nil
 		if task := s.TaskOf(e.Dir == run.Undo); task != nil && !e.Again {
@@ -102,7 +104,7 @@ func (t *Track) Apply(e manage.Event) string {
 	case manage.EventLine:
 		t.Line = e.Text
 	case manage.EventNote:
-		return show.Faint("  " + show.Clean(e.Text))
+		return show.Faint("  " + t.Language.Text(show.Clean(e.Text)))
 	case manage.EventEnded:
 		return t.ended(e)
 	}
@@ -125,7 +127,7 @@ func (t *Track) task(e manage.Event) string {
 	if t.asked == nil || e.Step != t.asked.ID {
 		return ""
 	}
-	text := show.OpenTask(t.asked, "", t.Command, e.At, t.Width)
+	text := show.OpenTask(t.asked, "", t.Command, e.At, t.paper())
 	t.asked = nil
 	return strings.TrimRight(text, "\n") + "\n"
 }
@@ -142,7 +144,7 @@ func (t *Track) ended(e manage.Event) string {
 	}
 	took := show.Faint(show.Duration(e.Ended.Took))
 	title := Title(s, e.Dir)
-	why := strings.TrimRight(show.Wrap(e.Ended.Error, "    ", t.Width), "\n")
+	why := strings.TrimRight(show.Wrap(e.Ended.Error, "    ", t.paper()), "\n")
 	mark := show.Good
 	switch {
 	case e.Ended.OK:
@@ -152,12 +154,14 @@ func (t *Track) ended(e manage.Event) string {
 		mark = show.Bad
 	}
 	// what it took does not stand alone on a line
-	line := strings.TrimRight(show.Hang(mark(title)+" "+took, "  ", t.Width), "\n")
+	line := strings.TrimRight(show.Hang(mark(title)+" "+took, "  ", t.paper()), "\n")
 	if why != "" {
 		line += "\n" + why
 	}
 	return line
 }
+
+func (t *Track) paper() show.Paper { return show.Paper{Columns: t.Width, Language: t.Language} }
 
 // Title is what a step does in a direction.
 func Title(s plan.Step, dir run.Direction) string {

@@ -9,12 +9,12 @@ import (
 
 // Readiness renders the findings, what is wrong first. The line that waives
 // a check is printed with it.
-func Readiness(r manage.Readiness, command, from string, width int) string {
+func Readiness(r manage.Readiness, command, from string, width Paper) string {
 	var b strings.Builder
 	if r.UpToDate {
 		return UpToDate("the product", r.Installed)
 	}
-	fmt.Fprintf(&b, "%s  %s\n\n", bold.Render("Readiness"), way(r.Installed, r.To))
+	fmt.Fprintf(&b, "%s  %s\n\n", bold.Render(width.Word("Readiness")), way(r.Installed, r.To))
 	for _, open := range []bool{true, false} {
 		for _, f := range r.Findings {
 			if (!f.OK && f.Waived == "") == open {
@@ -28,13 +28,13 @@ func Readiness(r manage.Readiness, command, from string, width int) string {
 	case r.Warned():
 		b.WriteString("\n" + wrap("the upgrade can start; look at the warnings first", yellow.Render("!")+" ", "  ", width))
 	default:
-		b.WriteString("\n" + Good("ready") + "\n")
+		b.WriteString("\n" + Good(width.Word("ready")) + "\n")
 	}
 	return b.String()
 }
 
 // Changed renders what stands otherwise than before, under the time of the look.
-func Changed(at string, changed []manage.Finding, command, from string, width int) string {
+func Changed(at string, changed []manage.Finding, command, from string, width Paper) string {
 	var b strings.Builder
 	b.WriteString("\n" + faint.Render(at) + "\n")
 	for _, f := range changed {
@@ -43,7 +43,7 @@ func Changed(at string, changed []manage.Finding, command, from string, width in
 	return b.String()
 }
 
-func finding(f manage.Finding, command, from string, width int) string {
+func finding(f manage.Finding, command, from string, width Paper) string {
 	var b strings.Builder
 	line := func(mark string) { b.WriteString(wrap(Clean(f.ID+": "+f.Text()), mark+" ", "  ", width)) }
 	switch {

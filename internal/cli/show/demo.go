@@ -17,7 +17,7 @@ type UserView struct {
 }
 
 // Users renders it.
-func Users(v UserView, width int) string {
+func Users(v UserView, width Paper) string {
 	text := fmt.Sprintf("a user who asked %d times was not served for %s", v.Asked, bold.Render(Duration(v.Out)))
 	if v.Page == "" {
 		return wrap(text, "  ", "  ", width)
@@ -33,8 +33,8 @@ func clipText(text string, n int) string {
 }
 
 // Fingerprints renders two fingerprints side by side.
-func Fingerprints(a, b manage.Fingerprint, width int) string {
-	list := rows{{faint.Render("what"), faint.Render("before"), faint.Render("after"), ""}}
+func Fingerprints(a, b manage.Fingerprint, width Paper) string {
+	list := rows{{faint.Render(width.Word("what")), faint.Render(width.Word("before")), faint.Render(width.Word("after")), ""}}
 	add := func(what string, x, y map[string]string) {
 		keys := slices.Sorted(maps.Keys(x))
 		for k := range y {
@@ -66,7 +66,7 @@ func short(s string) string {
 }
 
 // ClickDemo says what there is to click in the demonstration.
-func ClickDemo(product string, notes, width int) string {
+func ClickDemo(product string, notes int, width Paper) string {
 	return wrap(fmt.Sprintf("Notes 1.0 runs at %s with %d notes of its users. 3.0 is wanted, and can be reached only from 2.0.", product, notes), "  ", "  ", width) + "\n" +
 		table("  ", rows{
 			{bold.Render("1"), "enter by the link below"},
@@ -76,6 +76,6 @@ func ClickDemo(product string, notes, width int) string {
 }
 
 // Click says how to see the demonstration in a browser.
-func Click(width int) string {
+func Click(width Paper) string {
 	return "\n" + wrap("To click the same in a browser: "+bold.Render("upkeep demo console")+", or "+bold.Render("make demo-console")+" in a checkout.", "  ", "  ", width)
 }

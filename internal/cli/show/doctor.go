@@ -9,7 +9,7 @@ import (
 )
 
 // Diagnosis renders what the doctor has found, with what helps.
-func Diagnosis(d manage.Diagnosis, command string, width int) string {
+func Diagnosis(d manage.Diagnosis, command string, width Paper) string {
 	var b strings.Builder
 	b.WriteString(bold.Render(one(d.Product)) + "  " + faint.Render(one(d.Installation)) + "\n\n")
 	if d.UnderWay != "" {
@@ -28,7 +28,7 @@ func Diagnosis(d manage.Diagnosis, command string, width int) string {
 	return b.String()
 }
 
-func symptom(s manage.Symptom, command string, width int) string {
+func symptom(s manage.Symptom, command string, width Paper) string {
 	b := SymptomHead(s, width)
 	for _, r := range s.Try {
 		b += Remedy(r, command, false, width)
@@ -37,7 +37,7 @@ func symptom(s manage.Symptom, command string, width int) string {
 }
 
 // SymptomHead says what is wrong, and what was read.
-func SymptomHead(s manage.Symptom, width int) string {
+func SymptomHead(s manage.Symptom, width Paper) string {
 	var b strings.Builder
 	if s.Error != "" {
 		b.WriteString(wrap(Clean(s.Text), yellow.Render("!")+" ", "  ", width))
@@ -52,7 +52,7 @@ func SymptomHead(s manage.Symptom, width int) string {
 }
 
 // Otherwise says whom to turn to.
-func Otherwise(s manage.Symptom, width int) string {
+func Otherwise(s manage.Symptom, width Paper) string {
 	if s.Else == "" {
 		return ""
 	}
@@ -61,7 +61,7 @@ func Otherwise(s manage.Symptom, width int) string {
 
 // Remedy is a line about what helps: what would be typed, or what to do. While
 // the doctor is fixing it need not say that it can.
-func Remedy(r manage.Remedy, command string, fixing bool, width int) string {
+func Remedy(r manage.Remedy, command string, fixing bool, width Paper) string {
 	b := wrap(Clean(remedy(r, command, fixing)), "  → ", "    ", width)
 	for _, inner := range r.During {
 		b += Inner(inner, command, width)
@@ -70,7 +70,7 @@ func Remedy(r manage.Remedy, command string, fixing bool, width int) string {
 }
 
 // Inner is a line about what is done while services are stopped.
-func Inner(r manage.Remedy, command string, width int) string {
+func Inner(r manage.Remedy, command string, width Paper) string {
 	return wrap(Clean(remedy(r, command, true)), "    · ", "      ", width)
 }
 
@@ -142,7 +142,7 @@ func Quote(word string) string {
 var plain = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
 
 // SupportBundle says what was written, what is missing, and to look first.
-func SupportBundle(s manage.SupportBundle, width int) string {
+func SupportBundle(s manage.SupportBundle, width Paper) string {
 	var b strings.Builder
 	b.WriteString(wrap(Clean("written: "+s.Path+", which only you can read"), green.Render("✓")+" ", "  ", width))
 	for _, h := range s.Holds {

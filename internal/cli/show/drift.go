@@ -9,9 +9,9 @@ import (
 )
 
 // Drift renders what differs from the vendor's standard.
-func Drift(d manage.Drift, width int) string {
+func Drift(d manage.Drift, width Paper) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s %s\n", bold.Render("Drift"), Clean(d.Installation), faint.Render(Clean("release "+d.Version)))
+	fmt.Fprintf(&b, "%s  %s %s\n", bold.Render(width.Word("Drift")), Clean(d.Installation), faint.Render(Clean("release "+d.Version)))
 	section := func(title string) { b.WriteString("\n" + bold.Render(title) + "\n") }
 	section("Versions")
 	for _, v := range d.Versions {
@@ -35,7 +35,7 @@ func Drift(d manage.Drift, width int) string {
 	return b.String()
 }
 
-func tree(t manage.TreeDrift, width int) string {
+func tree(t manage.TreeDrift, width Paper) string {
 	head := Clean(t.Unit+", "+t.At) + ": "
 	switch {
 	case t.Unknown != "":
@@ -47,7 +47,7 @@ func tree(t manage.TreeDrift, width int) string {
 	b.WriteString(wrap(head+count(len(t.Files), "file differs", "files differ")+" from what the release shipped", "  "+yellow.Render("!")+" ", "    ", width))
 	var list rows
 	for _, f := range t.Files {
-		list = append(list, []string{EditWord(f.What), one(f.Path)})
+		list = append(list, []string{width.Word(EditWord(f.What)), one(f.Path)})
 	}
 	b.WriteString(table("    ", list, 1, width))
 	for _, f := range t.Files {
@@ -93,7 +93,7 @@ func EditWord(what string) string {
 	return what
 }
 
-func database(db manage.DatabaseDrift, width int) string {
+func database(db manage.DatabaseDrift, width Paper) string {
 	var b strings.Builder
 	head := Clean(db.Unit) + ": "
 	against := "compared with " + Clean(db.Standard)

@@ -10,7 +10,7 @@ import (
 
 // Features renders what a release offers, group by group: what is chosen, what
 // can be added, and what cannot with why.
-func Features(release string, list []feature.State, refused []string, command, from string, width int) string {
+func Features(release string, list []feature.State, refused []string, command, from string, width Paper) string {
 	var b strings.Builder
 	b.WriteString(bold.Render("Features of "+one(release)) + "\n")
 	group, addable := "", ""
@@ -62,12 +62,12 @@ func Features(release string, list []feature.State, refused []string, command, f
 }
 
 // planFeatures lists what is added, after what is there.
-func planFeatures(p *plan.Plan, width int) string {
+func planFeatures(p *plan.Plan, width Paper) string {
 	if len(p.Choices) == 0 {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString(heading("Features"))
+	b.WriteString(heading(width.Word("Features")))
 	var stays []string
 	for _, f := range p.Choices {
 		if !slices.Contains(p.Added, f) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Feed shows what is installed, what its files say, and what was published.
-func Feed(v *manage.FeedView, command string, now time.Time, width int) string {
+func Feed(v *manage.FeedView, command string, now time.Time, width Paper) string {
 	var b strings.Builder
 	b.WriteString(feedHead(v, now, width))
 	var list rows
@@ -28,15 +28,15 @@ func Feed(v *manage.FeedView, command string, now time.Time, width int) string {
 		list = append(list, []string{one(u.Unit), one(u.Version), since, detected})
 	}
 	if len(list) > 0 {
-		b.WriteString("\n" + heading("Installed") + table("  ", list, 3, width))
+		b.WriteString("\n" + heading(width.Word("Installed")) + table("  ", list, 3, width))
 	}
-	b.WriteString("\n" + heading("Published"))
+	b.WriteString("\n" + heading(width.Word("Published")))
 	if len(v.Releases) == 0 {
 		return b.String() + "  " + faint.Render("nothing is known") + "\n"
 	}
 	list = nil
 	for i := len(v.Releases) - 1; i >= 0; i-- { // the newest first
-		list = append(list, feedRelease(v.Releases[i]))
+		list = append(list, feedRelease(v.Releases[i], width))
 	}
 	b.WriteString(table("  ", list, 4, width))
 	if v.Detected.Version != "" {
@@ -54,16 +54,16 @@ func Feed(v *manage.FeedView, command string, now time.Time, width int) string {
 	return b.String()
 }
 
-func feedRelease(r manage.FeedRelease) []string {
+func feedRelease(r manage.FeedRelease, width Paper) []string {
 	mark, about := " ", []string{}
 	if r.Installed {
 		mark = green.Render("✓")
-		about = append(about, "installed")
+		about = append(about, width.Word("installed"))
 	}
 	switch {
 	case r.Channel == "": // a page only tells of it
 	case r.Here == "whole":
-		about = append(about, "here")
+		about = append(about, width.Word("here"))
 	case r.Fetch < r.Whole:
 		about = append(about, fmt.Sprintf("%s to fetch by patch (%s whole)", plan.Size(r.Fetch), plan.Size(r.Whole)))
 	default:
@@ -95,7 +95,7 @@ func feedRelease(r manage.FeedRelease) []string {
 	return row
 }
 
-func feedHead(v *manage.FeedView, now time.Time, width int) string {
+func feedHead(v *manage.FeedView, now time.Time, width Paper) string {
 	var b strings.Builder
 	pinned := v.Channel + ", no root is pinned yet"
 	switch {
@@ -132,7 +132,7 @@ func ago(d time.Duration) string {
 }
 
 // FeedRefreshed says what is new.
-func FeedRefreshed(fresh []string, width int) string {
+func FeedRefreshed(fresh []string, width Paper) string {
 	text := "Nothing new."
 	if len(fresh) > 0 {
 		text = "New: " + strings.Join(fresh, ", ")
@@ -141,7 +141,7 @@ func FeedRefreshed(fresh []string, width int) string {
 }
 
 // Fetched says what was fetched.
-func Fetched(f manage.FeedFetched, width int) string {
+func Fetched(f manage.FeedFetched, width Paper) string {
 	if len(f.Releases) == 0 {
 		return Good("nothing is to be fetched: what is installed is the latest of the channel") + "\n"
 	}
@@ -162,13 +162,13 @@ func Fetched(f manage.FeedFetched, width int) string {
 }
 
 // Exported says what can be carried away.
-func Exported(file string, versions []string, bytes int64, until time.Time, width int) string {
+func Exported(file string, versions []string, bytes int64, until time.Time, width Paper) string {
 	return wrap(one(fmt.Sprintf("%s has %s, with all that proves it (%s)", file, strings.Join(versions, ", "), plan.Size(bytes))), green.Render("✓")+" ", "  ", width) +
 		wrap(fmt.Sprintf("The feed's word holds until %s: bring it there before.", until.Local().Format("2006-01-02 15:04")), "  ", "  ", width)
 }
 
 // Imported says what came, and how old it is.
-func Imported(versions []string, made, until time.Time, command string, now time.Time, width int) string {
+func Imported(versions []string, made, until time.Time, command string, now time.Time, width Paper) string {
 	what := "the feed is known as of then; no release came along"
 	if len(versions) > 0 {
 		what = strings.Join(versions, ", ") + ": whole and verified"

@@ -8,7 +8,7 @@ import (
 )
 
 // Holds renders the register of holds.
-func Holds(list []manage.Hold, command string, width int) string {
+func Holds(list []manage.Hold, command string, width Paper) string {
 	if len(list) == 0 {
 		return Good("nothing is held after a run") + "\n"
 	}
@@ -26,7 +26,7 @@ func Holds(list []manage.Hold, command string, width int) string {
 }
 
 // holdLine says what is held, to what, since which run, and until when.
-func holdLine(h manage.Hold, width int) string {
+func holdLine(h manage.Hold, width Paper) string {
 	if h.Run == "" { // it cannot be read
 		return wrap(one(fmt.Sprintf("%s is held, and its entry cannot be read", h.ID)), yellow.Render("!")+" ", "  ", width)
 	}
@@ -41,7 +41,7 @@ func holdLine(h manage.Hold, width int) string {
 	return wrap(one(text), sign, "  ", width)
 }
 
-func endLine(h manage.Hold, command string, width int) string {
+func endLine(h manage.Hold, command string, width Paper) string {
 	line := command + " holds end "
 	if h.Run == "" {
 		line += "--keep "
@@ -50,7 +50,7 @@ func endLine(h manage.Hold, command string, width int) string {
 }
 
 // HoldEnded says what came of a hold.
-func HoldEnded(h manage.Hold, kept bool, width int) string {
+func HoldEnded(h manage.Hold, kept bool, width Paper) string {
 	text := fmt.Sprintf("%s has back what it had: %s", h.What, h.Was)
 	if kept {
 		text = fmt.Sprintf("%s stays as it is; it is not held any more", h.What)
@@ -59,7 +59,7 @@ func HoldEnded(h manage.Hold, kept bool, width int) string {
 }
 
 // statusHold is a line of the status: no probe was asked.
-func statusHold(h manage.Hold, command string, width int) string {
+func statusHold(h manage.Hold, command string, width Paper) string {
 	line := holdLine(h, width)
 	switch {
 	case h.Error != "":

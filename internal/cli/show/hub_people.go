@@ -11,7 +11,7 @@ import (
 )
 
 // Accounts lists who has an account.
-func Accounts(list []ask.PersonRow, now time.Time, width int) string {
+func Accounts(list []ask.PersonRow, now time.Time, width Paper) string {
 	if len(list) == 0 {
 		return wrap("nobody has an account yet: upkeep hub makes the first one, and prints its link", faint.Render("·")+" ", "  ", width)
 	}
@@ -34,7 +34,7 @@ func Accounts(list []ask.PersonRow, now time.Time, width int) string {
 }
 
 // Invitation shows a link that was just made. Bare: where the page is is not known.
-func Invitation(name, role, link string, bare bool, width int) string {
+func Invitation(name, role, link string, bare bool, width Paper) string {
 	s := wrap(one(fmt.Sprintf("%s (%s) can enter by this link, once, within an hour:", name, role)), green.Render("✓")+" ", "  ", width) + "  " + one(link) + "\n"
 	if bare {
 		s += wrap(faint.Render("the page has not been served yet: put its address before"), "  ", "  ", width)
@@ -43,7 +43,7 @@ func Invitation(name, role, link string, bare bool, width int) string {
 }
 
 // Audit lists changes, latest first.
-func Audit(a ask.Audit, now time.Time, width int) string {
+func Audit(a ask.Audit, now time.Time, width Paper) string {
 	if len(a.Acts) == 0 {
 		return wrap("nothing was changed on the page yet", faint.Render("·")+" ", "  ", width)
 	}
@@ -83,7 +83,7 @@ func Audit(a ask.Audit, now time.Time, width int) string {
 }
 
 // AuditReport says what verifying has found.
-func AuditReport(r manage.AuditReport, compared bool, width int) string {
+func AuditReport(r manage.AuditReport, compared bool, width Paper) string {
 	var b strings.Builder
 	for _, x := range r.Breaks {
 		where := fmt.Sprintf("after entry %d: ", x.After)
@@ -108,7 +108,7 @@ func AuditReport(r manage.AuditReport, compared bool, width int) string {
 		b.WriteString(wrap(count(len(r.Open), "change", "changes")+" without a result: under way, or killed", faint.Render("·")+" ", "  ", width))
 	}
 	if r.Entries > 0 {
-		b.WriteString(wrap(fmt.Sprintf("last entry %d:%s", r.HeadN, r.Head), "  ", "  ", 200))
+		b.WriteString(wrap(fmt.Sprintf("last entry %d:%s", r.HeadN, r.Head), "  ", "  ", Paper{200, width.Language}))
 	}
 	if !compared {
 		b.WriteString(wrap(faint.Render("a cut at the very end shows only by an entry that was noted elsewhere: --head N:SUM, from the hub's log"), "  ", "  ", width))

@@ -10,7 +10,7 @@ import (
 
 // Known lists the installations of this computer: name, product, versions,
 // what goes on, document.
-func Known(list []manage.Known, width int) string {
+func Known(list []manage.Known, width Paper) string {
 	if len(list) == 0 {
 		return "No installation is known on this computer.\n"
 	}

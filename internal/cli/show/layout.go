@@ -26,27 +26,33 @@ func one(text string) string { return strings.Join(strings.Fields(Clean(text)), 
 
 // Wrap makes a text of several lines safe and breaks it at spaces; every line
 // is indented.
-func Wrap(text, indent string, width int) string {
+func Wrap(text, indent string, width Paper) string {
 	var b strings.Builder
-	for l := range strings.Lines(text) {
+	for l := range strings.Lines(width.Say(text)) {
 		b.WriteString(wrap(Clean(l), indent, indent, width))
 	}
 	return b.String()
 }
 
 // Hang breaks a safe text at spaces; all lines but the first are indented.
-func Hang(text, rest string, width int) string { return wrap(text, "", rest, width) }
+func Hang(text, rest string, width Paper) string { return wrap(text, "", rest, width) }
 
 // wrap breaks a text at spaces, so that no line is longer than width; further
 // lines are indented. A word that is too long for a line has one of its own.
-func wrap(text, first, rest string, width int) string {
+func wrap(text, first, rest string, width Paper) string {
 	var b strings.Builder
+	text, first = width.Say(text), width.Say(first)
 	indent := first
-	for _, l := range breakUp(text, width-lipgloss.Width(first), width-lipgloss.Width(rest)) {
+	for _, l := range breakUp(text, width.Columns-lipgloss.Width(first), width.Columns-lipgloss.Width(rest)) {
 		b.WriteString(strings.TrimRight(indent+l, " ") + "\n")
 		indent = rest
 	}
 	return b.String()
+}
+
+// fields are the words of a text. A no-break space is none that breaks.
+func fields(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) && r != 0xa0 && r != 0x202f })
 }
 
 // breakUp breaks a text into lines of at most first, then rest columns. No
@@ -56,7 +62,7 @@ func breakUp(text string, first, rest int) []string {
 	var lines [][]string
 	var line []string
 	used := 0
-	for _, w := range strings.Fields(text) {
+	for _, w := range fields(text) {
 		n := lipgloss.Width(w)
 		if len(line) > 0 && used+1+n > room {
 			lines, line, used, room = append(lines, line), nil, 0, rest
@@ -101,7 +107,8 @@ const least = 24
 // table lays rows out in columns. Where they are wider than width the column
 // flex is broken into lines; where even that does not fit, every row fills
 // lines of its own.
-func table(indent string, list rows, flex, width int) string {
+func table(indent string, list rows, flex int, width Paper) string {
+	list = list.in(width)
 	cols, ok := list.fit(indent, flex, width)
 	if !ok {
 		return stack(indent, list, width)
@@ -114,13 +121,13 @@ func table(indent string, list rows, flex, width int) string {
 }
 
 // fit gives the widths of the columns, and whether the rows fit into them.
-func (r rows) fit(indent string, flex, width int) (cols []int, ok bool) {
+func (r rows) fit(indent string, flex int, width Paper) (cols []int, ok bool) {
 	cols = r.widths()
 	total := lipgloss.Width(indent) - 2
 	for _, n := range cols {
 		total += n + 2
 	}
-	if over := total - width; over > 0 {
+	if over := total - width.Columns; over > 0 {
 		if flex >= len(cols) || cols[flex]-over < max(least, r.longest(flex)) {
 			return cols, false
 		}
@@ -132,9 +139,10 @@ func (r rows) fit(indent string, flex, width int) (cols []int, ok bool) {
 // pairs lays out a name and a value a row. A value that holds a command is
 // never broken: it must be there in one piece to be copied, and a terminal
 // breaks a line that is too long without tearing it.
-func (r rows) pairs(indent, command string, width int) string {
+func (r rows) pairs(indent, command string, width Paper) string {
+	r = r.in(width)
 	cols := r.widths()
-	cols[1] = max(least-2, min(cols[1], width-lipgloss.Width(indent)-cols[0]-2))
+	cols[1] = max(least-2, min(cols[1], width.Columns-lipgloss.Width(indent)-cols[0]-2))
 	var b strings.Builder
 	for _, row := range r {
 		flex := 1
@@ -144,6 +152,22 @@ func (r rows) pairs(indent, command string, width int) string {
 		b.WriteString(rowLines(indent, row, cols, flex))
 	}
 	return b.String()
+}
+
+// in are the rows in the language of a paper.
+func (r rows) in(p Paper) rows {
+	if p.Language == nil {
+		return r
+	}
+	var out rows
+	for _, row := range r {
+		said := make([]string, len(row))
+		for i, cell := range row {
+			said[i] = p.Say(cell)
+		}
+		out = append(out, said)
+	}
+	return out
 }
 
 // without leaves a column out.
@@ -159,7 +183,7 @@ func (r rows) without(col int) rows {
 func (r rows) longest(col int) (n int) {
 	for _, row := range r {
 		if col < len(row) {
-			for _, w := range strings.Fields(row[col]) {
+			for _, w := range fields(row[col]) {
 				n = max(n, lipgloss.Width(w))
 			}
 		}
@@ -206,7 +230,7 @@ func rowLines(indent string, row []string, cols []int, flex int) string {
 }
 
 // stack fills lines with the cells of each row, and indents all but the first.
-func stack(indent string, list rows, width int) string {
+func stack(indent string, list rows, width Paper) string {
 	var b strings.Builder
 	rest := indent + "    "
 	for _, row := range list {
@@ -216,14 +240,14 @@ func stack(indent string, list rows, width int) string {
 				continue
 			}
 			switch {
-			case !empty && lipgloss.Width(line)+2+lipgloss.Width(cell) <= width:
+			case !empty && lipgloss.Width(line)+2+lipgloss.Width(cell) <= width.Columns:
 				line += "  " + cell
 				continue
 			case !empty:
 				b.WriteString(strings.TrimRight(line, " ") + "\n")
 				line = rest
 			}
-			if broken := breakUp(cell, width-lipgloss.Width(line), width-lipgloss.Width(rest)); len(broken) > 1 {
+			if broken := breakUp(cell, width.Columns-lipgloss.Width(line), width.Columns-lipgloss.Width(rest)); len(broken) > 1 {
 				for _, l := range broken[:len(broken)-1] {
 					b.WriteString(line + l + "\n")
 					line = rest

@@ -10,7 +10,7 @@ import (
 )
 
 // Lint renders what lint says of one document.
-func Lint(r manage.LintResult, width int) string {
+func Lint(r manage.LintResult, width Paper) string {
 	if r.Clean() {
 		return Good(one(r.Path)) + "\n"
 	}
@@ -31,7 +31,7 @@ func Lint(r manage.LintResult, width int) string {
 
 // excerpted breaks a text at spaces. Where it ends with the line of a document,
 // numbered, that line and its caret stay as they are.
-func excerpted(text, first, rest string, width int) string {
+func excerpted(text, first, rest string, width Paper) string {
 	head, excerpt, _ := strings.Cut(text, "\n")
 	number, _, _ := strings.Cut(excerpt, " | ")
 	if _, err := strconv.Atoi(strings.TrimSpace(number)); err != nil {
@@ -41,15 +41,15 @@ func excerpted(text, first, rest string, width int) string {
 }
 
 // Modes renders which access modes are on.
-func Modes(modes map[string]bool, width int) string {
+func Modes(modes map[string]bool, width Paper) string {
 	if len(modes) == 0 {
 		return "No access mode is known: nothing was run with Upkeep yet.\n"
 	}
 	var list rows
 	for _, m := range slices.Sorted(maps.Keys(modes)) {
-		state := Good("off")
+		state := Good(width.Word("off"))
 		if modes[m] {
-			state = Careful("on")
+			state = Careful(width.Word("on"))
 		}
 		list = append(list, []string{one(m), state})
 	}

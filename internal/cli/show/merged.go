@@ -57,7 +57,7 @@ func installedFiles(p *plan.Plan, state *run.State) []MergedDoc {
 }
 
 // edited shows files with what is other in them than in the site's.
-func edited(list []MergedDoc, width int) string {
+func edited(list []MergedDoc, width Paper) string {
 	if len(list) == 0 {
 		return ""
 	}

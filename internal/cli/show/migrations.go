@@ -10,7 +10,7 @@ import (
 )
 
 // Migrations lists the scripts of a release, and how the databases have them.
-func Migrations(m *manage.Migrations, command string, width int) string {
+func Migrations(m *manage.Migrations, command string, width Paper) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "scripts of %s\n", one(m.Release))
 	component := ""
@@ -28,7 +28,7 @@ func Migrations(m *manage.Migrations, command string, width int) string {
 }
 
 // migrationLine is a script in one line, and what is to be said of it below.
-func migrationLine(s manage.Migration, width int) string {
+func migrationLine(s manage.Migration, width Paper) string {
 	sign, text := green.Render("✓"), s.State
 	switch s.State {
 	case manage.ScriptPending:
@@ -82,7 +82,7 @@ func minute(at string) string {
 }
 
 // repairHint says what to do about a script that does not fit the release.
-func repairHint(s manage.Migration, command string, width int) string {
+func repairHint(s manage.Migration, command string, width Paper) string {
 	text := "ask the vendor what became of it"
 	switch s.State {
 	case manage.ScriptChanged:
@@ -94,7 +94,7 @@ func repairHint(s manage.Migration, command string, width int) string {
 }
 
 // Validated says whether all that was applied fits the release.
-func Validated(m *manage.Migrations, command string, width int) string {
+func Validated(m *manage.Migrations, command string, width Paper) string {
 	w := m.Wrong()
 	if len(w) == 0 {
 		n := 0
@@ -113,7 +113,7 @@ func Validated(m *manage.Migrations, command string, width int) string {
 }
 
 // Recorded says what is recorded now.
-func Recorded(r *manage.Recorded, width int) string {
+func Recorded(r *manage.Recorded, width Paper) string {
 	if len(r.Scripts) == 0 {
 		return Good("all scripts of "+one(r.Release)+" are recorded already") + "\n"
 	}
@@ -121,7 +121,7 @@ func Recorded(r *manage.Recorded, width int) string {
 }
 
 // Contracts says which waiting scripts were carried out.
-func Contracts(c *manage.Contracts, width int) string {
+func Contracts(c *manage.Contracts, width Paper) string {
 	var b strings.Builder
 	for _, s := range c.Done {
 		b.WriteString(wrap(one("carried out: "+s), green.Render("✓")+" ", "  ", width))

@@ -9,7 +9,7 @@ import (
 
 // People lists what people do, answer and look at before a run opens, what is
 // open first.
-func People(all []plan.Asked, command, from string, width int) string {
+func People(all []plan.Asked, command, from string, width Paper) string {
 	var b strings.Builder
 	for _, open := range []bool{true, false} {
 		for _, a := range all {
@@ -22,7 +22,7 @@ func People(all []plan.Asked, command, from string, width int) string {
 }
 
 // planPeople is the part of a plan that people do before it opens.
-func planPeople(p *plan.Plan, width int) string {
+func planPeople(p *plan.Plan, width Paper) string {
 	if len(p.People) == 0 {
 		return ""
 	}
@@ -30,12 +30,12 @@ func planPeople(p *plan.Plan, width int) string {
 }
 
 // Unready says that the run cannot open yet, and what to type.
-func Unready(open []plan.Asked, command, from string, width int) string {
+func Unready(open []plan.Asked, command, from string, width Paper) string {
 	return wrap(bold.Render("the upgrade cannot start yet: people come first; nothing was changed"), red.Render("✗")+" ", "  ", width) +
 		People(open, command, from, width)
 }
 
-func asked(a plan.Asked, command, from string, width int) string {
+func asked(a plan.Asked, command, from string, width Paper) string {
 	text := a.ID + ": " + a.Text
 	if a.Kind == plan.AskedFinding {
 		text = a.ID + ", found: " + a.Text
@@ -83,7 +83,7 @@ func day(at string) string {
 }
 
 // AskFor asks for one answer.
-func AskFor(a plan.Asked, width int) string {
+func AskFor(a plan.Asked, width Paper) string {
 	text := wrap(bold.Render(one(a.Text)), blue.Render("?")+" ", "  ", width) + about(&a.Task, "  ", width)
 	if len(a.Want) > 0 {
 		text += wrap(one("wanted is "+strings.Join(a.Want, " or ")), "  ", "  ", width)

@@ -8,7 +8,7 @@ import (
 )
 
 // Plan renders a plan as the administrator sees it before she says yes.
-func Plan(p *plan.Plan, f plan.Forecast, width int) string {
+func Plan(p *plan.Plan, f plan.Forecast, width Paper) string {
 	var b strings.Builder
 	what := way(p.From, p.To)
 	if p.First() {
@@ -42,7 +42,7 @@ func heading(text string) string { return bold.Render(text) + "\n" }
 // way writes versions one after the other.
 func way(versions ...string) string { return one(strings.Join(versions, " → ")) }
 
-func planInstances(p *plan.Plan, width int) string {
+func planInstances(p *plan.Plan, width Paper) string {
 	var list rows
 	for _, i := range p.Instances {
 		change := way(i.From, i.To)
@@ -55,7 +55,7 @@ func planInstances(p *plan.Plan, width int) string {
 		case (p.First() || i.Added > 0) && i.To != "":
 			change = one(i.To) + " (new)"
 		case i.Added > 0:
-			change = "new"
+			change = width.Word("new")
 		case i.From == "" && i.To == "":
 			change = faint.Render("no version of its own")
 		case i.To == "":
@@ -70,7 +70,7 @@ func planInstances(p *plan.Plan, width int) string {
 	return heading("What changes") + table("  ", list, 2, width) + "\n"
 }
 
-func planRoute(p *plan.Plan, width int) string {
+func planRoute(p *plan.Plan, width Paper) string {
 	if len(p.Hops) < 2 {
 		return ""
 	}
@@ -95,7 +95,7 @@ func planRoute(p *plan.Plan, width int) string {
 }
 
 // planVouch says who stands for what would be installed.
-func planVouch(p *plan.Plan, f plan.Forecast, width int) string {
+func planVouch(p *plan.Plan, f plan.Forecast, width Paper) string {
 	if p.Trigger == plan.TriggerBack {
 		return "" // what was installed before
 	}
@@ -140,7 +140,7 @@ func parts(p *plan.Plan, f plan.Forecast) []part {
 	return out
 }
 
-func planSteps(p *plan.Plan, f plan.Forecast, width int) string {
+func planSteps(p *plan.Plan, f plan.Forecast, width Paper) string {
 	var b strings.Builder
 	n := 0
 	for _, part := range parts(p, f) {
@@ -152,10 +152,10 @@ func planSteps(p *plan.Plan, f plan.Forecast, width int) string {
 		for _, s := range part.steps {
 			switch {
 			case s.Verb == plan.VerbBarrier:
-				list = append(list, []string{yellow.Render(" ──"), yellow.Render("barrier"), yellow.Render(one(s.Title)), ""})
+				list = append(list, []string{yellow.Render(" ──"), yellow.Render(width.Word("barrier")), yellow.Render(one(s.Title)), ""})
 				continue
 			case s.Class == plan.Control:
-				list = append(list, []string{green.Render(" ──"), green.Render("milestone"), green.Render(one(s.Title)), ""})
+				list = append(list, []string{green.Render(" ──"), green.Render(width.Word("milestone")), green.Render(one(s.Title)), ""})
 				continue
 			}
 			n++
@@ -172,7 +172,8 @@ func planSteps(p *plan.Plan, f plan.Forecast, width int) string {
 
 // stepTable lays steps out; where it is narrow, their ids make room for what
 // they do.
-func stepTable(list rows, width int) string {
+func stepTable(list rows, width Paper) string {
+	list = list.in(width)
 	if cols, ok := list.fit(" ", 2, width); !ok || cols[2] < min(list.widths()[2], 36) {
 		return table(" ", list.without(1), 1, width)
 	}
@@ -181,7 +182,7 @@ func stepTable(list rows, width int) string {
 
 // planFailure says what a failure at each stage means. It must stay true for
 // every way in which users are kept out.
-func planFailure(p *plan.Plan, alone bool, width int) string {
+func planFailure(p *plan.Plan, alone bool, width Paper) string {
 	var b strings.Builder
 	b.WriteString(heading("If something fails, or you cancel"))
 	say := func(when, what string) { b.WriteString(wrap(one(what), "  "+when+": ", "    ", width)) }
@@ -218,14 +219,14 @@ func planFailure(p *plan.Plan, alone bool, width int) string {
 }
 
 // planGoes names the restore points that will not be kept.
-func planGoes(f plan.Forecast, width int) string {
+func planGoes(f plan.Forecast, width Paper) string {
 	if len(f.Goes) == 0 {
 		return ""
 	}
 	return heading("Restore points that go at the end, as things are now") + wrap(one(strings.Join(f.Goes, ", ")), "  ", "  ", width) + "\n"
 }
 
-func planRoom(f plan.Forecast, width int) string {
+func planRoom(f plan.Forecast, width Paper) string {
 	if len(f.Space) == 0 {
 		return ""
 	}
@@ -237,5 +238,5 @@ func planRoom(f plan.Forecast, width int) string {
 		}
 		list = append(list, []string{one(where), "needs " + plan.Size(n.Bytes), "of " + plan.Size(n.Free) + " free"})
 	}
-	return heading("Room") + table("  ", list, 0, width) + "\n"
+	return heading(width.Word("Room")) + table("  ", list, 0, width) + "\n"
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Points renders restore points, a line each.
-func Points(now time.Time, width int, list ...manage.Listed) string {
+func Points(now time.Time, width Paper, list ...manage.Listed) string {
 	var out rows
 	for _, p := range list {
 		if p.Error != "" {
@@ -19,7 +19,7 @@ func Points(now time.Time, width int, list ...manage.Listed) string {
 		}
 		var about []string
 		if len(p.Encrypted) > 0 {
-			about = append(about, "encrypted")
+			about = append(about, width.Word("encrypted"))
 		}
 		if p.Needed {
 			about = append(about, "the way back")
@@ -55,7 +55,7 @@ func age(d time.Duration) string {
 
 // Created says what was made, what was removed for it, and what a person can
 // remove.
-func Created(c *manage.Created, command string, width int) string {
+func Created(c *manage.Created, command string, width Paper) string {
 	var b strings.Builder
 	b.WriteString(wrap(one("restore point "+c.ID+" is complete, and was read back"), green.Render("✓")+" ", "  ", width))
 	b.WriteString(Points(c.Made, width, c.Listed))
@@ -69,7 +69,7 @@ func Created(c *manage.Created, command string, width int) string {
 }
 
 // Outlook says what a restore would do.
-func Outlook(o *manage.Outlook, width int) string {
+func Outlook(o *manage.Outlook, width Paper) string {
 	var b strings.Builder
 	from := o.Installed
 	if from == "" {

@@ -9,7 +9,7 @@ import (
 )
 
 // Rehearsal renders what the migrations did on copies of the data.
-func Rehearsal(r *manage.Rehearsal, width int) string {
+func Rehearsal(r *manage.Rehearsal, width Paper) string {
 	var b strings.Builder
 	if r.UpToDate {
 		return Good(fmt.Sprintf("%s is the version wanted: there is nothing to rehearse", one(r.From))) + "\n"
@@ -49,6 +49,6 @@ func Rehearsal(r *manage.Rehearsal, width int) string {
 	return b.String()
 }
 
-func leftOut(title, why string, width int) string {
+func leftOut(title, why string, width Paper) string {
 	return wrap("not rehearsed: "+Clean(title)+": "+Clean(why), "  "+yellow.Render("!")+" ", "    ", width)
 }

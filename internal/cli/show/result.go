@@ -23,7 +23,7 @@ type Outcome struct {
 
 // Result renders the one screen at the end: what is true now, why, how long
 // it took, where things are, what to do next.
-func Result(o Outcome, width int) string {
+func Result(o Outcome, width Paper) string {
 	var b strings.Builder
 	head := func(mark, text string) { b.WriteString(wrap(bold.Render(one(text)), mark+" ", "  ", width)) }
 	product := o.Plan.Subject()
@@ -63,7 +63,7 @@ func Result(o Outcome, width int) string {
 	if list := edited(installedFiles(o.Plan, o.State), width); list != "" {
 		b.WriteString("\n" + strings.TrimSuffix(list, "\n"))
 	}
-	b.WriteString("\n" + facts(o).pairs("  ", o.Command+" ", width))
+	b.WriteString("\n" + facts(o, width).pairs("  ", o.Command+" ", width))
 	return b.String()
 }
 
@@ -99,12 +99,12 @@ func remains(o Outcome) []string {
 	return out
 }
 
-func facts(o Outcome) rows {
+func facts(o Outcome, width Paper) rows {
 	took := Duration(o.Now.Sub(o.State.OpenedAt)) + " so far"
 	if o.State.Closed != nil {
 		took = Duration(o.State.ClosedAt.Sub(o.State.OpenedAt))
 	}
-	outage := "none"
+	outage := width.Word("none")
 	if d := o.State.Outage(o.Now); d > 0 {
 		outage = Duration(d)
 		if o.State.Closed == nil {
@@ -118,18 +118,18 @@ func facts(o Outcome) rows {
 	if o.Plan.First() {
 		route = "install " + way(o.Plan.To)
 	}
-	list := rows{{faint.Render("run"), fmt.Sprintf("%s, %s", o.ID, route)}, {faint.Render("time"), took}}
+	list := rows{{faint.Render(width.Word("run")), fmt.Sprintf("%s, %s", o.ID, route)}, {faint.Render(width.Word("time")), took}}
 	if !o.Plan.First() {
-		list = append(list, []string{faint.Render("outage"), outage})
+		list = append(list, []string{faint.Render(width.Word("outage")), outage})
 	}
 	switch v := o.Plan.Vouch; {
 	case v == nil:
 	case v.Unsigned != "":
 		list = append(list, []string{yellow.Render("not signed"), one("nobody vouches for the bundle (" + v.Unsigned + ")")})
 	case len(v.Signers) > 0:
-		list = append(list, []string{faint.Render("signed"), one(fmt.Sprintf("for %s by the key %s", o.Plan.Trigger, v.Keys()))})
+		list = append(list, []string{faint.Render(width.Word("signed")), one(fmt.Sprintf("for %s by the key %s", o.Plan.Trigger, v.Keys()))})
 	default:
-		list = append(list, []string{faint.Render("signed"), one(fmt.Sprintf("by the feed %s (root %.12s)", v.Feed, v.Root))})
+		list = append(list, []string{faint.Render(width.Word("signed")), one(fmt.Sprintf("by the feed %s (root %.12s)", v.Feed, v.Root))})
 	}
 	for _, p := range o.Points {
 		list = append(list, []string{faint.Render("restore point"), one(p)})
@@ -137,12 +137,12 @@ func facts(o Outcome) rows {
 	for _, e := range editedFiles(o) {
 		list = append(list, []string{faint.Render("edited file"), one(e)})
 	}
-	list = append(list, []string{faint.Render("log"), one(o.Command + " runs log " + o.ID)})
+	list = append(list, []string{faint.Render(width.Word("log")), one(o.Command + " runs log " + o.ID)})
 	if closed := o.State.Closed; o.Plan.Support != "" && (closed == nil || closed.Result != run.ResultNew) {
-		list = append(list, []string{faint.Render("support"), one(o.Plan.Support)})
+		list = append(list, []string{faint.Render(width.Word("support")), one(o.Plan.Support)})
 	}
 	if n := next(o); n != "" {
-		list = append(list, []string{faint.Render("next"), one(n)})
+		list = append(list, []string{faint.Render(width.Word("next")), one(n)})
 	}
 	return list
 }
@@ -167,7 +167,7 @@ func next(o Outcome) string {
 }
 
 // reason says first why a run went back.
-func reason(o Outcome, width int) string {
+func reason(o Outcome, width Paper) string {
 	why := o.State.Why
 	if why == nil {
 		return ""
@@ -189,7 +189,7 @@ func reason(o Outcome, width int) string {
 }
 
 // waiting says what a person must decide, and what each choice means.
-func waiting(o Outcome, width int) string {
+func waiting(o Outcome, width Paper) string {
 	var b strings.Builder
 	s := o.Waiting.Step
 	st := o.State.Step(s.ID)

@@ -11,7 +11,7 @@ import (
 )
 
 // Review lists the scripts to be looked at, with what was decided.
-func Review(r *manage.Review, command, release string, width int) string {
+func Review(r *manage.Review, command, release string, width Paper) string {
 	if len(r.Scripts) == 0 {
 		return wrap("nothing to review: no customised database is to be migrated by a script", green.Render("✓")+" ", "  ", width)
 	}
@@ -25,7 +25,7 @@ func Review(r *manage.Review, command, release string, width int) string {
 }
 
 // ReviewHead says what is customised, and so why there is a review.
-func ReviewHead(r *manage.Review, width int) string {
+func ReviewHead(r *manage.Review, width Paper) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s %s\n", bold.Render("Review"), one(r.Product), faint.Render(way(r.From, r.To)))
 	for _, d := range r.Databases {
@@ -60,7 +60,7 @@ func accepted(o manage.ReviewObject) string {
 	return faint.Render(one("accepted: it is " + o.Accepted))
 }
 
-func reviewLine(s *manage.ReviewScript, width int) string {
+func reviewLine(s *manage.ReviewScript, width Paper) string {
 	sign, text := yellow.Render("☞"), "to be decided"
 	if d := s.Decision; d != nil {
 		sign, text = green.Render("✓"), verdict(*d)
@@ -93,7 +93,7 @@ func verdict(d plan.Decision) string {
 
 // ReviewScript shows one script with its lines; those that mention a customised
 // object are marked.
-func ReviewScript(r *manage.Review, n, width int) string {
+func ReviewScript(r *manage.Review, n int, width Paper) string {
 	s := &r.Scripts[n]
 	var b strings.Builder
 	b.WriteString(table("", rows{{faint.Render(fmt.Sprintf("%d of %d", n+1, len(r.Scripts))), bold.Render(one(s.Script)), faint.Render(one(s.Unit + ", release " + s.Release))}}, 1, width))
@@ -199,7 +199,7 @@ func ReviewQuestion() string {
 }
 
 // Decided says what was recorded of a script.
-func Decided(s *manage.ReviewScript, width int) string {
+func Decided(s *manage.ReviewScript, width Paper) string {
 	out := wrap(one(s.Script)+": "+verdict(*s.Decision), green.Render("✓")+" ", "  ", width)
 	if s.Decision.Diff != "" {
 		out += diffText(s.Decision.Diff, "  ")
@@ -208,7 +208,7 @@ func Decided(s *manage.ReviewScript, width int) string {
 }
 
 // ReviewNext says how far the review is, and what to type next.
-func ReviewNext(r *manage.Review, command, release string, width int) string {
+func ReviewNext(r *manage.Review, command, release string, width Paper) string {
 	open := r.Open()
 	if len(open) == 0 {
 		return wrap(bold.Render(fmt.Sprintf("all %d scripts are decided; the plan says what becomes of each", len(r.Scripts))), green.Render("✓")+" ", "  ", width) +
@@ -225,7 +225,7 @@ func ReviewNext(r *manage.Review, command, release string, width int) string {
 
 // planReviews is the part of a plan that says what becomes of the scripts for a
 // customised database.
-func planReviews(p *plan.Plan, width int) string {
+func planReviews(p *plan.Plan, width Paper) string {
 	if len(p.Reviews) == 0 {
 		return ""
 	}
@@ -245,7 +245,7 @@ func planReviews(p *plan.Plan, width int) string {
 }
 
 // unreviewed says in a refusal what is customised.
-func unreviewed(r *plan.Refusal, width int) string {
+func unreviewed(r *plan.Refusal, width Paper) string {
 	var b strings.Builder
 	for _, unit := range slices.Sorted(maps.Keys(r.Customised)) {
 		c := r.Customised[unit]

@@ -10,7 +10,7 @@ import (
 )
 
 // reviewScreens are what a person is shown of a review.
-func reviewScreens() map[string]func(width int) string {
+func reviewScreens() map[string]func(width show.Paper) string {
 	view := drift.Difference{Kind: "view", Name: "public.prices", How: drift.Changed, Want: "SELECT id, price\nFROM articles", Have: "SELECT id, price, tax\nFROM articles"}
 	table := drift.Difference{Kind: "table", Name: "public.loyalty", How: drift.Added, Have: "TABLE loyalty"}
 	by := func(v plan.Verdict, note string) *plan.Decision {
@@ -42,23 +42,23 @@ func reviewScreens() map[string]func(width int) string {
 	}
 	refusal := &plan.Refusal{Reasons: []string{"the database database is not migrated automatically: 2 objects differ from the standard of release 3.0, and what the scripts of the release do to it cannot be known. 1 script is left of 4 to be looked at and decided, one by one"},
 		Customised: map[string]drift.Comparison{"database": {Differences: []drift.Difference{table, view}}}, Next: command + " review --from releases"}
-	return map[string]func(width int) string{
-		"review":              func(w int) string { return show.Review(r, command, " --from releases", w) },
-		"review done":         func(w int) string { return show.Review(&done, command, " --from releases", w) },
-		"review blind":        func(w int) string { return show.Review(blind, command, "", w) + show.ReviewScript(blind, 0, w) },
-		"review nothing":      func(w int) string { return show.Review(&manage.Review{}, command, "", w) },
-		"review script":       func(w int) string { return show.ReviewScript(r, 3, w) },
-		"review script plain": func(w int) string { return show.ReviewScript(r, 0, w) },
-		"review script own":   func(w int) string { return show.ReviewScript(r, 1, w) },
-		"review refused":      func(w int) string { return show.Refusal(refusal, w) },
-		"plan reviewed":       func(w int) string { return show.Plan(p, forecast, w) },
+	return map[string]func(width show.Paper) string{
+		"review":              func(w show.Paper) string { return show.Review(r, command, " --from releases", w) },
+		"review done":         func(w show.Paper) string { return show.Review(&done, command, " --from releases", w) },
+		"review blind":        func(w show.Paper) string { return show.Review(blind, command, "", w) + show.ReviewScript(blind, 0, w) },
+		"review nothing":      func(w show.Paper) string { return show.Review(&manage.Review{}, command, "", w) },
+		"review script":       func(w show.Paper) string { return show.ReviewScript(r, 3, w) },
+		"review script plain": func(w show.Paper) string { return show.ReviewScript(r, 0, w) },
+		"review script own":   func(w show.Paper) string { return show.ReviewScript(r, 1, w) },
+		"review refused":      func(w show.Paper) string { return show.Refusal(refusal, w) },
+		"plan reviewed":       func(w show.Paper) string { return show.Plan(p, forecast, w) },
 	}
 }
 
 const command = "upkeep --installation /etc/upkeep/shop.yaml"
 
 // with adds screens to others.
-func with(all map[string]func(int) string, more map[string]func(int) string) map[string]func(int) string {
+func with(all map[string]func(show.Paper) string, more map[string]func(show.Paper) string) map[string]func(show.Paper) string {
 	maps.Copy(all, more)
 	return all
 }

@@ -9,7 +9,7 @@ import (
 
 // planRights says in one place, before the start, with whose rights things
 // run, and whose rights people need.
-func planRights(p *plan.Plan, width int) string {
+func planRights(p *plan.Plan, width Paper) string {
 	var b strings.Builder
 	for _, r := range p.Rights() {
 		mark := ""
@@ -38,5 +38,5 @@ func planRights(p *plan.Plan, width int) string {
 	if p.Account != "" {
 		own += ", as " + p.Account
 	}
-	return heading("Rights") + b.String() + wrap(faint.Render(one(own)), "  ", "    ", width) + "\n"
+	return heading(width.Word("Rights")) + b.String() + wrap(faint.Render(one(own)), "  ", "    ", width) + "\n"
 }

@@ -163,12 +163,12 @@ func past(id string, r run.Result, version string, work int) journal.Run {
 }
 
 // screens are all that a person is shown, by name.
-func screens() map[string]func(width int) string {
-	opens := func(o show.Outcome) func(int) string { return func(w int) string { return show.Result(o, w) } }
-	plans := func(p *plan.Plan) func(int) string { return func(w int) string { return show.Plan(p, forecast, w) } }
-	status := func(s manage.Status) func(int) string {
+func screens() map[string]func(width show.Paper) string {
+	opens := func(o show.Outcome) func(show.Paper) string { return func(w show.Paper) string { return show.Result(o, w) } }
+	plans := func(p *plan.Plan) func(show.Paper) string { return func(w show.Paper) string { return show.Plan(p, forecast, w) } }
+	status := func(s manage.Status) func(show.Paper) string {
 		s.Product, s.Document = "shop", "/etc/upkeep/shop.yaml"
-		return func(w int) string { return show.Status(s, "upkeep", now, w) }
+		return func(w show.Paper) string { return show.Status(s, "upkeep", now, w) }
 	}
 	held := []manage.Hold{
 		{ID: "setting.guard", What: "setting guard", To: "lax", Was: "strict", Run: "20260304-220000-77c9", Since: opened, Until: "30 days after the run", Ends: opened.AddDate(0, 0, 30)},
@@ -212,9 +212,9 @@ func screens() map[string]func(width int) string {
 	}
 	fp := manage.Fingerprint{Versions: map[string]string{"app": "3.0"}, Files: map[string]string{"app": strings.Repeat("ab", 32)}, Services: map[string]string{"web": "running"}, Modes: map[string]string{"gate": "up"}}
 	fp2 := manage.Fingerprint{Versions: map[string]string{"app": "3.0"}, Files: map[string]string{"app": strings.Repeat("cd", 32)}, Services: map[string]string{"web": "running"}}
-	return map[string]func(int) string{
-		"drift": func(w int) string { return show.Drift(reporttest.Drift(), w) },
-		"drift-none": func(w int) string {
+	return map[string]func(show.Paper) string{
+		"drift": func(w show.Paper) string { return show.Drift(reporttest.Drift(), w) },
+		"drift-none": func(w show.Paper) string {
 			return show.Drift(manage.Drift{Installation: "shop", Version: "3.0", Trees: []manage.TreeDrift{{Unit: "app", At: "/srv/shop/app"}}}, w)
 		},
 		"plan":                       plans(shop()),
@@ -240,52 +240,52 @@ func screens() map[string]func(width int) string {
 		"status interrupted":                    status(manage.Status{Open: live(0, undecided, nil)}),
 		"status interrupted behind the barrier": status(manage.Status{Open: live(0, behind, nil)}),
 		"status held":                           status(manage.Status{Holds: held}),
-		"holds":                                 func(w int) string { return show.Holds(held, "upkeep", w) },
-		"holds none":                            func(w int) string { return show.Holds(nil, "upkeep", w) },
-		"hold ended":                            func(w int) string { return show.HoldEnded(held[0], false, w) + show.HoldEnded(held[1], true, w) },
+		"holds":                                 func(w show.Paper) string { return show.Holds(held, "upkeep", w) },
+		"holds none":                            func(w show.Paper) string { return show.Holds(nil, "upkeep", w) },
+		"hold ended":                            func(w show.Paper) string { return show.HoldEnded(held[0], false, w) + show.HoldEnded(held[1], true, w) },
 		"status restoring":                      status(manage.Status{Restoring: &manage.RestoringError{Point: "20260304-220000-77c9-origin"}}),
-		"runs": func(w int) string {
+		"runs": func(w show.Paper) string {
 			return show.Runs([]journal.Run{{ID: "20260305-220000-77c9", From: "3.0", To: "3.1", By: "anna", Opened: now}, past("20260304-220000-77c9", run.ResultNew, "3.1", 0),
 				past("20260303-220000-77c9", run.ResultNew, "3.1", 2), past("20260302-220000-77c9", run.ResultOld, "3.0", 0), past("20260301-220000-77c9", run.ResultMilestone, "3.1", 0)}, w)
 		},
-		"runs none":  func(w int) string { return show.Runs(nil, w) },
-		"run":        func(w int) string { return show.Run(live(0, back, nil), w) },
-		"detached":   func(w int) string { return show.Detached("20260304-220000-77c9", "upkeep", w) },
-		"up to date": func(int) string { return show.UpToDate("shop", "3.1") },
-		"readiness": func(w int) string {
+		"runs none":  func(w show.Paper) string { return show.Runs(nil, w) },
+		"run":        func(w show.Paper) string { return show.Run(live(0, back, nil), w) },
+		"detached":   func(w show.Paper) string { return show.Detached("20260304-220000-77c9", "upkeep", w) },
+		"up to date": func(show.Paper) string { return show.UpToDate("shop", "3.1") },
+		"readiness": func(w show.Paper) string {
 			return show.Readiness(manage.Readiness{Installed: "3.0", To: "3.1", Findings: findings}, "upkeep", " --from /srv/releases", w)
 		},
-		"readiness warnings": func(w int) string {
+		"readiness warnings": func(w show.Paper) string {
 			return show.Readiness(manage.Readiness{Installed: "3.0", To: "3.1", Findings: findings[2:3]}, "upkeep", " --from /srv/releases", w)
 		},
-		"refusal": func(w int) string {
+		"refusal": func(w show.Paper) string {
 			return show.Refusal(&plan.Refusal{Reasons: []string{"service web has no account: say as: ACCOUNT; root must be written", "too little room: the upgrade needs 3.0 GiB on the volume of /srv, where 1.0 GiB are free"}}, w)
 		},
-		"lint": func(w int) string {
+		"lint": func(w show.Paper) string {
 			return show.Lint(manage.LintResult{Path: "shop.yaml", Error: "shop.yaml:3:5: unknown key \"servces\": did you mean services?\n  3 |     servces:\n          ^"}, w)
 		},
-		"refusal of a document": func(w int) string {
+		"refusal of a document": func(w show.Paper) string {
 			return show.Refusal(&plan.Refusal{Reasons: []string{finding.Pretty(), "check space: 1.0 GiB free,\nwanted 3.0 GiB"}}, w)
 		},
-		"lint findings": func(w int) string {
+		"lint findings": func(w show.Paper) string {
 			return show.Lint(manage.LintResult{Path: "shop.yaml", Findings: []manage.LintFinding{finding, {Finding: manifest.Finding{ID: "no-line", Level: manifest.LevelError, Msg: "nothing says what takes it back", Hint: "say undo:"}}}}, w)
 		},
-		"lint clean": func(w int) string { return show.Lint(manage.LintResult{Path: "shop.yaml"}, w) },
-		"modes":      func(w int) string { return show.Modes(map[string]bool{"gate": true, "maintenance": false}, w) },
-		"points": func(w int) string {
+		"lint clean": func(w show.Paper) string { return show.Lint(manage.LintResult{Path: "shop.yaml"}, w) },
+		"modes":      func(w show.Paper) string { return show.Modes(map[string]bool{"gate": true, "maintenance": false}, w) },
+		"points": func(w show.Paper) string {
 			return show.Points(opened.Add(50*time.Hour), w, points()...)
 		},
-		"restore point made": func(w int) string {
+		"restore point made": func(w show.Paper) string {
 			return show.Created(&manage.Created{Listed: points()[1], Removed: []string{"20260201-030000-timer"}, Old: []string{"20250101-120000-hand"}}, "upkeep", w)
 		},
-		"outlook": func(w int) string {
+		"outlook": func(w show.Paper) string {
 			return show.Outlook(&manage.Outlook{Point: points()[0].Point, Installed: "3.1", Services: []string{"web", "worker"}, Mixed: []string{"database"}, Changes: []manage.Change{
 				{Part: "app", Kind: "files", Added: 2, Changed: 1, Removed: 40, Files: []string{"+ lib/old.so", "+ lib/older.so", "~ VERSION", "- lib/new.so"}},
 				{Part: "data", Kind: "sqlite", Replaced: "table notes: 12 rows, were 10"}, {Part: "conf", Kind: "files", Same: true}}}, w)
 		},
 		"status timer": status(manage.Status{Timer: &manage.TimerFailure{Since: opened, At: opened, Why: "the place of restore points, /mnt/nas/shop, is not there: is something not mounted?"}}),
-		"fingerprints": func(w int) string { return show.Fingerprints(fp, fp2, w) },
-		"users": func(w int) string {
+		"fingerprints": func(w show.Paper) string { return show.Fingerprints(fp, fp2, w) },
+		"users": func(w show.Paper) string {
 			return show.Users(show.UserView{Asked: 89, Out: 879 * time.Millisecond, Page: "Shop is unavailable for the moment."}, w)
 		},
 	}
@@ -307,7 +307,7 @@ func TestScreens(t *testing.T) {
 		for _, width := range []int{60, 100} {
 			t.Run(fmt.Sprintf("%s/%d", name, width), func(t *testing.T) {
 				at := filepath.Join("testdata", fmt.Sprintf("%s-%d.golden", strings.ReplaceAll(name, " ", "-"), width))
-				got := ansi.Strip(screen(width))
+				got := ansi.Strip(screen(show.Columns(width)))
 				if *update {
 					if err := os.WriteFile(at, []byte(got), 0o644); err != nil {
 						t.Fatal(err)
@@ -335,7 +335,7 @@ var colour = regexp.MustCompile("\x1b\\[[0-9;]*m")
 func TestScreensKeepTheirWidth(t *testing.T) {
 	for name, screen := range with(with(with(screens(), reviewScreens()), watchScreens()), whenScreens()) {
 		for width := 40; width <= 120; width++ {
-			text := screen(width)
+			text := screen(show.Columns(width))
 			if rest := colour.ReplaceAllString(text, ""); strings.ContainsAny(rest, "\x1b\r\a\u009b\u202e") {
 				t.Fatalf("%s passes on what a terminal obeys: %q", name, rest)
 			}

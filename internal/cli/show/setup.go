@@ -17,7 +17,7 @@ func Question(q manage.Question) string {
 		for _, f := range q.Fixed {
 			list = append(list, []string{faint.Render(one(f.Title)), one(f.Value)})
 		}
-		b.WriteString(heading("As it was installed") + table("  ", list, 1, 100) + "\n" + heading("What may change now") + faint.Render("Enter leaves a value as it is.") + "\n")
+		b.WriteString(heading("As it was installed") + table("  ", list, 1, Columns(100)) + "\n" + heading("What may change now") + faint.Render("Enter leaves a value as it is.") + "\n")
 	}
 	if q.Problem != "" {
 		b.WriteString(Careful(one(q.Problem)) + "\n")
@@ -43,7 +43,7 @@ func Question(q manage.Question) string {
 }
 
 // Refused says that something is not done, and all the reasons.
-func Refused(e *manage.RefusedError, width int) string {
+func Refused(e *manage.RefusedError, width Paper) string {
 	var b strings.Builder
 	b.WriteString(wrap(bold.Render(one(e.What+"; nothing was changed")), red.Render("✗")+" ", "  ", width))
 	for _, r := range e.Reasons {
@@ -53,7 +53,7 @@ func Refused(e *manage.RefusedError, width int) string {
 }
 
 // Adoption says what was found, and what is assumed.
-func Adoption(a *manage.Adoption, dry bool, command string, width int) string {
+func Adoption(a *manage.Adoption, dry bool, command string, width Paper) string {
 	var b strings.Builder
 	what := "is adopted"
 	switch {
@@ -82,7 +82,7 @@ func Adoption(a *manage.Adoption, dry bool, command string, width int) string {
 		}
 		list = append(list, []string{one(i.Component), one(i.Version), faint.Render(one(at)), faint.Render(note)})
 	}
-	b.WriteString(heading("Found") + table("  ", list, 2, width))
+	b.WriteString(heading(width.Word("Found")) + table("  ", list, 2, width))
 	list = nil
 	for _, id := range slices.Sorted(maps.Keys(a.Services)) {
 		list = append(list, []string{"service " + one(id), one(a.Services[id].Text())})
@@ -100,12 +100,12 @@ func Adoption(a *manage.Adoption, dry bool, command string, width int) string {
 	}
 	bullets("Changed since it was adopted", a.Changes)
 	bullets("Assumed", a.Assumed)
-	b.WriteString(rows{{faint.Render("document"), one(a.Document)}, {faint.Render("state"), one(a.State)}, {faint.Render("next"), one(command + " check --from RELEASES")}}.pairs("  ", command+" ", width))
+	b.WriteString(rows{{faint.Render(width.Word("document")), one(a.Document)}, {faint.Render(width.Word("state")), one(a.State)}, {faint.Render(width.Word("next")), one(command + " check --from RELEASES")}}.pairs("  ", command+" ", width))
 	return b.String()
 }
 
 // Removal says what will be removed, and what stays.
-func Removal(r *manage.Removal, width int) string {
+func Removal(r *manage.Removal, width Paper) string {
 	var b strings.Builder
 	for _, part := range []struct {
 		title string

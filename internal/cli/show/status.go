@@ -21,7 +21,7 @@ func UpToDate(product, version string, notes ...string) string {
 }
 
 // Detached says that the person stopped watching, and what she can do.
-func Detached(id, command string, width int) string {
+func Detached(id, command string, width Paper) string {
 	return "\n" + wrap(fmt.Sprintf("run %s goes on without this terminal", id), blue.Render("▸")+" ", "  ", width) + "\n" + table("  ", rows{
 		{faint.Render("watch again"), command + " resume"},
 		{faint.Render("undo it"), command + " cancel"},
@@ -30,7 +30,7 @@ func Detached(id, command string, width int) string {
 }
 
 // Refusal says why no plan is made.
-func Refusal(r *plan.Refusal, width int) string {
+func Refusal(r *plan.Refusal, width Paper) string {
 	var b strings.Builder
 	b.WriteString(wrap(bold.Render("the upgrade cannot start; nothing was changed"), red.Render("✗")+" ", "  ", width))
 	for _, reason := range r.Reasons {
@@ -46,7 +46,7 @@ func CleanLines(text string) string {
 }
 
 // Status renders where an installation is.
-func Status(s manage.Status, command string, now time.Time, width int) string {
+func Status(s manage.Status, command string, now time.Time, width Paper) string {
 	var b strings.Builder
 	b.WriteString(table("", rows{{bold.Render(one(s.Product)), faint.Render(one(s.Document))}}, 1, width))
 	if s.Entry != "" {
@@ -81,7 +81,7 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 		b.WriteString(wrap(one(fmt.Sprintf("%s: changed since, and not by Upkeep; what is there counts, the record does not", strings.Join(changed, ", "))), yellow.Render("!")+" ", "  ", width))
 	}
 	if w := s.Watching; w != nil && s.Open == nil {
-		b.WriteString(heading("Published") + watching(w, command, now, width) + "\n")
+		b.WriteString(heading(width.Word("Published")) + watching(w, command, now, width) + "\n")
 	}
 	if s.Scheduled != nil {
 		b.WriteString(heading("Scheduled") + Scheduled(s.Scheduled, command, now, width) + "\n")
@@ -90,7 +90,7 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 		b.WriteString(heading("Windows") + When(w, now, width) + "\n")
 	}
 	if s.Last != nil {
-		b.WriteString(heading("Last run") + table("  ", rows{RunRow(*s.Last)}, 99, width) + "\n")
+		b.WriteString(heading("Last run") + table("  ", rows{runRow(*s.Last, width)}, 99, width) + "\n")
 	}
 	if s.Open == nil && s.Last == nil {
 		b.WriteString(wrap("No upgrade was run with Upkeep yet. upkeep plan --from RELEASES shows what one would do.", "  ", "  ", width) + "\n")
@@ -126,7 +126,7 @@ func Status(s manage.Status, command string, now time.Time, width int) string {
 	return b.String()
 }
 
-func openRun(s manage.Status, command string, now time.Time, width int) string {
+func openRun(s manage.Status, command string, now time.Time, width Paper) string {
 	r := s.Open
 	switch {
 	case r.Waiting != nil:
@@ -160,9 +160,9 @@ func Until(line string, end, now time.Time) string {
 	return fmt.Sprintf("%s · until %s, as on a copy of the data", line, end.Local().Format("15:04:05"))
 }
 
-// RunRow is one line of the history.
-func RunRow(r journal.Run) []string {
-	result := Running("open")
+// runRow is one line of the history.
+func runRow(r journal.Run, width Paper) []string {
+	result := Running(width.Word("open"))
 	switch r.Result {
 	case run.ResultNew:
 		result = Good("on " + one(r.Version))
@@ -198,21 +198,21 @@ func started(r journal.Run) string {
 }
 
 // Runs renders the history, latest first.
-func Runs(rs []journal.Run, width int) string {
+func Runs(rs []journal.Run, width Paper) string {
 	if len(rs) == 0 {
 		return "No upgrade was run with Upkeep yet.\n"
 	}
 	var list rows
 	for _, r := range rs {
-		list = append(list, RunRow(r))
+		list = append(list, runRow(r, width))
 	}
 	return table("", list, 99, width)
 }
 
 // Run renders one run with its steps and how long each took.
-func Run(r *manage.Run, width int) string {
+func Run(r *manage.Run, width Paper) string {
 	var b strings.Builder
-	b.WriteString(table("", rows{RunRow(r.Run)}, 99, width))
+	b.WriteString(table("", rows{runRow(r.Run, width)}, 99, width))
 	if from := r.State.Opened.Origin.Text(); from != "" {
 		if v := r.State.Opened.Engine; v != "" {
 			from += ", with Upkeep " + v
@@ -282,7 +282,7 @@ func mark(s run.Status) string {
 }
 
 // UnderWay says which run is watched, and where it is.
-func UnderWay(r *manage.Run, width int) string {
+func UnderWay(r *manage.Run, width Paper) string {
 	return wrap(one(underWay(r)), blue.Render("▸")+" ", "  ", width)
 }
 

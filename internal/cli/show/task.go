@@ -39,7 +39,7 @@ func Tasks(r *manage.Run, lacks string) []Task {
 }
 
 // TaskList renders tasks.
-func TaskList(list []Task, command string, now time.Time, width int) string {
+func TaskList(list []Task, command string, now time.Time, width Paper) string {
 	if len(list) == 0 {
 		return "Nobody is asked to do anything.\n"
 	}
@@ -66,7 +66,7 @@ func TaskList(list []Task, command string, now time.Time, width int) string {
 
 // OpenTask shows the one task that a run waits for, big and calm: what is to
 // be done, until when, and the line to type afterwards.
-func OpenTask(t *manage.Task, lacks, command string, now time.Time, width int) string {
+func OpenTask(t *manage.Task, lacks, command string, now time.Time, width Paper) string {
 	var b strings.Builder
 	head := "A task for a person: " + t.ID
 	switch {
@@ -105,7 +105,7 @@ func OpenTask(t *manage.Task, lacks, command string, now time.Time, width int) s
 
 // about says what belongs to a task: where more is said, who may do it, how
 // it is recognised.
-func about(t *plan.Task, indent string, width int) string {
+func about(t *plan.Task, indent string, width Paper) string {
 	var b strings.Builder
 	if t.Reference != "" {
 		b.WriteString(wrap(one("See "+t.Reference+"."), indent, indent, width))

@@ -22,7 +22,7 @@ func (t Token) scope() string {
 }
 
 // TokenMade shows a token, this once.
-func TokenMade(t Token, secret string, width int) string {
+func TokenMade(t Token, secret string, width Paper) string {
 	may := map[string]string{"viewer": "looking, at", "operator": "starting and deciding, of", "administrator": "everything, of"}[t.Role]
 	return wrap(bold.Render(fmt.Sprintf("The token %s is for %s %s, until %s", one(t.Name), may, t.scope(), dated(t.Ends))), green.Render("✓")+" ", "  ", width) +
 		"  " + secret + "\n" +
@@ -31,7 +31,7 @@ func TokenMade(t Token, secret string, width int) string {
 }
 
 // Tokens lists tokens.
-func Tokens(list []Token, now time.Time, width int) string {
+func Tokens(list []Token, now time.Time, width Paper) string {
 	if len(list) == 0 {
 		return wrap("There is no token: no program can ask the hub. upkeep hub token add NAME makes one.", "", "", width)
 	}

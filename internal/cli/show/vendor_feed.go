@@ -11,7 +11,7 @@ import (
 )
 
 // MadeKeys says what keys were made, and what to do with each kind.
-func MadeKeys(list []manage.MadeKey, width int) string {
+func MadeKeys(list []manage.MadeKey, width Paper) string {
 	var b strings.Builder
 	var found rows
 	for _, k := range list {
@@ -55,7 +55,7 @@ func AppliedJSON(a manage.FeedApplied) AppliedDoc {
 }
 
 // Applied says what is live, and what waits for whom.
-func Applied(a manage.FeedApplied, dir string, width int) string {
+func Applied(a manage.FeedApplied, dir string, width Paper) string {
 	var b strings.Builder
 	for _, l := range a.Live {
 		b.WriteString(wrap(one(fmt.Sprintf("%s %d is live, until %s", l.Role, l.Version, date(l.Expires))), green.Render("✓")+" ", "  ", width))
@@ -70,7 +70,7 @@ func Applied(a manage.FeedApplied, dir string, width int) string {
 func date(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
 // pending lists drafts, each with what to do now.
-func pending(list []manage.FeedPending, dir string, width int) string {
+func pending(list []manage.FeedPending, dir string, width Paper) string {
 	var b strings.Builder
 	for _, p := range list {
 		text := fmt.Sprintf("%s %d waits", p.Role, p.Version)
@@ -96,7 +96,7 @@ func pending(list []manage.FeedPending, dir string, width int) string {
 }
 
 // FeedDraft says what is signed.
-func FeedDraft(d manage.FeedDraft, path string, signed bool, width int) string {
+func FeedDraft(d manage.FeedDraft, path string, signed bool, width Paper) string {
 	var b strings.Builder
 	b.WriteString(heading(one(fmt.Sprintf("%s %d, until %s", d.Role, d.Version, date(d.Expires)))))
 	for _, r := range d.Rules {
@@ -119,9 +119,9 @@ func FeedDraft(d manage.FeedDraft, path string, signed bool, width int) string {
 }
 
 // FeedReport renders who has signed what, what ends when, and the releases.
-func FeedReport(r manage.FeedReport, width int) string {
+func FeedReport(r manage.FeedReport, width Paper) string {
 	var b strings.Builder
-	b.WriteString(heading("Roles"))
+	b.WriteString(heading(width.Word("Roles")))
 	var list rows
 	for _, role := range r.Roles {
 		sign, end := Good(one(role.Role)), "until "+date(role.Expires)
@@ -177,7 +177,7 @@ func PublicationJSON(p manage.FeedPublication) PublicationDoc {
 }
 
 // Publication says what a bundle has become.
-func Publication(p manage.FeedPublication, feed string, width int) string {
+func Publication(p manage.FeedPublication, feed string, width Paper) string {
 	var b strings.Builder
 	r := p.Release
 	head := fmt.Sprintf("%s %s in %s", p.Product, r.Version, r.Channel)

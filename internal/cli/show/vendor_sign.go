@@ -8,7 +8,7 @@ import (
 )
 
 // SignedBundle says who has signed a bundle, and for what.
-func SignedBundle(s manage.SignedBundle, width int) string {
+func SignedBundle(s manage.SignedBundle, width Paper) string {
 	var b strings.Builder
 	b.WriteString(heading(one(fmt.Sprintf("%s %s, bundle %.12s", s.Product, s.Version, s.Digest))))
 	signed := false

@@ -32,7 +32,7 @@ func (d TrialDoc) Broken() (n int) {
 }
 
 // Tried says whether a way holds, and where it breaks.
-func Tried(w TrialWay, width int) string {
+func Tried(w TrialWay, width Paper) string {
 	text := "from " + w.From
 	if w.To != "" {
 		text = way(append(append([]string{w.From}, w.Over...), w.To)...)
@@ -45,7 +45,7 @@ func Tried(w TrialWay, width int) string {
 }
 
 // TrialEnd sums up.
-func TrialEnd(d TrialDoc, width int) string {
+func TrialEnd(d TrialDoc, width Paper) string {
 	broken, all := d.Broken(), len(d.Ways)
 	if all == 0 {
 		return Careful("there is no way to try") + "\n"

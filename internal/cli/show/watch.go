@@ -10,7 +10,7 @@ import (
 
 // watching says where an installation is against what is published, by what was
 // seen last.
-func watching(w *manage.Watching, command string, now time.Time, width int) string {
+func watching(w *manage.Watching, command string, now time.Time, width Paper) string {
 	var b strings.Builder
 	line := func(mark, text string) { b.WriteString(wrap(one(text), "  "+mark+" ", "    ", width)) }
 	careful, next := yellow.Render("!"), []string{}

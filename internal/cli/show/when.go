@@ -13,7 +13,7 @@ import (
 func Date(t time.Time) string { return t.Format("Mon 2 Jan 2006 15:04 MST") }
 
 // When says when upgrades may begin.
-func When(w manage.When, now time.Time, width int) string {
+func When(w manage.When, now time.Time, width Paper) string {
 	var b strings.Builder
 	b.WriteString(wrap(bold.Render("Upgrades begin "+one(w.Text)), "", "", width))
 	line := func(mark, text string) { b.WriteString(wrap(one(text), "  "+mark+" ", "    ", width)) }
@@ -40,7 +40,7 @@ func When(w manage.When, now time.Time, width int) string {
 }
 
 // Scheduled says what begins by itself, or why it did not.
-func Scheduled(s *manage.Scheduled, command string, now time.Time, width int) string {
+func Scheduled(s *manage.Scheduled, command string, now time.Time, width Paper) string {
 	var b strings.Builder
 	way := one(s.From) + " → " + one(s.To)
 	if !s.Pending() {
@@ -84,7 +84,7 @@ func told(by map[string]time.Time) string {
 }
 
 // Recipients says who is told of what.
-func Recipients(list []manage.Recipient, document string, width int) string {
+func Recipients(list []manage.Recipient, document string, width Paper) string {
 	if len(list) == 0 {
 		return wrap("Nobody is told of anything: notifications: in "+one(document)+" names people and programs.", "", "", width)
 	}
@@ -104,7 +104,7 @@ func Recipients(list []manage.Recipient, document string, width int) string {
 }
 
 // Deliveries says what came of telling people.
-func Deliveries(list []manage.Delivery, now time.Time, width int) string {
+func Deliveries(list []manage.Delivery, now time.Time, width Paper) string {
 	var b strings.Builder
 	for _, d := range list {
 		text := fmt.Sprintf("%s, %s: %s", d.ID, d.How, d.Title)

@@ -1,0 +1,200 @@
+package lingua
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// pattern is a format and its translation: the texts around the values.
+type pattern struct {
+	from, to []string // one more than there are values
+	order    []int    // which value stands at which place of to
+	verbs    []byte
+	words    []string // of from, that no value can touch
+	letters  int      // of from: how much it says itself
+}
+
+// parse reads a format with its translation. A format that goes on from what
+// stands before it (it begins with a blank or a mark), or before which
+// something goes on, has a value there that needs no verb.
+func parse(from, to string) (*pattern, error) {
+	p := &pattern{}
+	var order []int
+	var err error
+	before, after := open(from)
+	wrap := func(s string) string {
+		if before {
+			s = "%s" + s
+		}
+		if after {
+			s += "%s"
+		}
+		return s
+	}
+	if before && numbered(to) || after && numbered(to) {
+		return nil, fmt.Errorf("%q: a text that goes on from another cannot number its values", from)
+	}
+	if p.from, p.verbs, order, err = split(wrap(from)); err != nil {
+		return nil, err
+	}
+	for i, n := range order {
+		if i != n {
+			return nil, fmt.Errorf("%q: values of the source are in their order", from)
+		}
+	}
+	if p.to, _, p.order, err = split(wrap(to)); err != nil {
+		return nil, err
+	}
+	used := make([]bool, len(p.verbs))
+	for _, n := range p.order {
+		if n >= len(used) {
+			return nil, fmt.Errorf("%q: the translation has a value more", from)
+		}
+		used[n] = true
+	}
+	for i, u := range used {
+		if !u {
+			return nil, fmt.Errorf("%q: value %d is lost in the translation", from, i+1)
+		}
+	}
+	for i, text := range p.from {
+		p.words = append(p.words, words(text, i > 0, i < len(p.from)-1)...)
+		for _, r := range text {
+			if unicode.IsLetter(r) {
+				p.letters++
+			}
+		}
+	}
+	return p, nil
+}
+
+func numbered(format string) bool { return strings.Contains(format, "%[") }
+
+// open says at which end of a format something else stands.
+func open(format string) (before, after bool) {
+	first, _ := utf8.DecodeRuneInString(format)
+	last, _ := utf8.DecodeLastRuneInString(format)
+	return strings.ContainsRune(" ,;:.)", first), last == ' '
+}
+
+// split cuts a format at its verbs.
+func split(format string) (texts []string, verbs []byte, order []int, err error) {
+	var b strings.Builder
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			b.WriteByte(format[i])
+			continue
+		}
+		j, at := i+1, len(verbs)
+		for j < len(format) && strings.IndexByte("+-# 0123456789.*", format[j]) >= 0 {
+			j++
+		}
+		if j < len(format) && format[j] == '[' {
+			end := strings.IndexByte(format[j:], ']')
+			if end < 0 {
+				return nil, nil, nil, fmt.Errorf("%q: a number without its end", format)
+			}
+			n, err := strconv.Atoi(format[j+1 : j+end])
+			if err != nil || n < 1 {
+				return nil, nil, nil, fmt.Errorf("%q: no number of a value", format)
+			}
+			at, j = n-1, j+end+1
+		}
+		if j == len(format) {
+			return nil, nil, nil, fmt.Errorf("%q ends in %%", format)
+		}
+		if format[j] == '%' {
+			b.WriteByte('%')
+		} else {
+			texts, verbs, order = append(texts, b.String()), append(verbs, format[j]), append(order, at)
+			b.Reset()
+		}
+		i = j
+	}
+	return append(texts, b.String()), verbs, order, nil
+}
+
+// words are the words of a text; one that touches a value may be a part of one.
+func words(text string, before, after bool) []string {
+	var out []string
+	at := 0
+	for at < len(text) {
+		for at < len(text) && !letter(text[at]) {
+			at++
+		}
+		begin := at
+		for at < len(text) && letter(text[at]) {
+			at++
+		}
+		if begin < at && (begin > 0 || !before) && (at < len(text) || !after) {
+			out = append(out, text[begin:at])
+		}
+	}
+	return out
+}
+
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 }
+
+// match finds the values of a text that was made of the format.
+func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([]string, bool) {
+	if len(text) < len(p.from[0]) || text[:len(p.from[0])] != p.from[0] || !strings.HasSuffix(text, p.from[len(p.from)-1]) {
+		return nil, false
+	}
+	values := make([]string, len(p.verbs))
+	tries := 200
+	var from func(n int, rest string) bool
+	from = func(n int, rest string) bool {
+		if n == len(p.verbs) {
+			return rest == ""
+		}
+		next := p.from[n+1]
+		if n == len(p.verbs)-1 {
+			if !strings.HasSuffix(rest, next) || !fits(rest[:len(rest)-len(next)], p.verbs[n]) {
+				return false
+			}
+			values[n] = rest[:len(rest)-len(next)]
+			return true
+		}
+		if next == "" { // two values without anything between them: the first is a word
+			next = " "
+			at := strings.IndexAny(rest, " \n")
+			if at < 0 {
+				at = len(rest)
+			}
+			values[n] = rest[:at]
+			return fits(values[n], p.verbs[n]) && from(n+1, rest[at:])
+		}
+		for at := 0; tries > 0; {
+			tries--
+			i := strings.Index(rest[at:], next)
+			if i < 0 {
+				return false
+			}
+			values[n] = rest[:at+i]
+			if fits(values[n], p.verbs[n]) && from(n+1, rest[at+i+len(next):]) {
+				return true
+			}
+			at += i + 1
+		}
+		return false
+	}
+	if !from(0, text[len(p.from[0]):]) {
+		return nil, false
+	}
+	return values, true
+}
+
+// fill puts values into the translation.
+func (p *pattern) fill(values []string) string {
+	var b strings.Builder
+	for i, text := range p.to {
+		b.WriteString(text)
+		if i < len(p.order) {
+			b.WriteString(values[p.order[i]])
+		}
+	}
+	return b.String()
+}
