@@ -15,6 +15,8 @@ type pattern struct {
 	verbs    []byte
 	words    []string // of from, that no value can touch
 	letters  int      // of from: how much it says itself
+	marks    int      // its other signs
+	plain    int      // values that can be anything
 }
 
 // parse reads a format with its translation. A format that goes on from what
@@ -40,24 +42,32 @@ func parse(from, to string) (*pattern, error) {
 	if p.from, p.verbs, order, err = split(wrap(from)); err != nil {
 		return nil, err
 	}
+	first := map[int]int{} // where a value stands in the source, which may name one twice
 	for i, n := range order {
-		if i != n {
-			return nil, fmt.Errorf("%q: values of the source are in their order", from)
+		if _, ok := first[n]; !ok {
+			first[n] = i
 		}
 	}
-	if p.to, _, p.order, err = split(wrap(to)); err != nil {
+	var numbers []int
+	if p.to, _, numbers, err = split(wrap(to)); err != nil {
 		return nil, err
 	}
-	used := make([]bool, len(p.verbs))
-	for _, n := range p.order {
-		if n >= len(used) {
+	used := map[int]bool{}
+	for _, n := range numbers {
+		at, ok := first[n]
+		if !ok {
 			return nil, fmt.Errorf("%q: the translation has a value more", from)
 		}
-		used[n] = true
+		p.order, used[n] = append(p.order, at), true
 	}
-	for i, u := range used {
-		if !u {
-			return nil, fmt.Errorf("%q: value %d is lost in the translation", from, i+1)
+	for n := range first {
+		if !used[n] {
+			return nil, fmt.Errorf("%q: value %d is lost in the translation", from, n+1)
+		}
+	}
+	for _, verb := range p.verbs {
+		if verb != 'd' && verb != 'q' {
+			p.plain++
 		}
 	}
 	for i, text := range p.from {
@@ -65,6 +75,8 @@ func parse(from, to string) (*pattern, error) {
 		for _, r := range text {
 			if unicode.IsLetter(r) {
 				p.letters++
+			} else {
+				p.marks++
 			}
 		}
 	}
@@ -158,14 +170,33 @@ func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([
 			values[n] = rest[:len(rest)-len(next)]
 			return true
 		}
-		if next == "" { // two values without anything between them: the first is a word
-			next = " "
-			at := strings.IndexAny(rest, " \n")
-			if at < 0 {
-				at = len(rest)
+		if next == "" && n+2 <= len(p.verbs) { // two values side by side: the second begins with a blank or a mark, or says nothing
+			next = p.from[n+2]
+			for at := 0; tries > 0; tries-- {
+				i := strings.Index(rest[at:], next)
+				if n+2 == len(p.verbs) {
+					i = len(rest) - len(next) - at
+				}
+				if i < 0 || !strings.HasPrefix(rest[at+i:], next) {
+					return false
+				}
+				both := rest[:at+i]
+				cut := strings.IndexAny(both, " ,;:(\n")
+				if quoted, err := strconv.QuotedPrefix(both); err == nil && p.verbs[n] == 'q' {
+					cut = len(quoted)
+				}
+				if cut < 0 {
+					cut = len(both)
+				}
+				values[n], values[n+1] = both[:cut], both[cut:]
+				if fits(values[n], p.verbs[n]) && fits(values[n+1], p.verbs[n+1]) && from(n+2, rest[at+i+len(next):]) {
+					return true
+				}
+				if at += i + 1; n+2 == len(p.verbs) || at > len(rest) {
+					return false
+				}
 			}
-			values[n] = rest[:at]
-			return fits(values[n], p.verbs[n]) && from(n+1, rest[at:])
+			return false
 		}
 		for at := 0; tries > 0; {
 			tries--

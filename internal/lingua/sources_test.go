@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -18,8 +19,9 @@ type source struct{ Format, At string }
 
 // apart are packages that say nothing to people who use Upkeep.
 var apart = []string{"internal/lab", "internal/e2e", "internal/archtest", "internal/requirements", "internal/lingua", "internal/console",
-	"internal/demo",   // the sample product, whose vendor writes English
-	"internal/schema", // for editors and programs
+	"internal/demo",                   // the sample product, whose vendor writes English
+	"internal/schema",                 // for editors and programs
+	"internal/feed/trust/conformance", // a tool of the tests
 }
 
 // quiet are functions whose texts are for programs: what is looked for in the
@@ -38,11 +40,13 @@ var verb = regexp.MustCompile(`%(?:\[\d\])?(?:\.\d+)?[sdvqwfgx]`)
 // worded says whether a format holds a word of a language.
 var worded = regexp.MustCompile(`(?:^|[^\pL\d_%/.$<{-])\pL{2,}(?:[^\pL\d_/(=<]|$)`)
 
-// sources are all texts of the module that people may read.
+// sources are all texts of the module that people may read. Texts for programs
+// that look as if they were for people are listed in testdata/programs.
 // With them come all literals of one word, any of which may be a term.
 func sources(t testing.TB) (out []source, terms map[string]bool) {
 	t.Helper()
 	root := filepath.Join("..", "..")
+	programs := list(t, filepath.Join("testdata", "programs"))
 	seen := map[string]bool{}
 	terms = map[string]bool{}
 	for _, top := range []string{"cmd", "internal"} {
@@ -73,7 +77,7 @@ func sources(t testing.TB) (out []source, terms map[string]bool) {
 				return true
 			})
 			w := walker{take: func(format string, pos token.Pos) {
-				if !seen[format] {
+				if !seen[format] && !programs[format] {
 					seen[format] = true
 					out = append(out, source{format, rel + ":" + strconv.Itoa(set.Position(pos).Line)})
 				}
@@ -88,6 +92,24 @@ func sources(t testing.TB) (out []source, terms map[string]bool) {
 		}
 	}
 	return out, terms
+}
+
+// list reads quoted texts, one a line.
+func list(t testing.TB, path string) map[string]bool {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for line := range strings.Lines(string(raw)) {
+		text, err := strconv.Unquote(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatalf("%s: %s: %v", path, line, err)
+		}
+		out[text] = true
+	}
+	return out
 }
 
 // walker finds texts in a file.

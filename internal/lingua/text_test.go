@@ -109,6 +109,46 @@ func TestNoValueIsLost(t *testing.T) {
 	})
 }
 
+// TestEachIsFound: a text that was made of a format with names as values is
+// translated by that format, or by one that says the same.
+func TestEachIsFound(t *testing.T) {
+	l := french(t)
+	alike := map[string]int{} // formats that make the same texts: " of %s" and "%s of %s"
+	for from := range catalog(t, "fr").Texts {
+		if p, err := parse(strings.Trim(from, "\n"), strings.Trim(from, "\n")); err == nil {
+			alike[strings.ReplaceAll(strings.Join(p.from, "%"), "%%", "%")]++
+		}
+	}
+	for from, to := range catalog(t, "fr").Texts {
+		p, err := parse(strings.Trim(from, "\n"), strings.Trim(to, "\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.verbs) == 0 || p.from[0] == "" && len(p.verbs) == 1 && strings.HasPrefix(from, " ") {
+			continue
+		}
+		var text strings.Builder
+		var values []string
+		for i, verb := range p.verbs {
+			v := fmt.Sprintf("x%d", i)
+			switch verb {
+			case 'd':
+				v = fmt.Sprint(i + 2)
+			case 'f', 'g', 'x':
+				v = "7"
+			case 'q':
+				v = `"x"`
+			}
+			values = append(values, v)
+			text.WriteString(p.from[i] + v)
+		}
+		text.WriteString(p.from[len(p.from)-1])
+		if got, want := l.Text(text.String()), p.fill(values); got != want && alike[strings.ReplaceAll(strings.Join(p.from, "%"), "%%", "%")] < 2 {
+			t.Errorf("%q:\n got %q\nwant %q", text.String(), got, want)
+		}
+	}
+}
+
 var tokens = regexp.MustCompile(`/[\w./-]+|\d+`)
 
 // FuzzText: what others write loses no number and no path, whatever of

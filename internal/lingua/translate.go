@@ -1,6 +1,7 @@
 package lingua
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -109,11 +110,8 @@ func (l *reading) formatted(text string, depth int) (string, bool) {
 	}
 	found = append(found, l.rest...)
 	slices.SortFunc(found, func(a, b *pattern) int {
-		if a.letters != b.letters {
-			return b.letters - a.letters
-		}
-		if len(a.verbs) != len(b.verbs) {
-			return len(a.verbs) - len(b.verbs)
+		if by := cmp.Or(b.letters-a.letters, b.marks-a.marks, a.plain-b.plain); by != 0 {
+			return by
 		}
 		return strings.Compare(strings.Join(a.from, "%"), strings.Join(b.from, "%"))
 	})
