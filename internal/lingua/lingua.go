@@ -33,6 +33,8 @@ type file struct {
 	Decimal  string            `json:"decimal"` // the mark before tenths
 	Punctual map[string]string `json:"marks"`   // what joins two texts, where it is written otherwise
 	Units    map[string]string `json:"units"`
+	Vowels   string            `json:"vowels"` // before which these words are written otherwise
+	Elisions map[string]string `json:"elisions"`
 	Texts    map[string]string `json:"texts"` // format by format of the source
 }
 
@@ -40,13 +42,15 @@ type file struct {
 type Language struct {
 	Code, Name string
 
-	decimal string
-	marks   map[string]string
-	units   map[string]string
-	exact   map[string]string     // texts without values, of more than one word
-	terms   map[string]string     // single words, which are ours only where we say so
-	formats map[string][]*pattern // by the rarest word of each
-	rest    []*pattern            // those without a word that stands alone
+	decimal  string
+	vowels   string
+	elisions map[string]string
+	marks    map[string]string
+	units    map[string]string
+	exact    map[string]string     // texts without values, of more than one word
+	terms    map[string]string     // single words, which are ours only where we say so
+	formats  map[string][]*pattern // by the rarest word of each
+	rest     []*pattern            // those without a word that stands alone
 }
 
 // Codes are the languages that there are, English among them.
@@ -97,7 +101,7 @@ func load(code string, raw []byte) (*Language, error) {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, err
 	}
-	l := &Language{Code: code, Name: f.Name, decimal: f.Decimal, marks: f.Punctual, units: f.Units,
+	l := &Language{Code: code, Name: f.Name, decimal: f.Decimal, marks: f.Punctual, units: f.Units, vowels: f.Vowels, elisions: f.Elisions,
 		exact: map[string]string{}, terms: map[string]string{}, formats: map[string][]*pattern{}}
 	var all []*pattern
 	common := map[string]int{}
@@ -194,7 +198,7 @@ func (l *reading) line(line string) string {
 }
 
 // around are what surrounds a text without being of it.
-const around = " \t✓✗!▸↩·→?-"
+const around = " \t✓✗!▸↩·→?-|^"
 
 func (l *reading) piece(text string) string {
 	if to, ok := l.known(text, 0); ok {
@@ -205,10 +209,10 @@ func (l *reading) piece(text string) string {
 	inner = strings.TrimRight(inner, " \t")
 	tail := text[len(head)+len(inner):]
 	if inner == "" || head == "" && tail == "" {
-		return l.parts(text, 0)
+		return l.parts(text, 0).to
 	}
 	if to, ok := l.known(inner, 0); ok {
 		return head + to + tail
 	}
-	return head + l.parts(inner, 0) + tail
+	return head + l.parts(inner, 0).to + tail
 }

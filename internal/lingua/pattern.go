@@ -11,6 +11,7 @@ import (
 // pattern is a format and its translation: the texts around the values.
 type pattern struct {
 	from, to []string // one more than there are values
+	number   []int    // of each value of from, which may name one twice
 	order    []int    // which value stands at which place of to
 	verbs    []byte
 	words    []string // of from, that no value can touch
@@ -42,6 +43,7 @@ func parse(from, to string) (*pattern, error) {
 	if p.from, p.verbs, order, err = split(wrap(from)); err != nil {
 		return nil, err
 	}
+	p.number = order
 	first := map[int]int{} // where a value stands in the source, which may name one twice
 	for i, n := range order {
 		if _, ok := first[n]; !ok {
@@ -151,7 +153,7 @@ func words(text string, before, after bool) []string {
 func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 }
 
 // match finds the values of a text that was made of the format.
-func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([]string, bool) {
+func (p *pattern) match(text string, fits func(value string, n int) bool) ([]string, bool) {
 	if len(text) < len(p.from[0]) || text[:len(p.from[0])] != p.from[0] || !strings.HasSuffix(text, p.from[len(p.from)-1]) {
 		return nil, false
 	}
@@ -164,7 +166,7 @@ func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([
 		}
 		next := p.from[n+1]
 		if n == len(p.verbs)-1 {
-			if !strings.HasSuffix(rest, next) || !fits(rest[:len(rest)-len(next)], p.verbs[n]) {
+			if !strings.HasSuffix(rest, next) || !fits(rest[:len(rest)-len(next)], n) {
 				return false
 			}
 			values[n] = rest[:len(rest)-len(next)]
@@ -189,7 +191,7 @@ func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([
 					cut = len(both)
 				}
 				values[n], values[n+1] = both[:cut], both[cut:]
-				if fits(values[n], p.verbs[n]) && fits(values[n+1], p.verbs[n+1]) && from(n+2, rest[at+i+len(next):]) {
+				if fits(values[n], n) && fits(values[n+1], n+1) && from(n+2, rest[at+i+len(next):]) {
 					return true
 				}
 				if at += i + 1; n+2 == len(p.verbs) || at > len(rest) {
@@ -205,7 +207,7 @@ func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([
 				return false
 			}
 			values[n] = rest[:at+i]
-			if fits(values[n], p.verbs[n]) && from(n+1, rest[at+i+len(next):]) {
+			if fits(values[n], n) && from(n+1, rest[at+i+len(next):]) {
 				return true
 			}
 			at += i + 1
@@ -215,17 +217,30 @@ func (p *pattern) match(text string, fits func(value string, verb byte) bool) ([
 	if !from(0, text[len(p.from[0]):]) {
 		return nil, false
 	}
+	said := map[int]string{}
+	for i, v := range values {
+		if before, twice := said[p.number[i]]; twice && before != v {
+			return nil, false
+		}
+		said[p.number[i]] = v
+	}
 	return values, true
 }
 
-// fill puts values into the translation.
-func (p *pattern) fill(values []string) string {
+// fill puts values into the translation. Where a value is a text of ours, and
+// not a name, a word before it may be elided.
+func (p *pattern) fill(values []finding, elided func(before, value string) string) string {
 	var b strings.Builder
 	for i, text := range p.to {
-		b.WriteString(text)
-		if i < len(p.order) {
-			b.WriteString(values[p.order[i]])
+		if i == len(p.order) {
+			b.WriteString(text)
+			break
 		}
+		v := values[p.order[i]]
+		if v.ok {
+			text = elided(text, v.to)
+		}
+		b.WriteString(text + v.to)
 	}
 	return b.String()
 }

@@ -96,6 +96,9 @@ func TestNoValueIsLost(t *testing.T) {
 			default:
 				v = name.Draw(t, "value")
 			}
+			if n := p.number[i]; n < i {
+				v = values[n]
+			}
 			values = append(values, v)
 			text.WriteString(p.from[i] + v)
 		}
@@ -128,7 +131,7 @@ func TestEachIsFound(t *testing.T) {
 			continue
 		}
 		var text strings.Builder
-		var values []string
+		var values []finding
 		for i, verb := range p.verbs {
 			v := fmt.Sprintf("x%d", i)
 			switch verb {
@@ -139,11 +142,14 @@ func TestEachIsFound(t *testing.T) {
 			case 'q':
 				v = `"x"`
 			}
-			values = append(values, v)
+			if n := p.number[i]; n < i {
+				v = values[n].to
+			}
+			values = append(values, finding{to: v})
 			text.WriteString(p.from[i] + v)
 		}
 		text.WriteString(p.from[len(p.from)-1])
-		if got, want := l.Text(text.String()), p.fill(values); got != want && alike[strings.ReplaceAll(strings.Join(p.from, "%"), "%%", "%")] < 2 {
+		if got, want := l.Text(text.String()), p.fill(values, l.elided); got != want && alike[strings.ReplaceAll(strings.Join(p.from, "%"), "%%", "%")] < 2 {
 			t.Errorf("%q:\n got %q\nwant %q", text.String(), got, want)
 		}
 	}
@@ -196,5 +202,19 @@ func BenchmarkLog(b *testing.B) {
 func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		french(b)
+	}
+}
+
+// TestReads: errors as they really come, several in one another.
+func TestReads(t *testing.T) {
+	l := french(t)
+	for from, want := range map[string]string{
+		"cannot read the definitions of the database: database \"shop\" at 127.0.0.1:3306: the account may not do this: account shop@% lacks EVENT on database shop: GRANT EVENT ON `shop`.* TO 'shop'@'%'": "impossible de lire les définitions de la base de données : base de données \"shop\" à 127.0.0.1:3306: le compte n’a pas le droit de faire cela : il manque au compte shop@% EVENT sur la base de données shop : GRANT EVENT ON `shop`.* TO 'shop'@'%'",
+		"cannot make the restore point: cannot dump the database: the disk is full": "impossible de faire le point de restauration : impossible d’extraire la base de données : le disque est plein",
+		"upkeep.yaml:25:16: there is no ${dir.dta}":                                 "upkeep.yaml:25:16: il n’y a pas de ${dir.dta}",
+	} {
+		if got := plain(l.Text(from)); got != want {
+			t.Errorf("%q:\n got %q\nwant %q", from, got, want)
+		}
 	}
 }

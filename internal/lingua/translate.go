@@ -18,11 +18,14 @@ const deepest = 12
 // known texts.
 const enough = 8
 
+// begun is how many letters at its beginning let a short format end in anything.
+const begun = 6
+
 // longest bounds what is looked at as one text, and most how many texts are
 // looked up for one: what others write may look like many of ours at once.
 const (
 	longest = 4 << 10
-	most    = 300
+	most    = 2000
 )
 
 // reading is the translation of one text, with what was found out about parts of it.
@@ -33,8 +36,9 @@ type reading struct {
 }
 
 type finding struct {
-	to string
-	ok bool
+	to    string
+	ok    bool
+	cover int // how many of its letters are of known texts
 }
 
 func (l *Language) read() *reading {
@@ -43,35 +47,40 @@ func (l *Language) read() *reading {
 
 // known translates a text of which the format is known.
 func (l *reading) known(text string, depth int) (string, bool) {
-	if to, ok := l.exact[text]; ok {
-		return to, true
-	}
-	if depth > deepest || len(text) > longest {
-		return "", false
-	}
-	if f, ok := l.seen[text]; ok {
-		return f.to, f.ok
-	}
-	if l.left--; l.left < 0 {
-		return "", false
-	}
-	to, ok := l.search(text, depth)
-	l.seen[text] = finding{to, ok}
-	return to, ok
+	f := l.find(text, depth)
+	return f.to, f.ok
 }
 
-func (l *reading) search(text string, depth int) (string, bool) {
-	if to, ok := l.formatted(text, depth); ok {
-		return to, true
+func (l *reading) find(text string, depth int) finding {
+	if to, ok := l.exact[text]; ok {
+		return finding{to, true, letters(text)}
 	}
-	if cut, ok := strings.CutSuffix(text, "."); ok && !strings.HasSuffix(cut, ".") {
-		if to, ok := l.known(cut, depth+1); ok {
-			return to + ".", true
+	if depth > deepest || len(text) > longest {
+		return finding{}
+	}
+	if f, ok := l.seen[text]; ok {
+		return f
+	}
+	if l.left--; l.left < 0 {
+		return finding{}
+	}
+	f := l.search(text, depth)
+	l.seen[text] = f
+	return f
+}
+
+func (l *reading) search(text string, depth int) finding {
+	if f := l.formatted(text, depth); f.ok {
+		return f
+	}
+	for _, end := range []string{".", ":"} {
+		cut, ok := strings.CutSuffix(text, end)
+		if !ok || strings.HasSuffix(cut, end) {
+			continue
 		}
-	}
-	if cut, ok := strings.CutSuffix(text, ":"); ok {
-		if to, ok := l.known(cut, depth+1); ok {
-			return to + strings.TrimRight(l.mark(": "), " "), true
+		if f := l.find(cut, depth+1); f.ok {
+			f.to += strings.TrimRight(l.mark(end+" "), " ")
+			return f
 		}
 	}
 	if m := counted.FindStringSubmatch(text); m != nil {
@@ -80,26 +89,30 @@ func (l *reading) search(text string, depth int) (string, bool) {
 			to, ok = l.terms[m[2]]
 		}
 		if ok {
-			return m[1] + " " + to, true
+			return finding{m[1] + " " + to, true, letters(text)}
 		}
 	}
 	if r, n := utf8.DecodeRuneInString(text); unicode.IsUpper(r) {
 		small := string(unicode.ToLower(r)) + text[n:]
-		to, ok := l.exact[small]
-		if !ok {
-			to, ok = l.formatted(small, depth)
+		f := finding{l.exact[small], true, letters(small)}
+		if f.to == "" {
+			f = l.formatted(small, depth)
 		}
-		if ok {
-			r, n := utf8.DecodeRuneInString(to)
-			return string(unicode.ToUpper(r)) + to[n:], true
+		if f.ok {
+			r, n := utf8.DecodeRuneInString(f.to)
+			f.to = string(unicode.ToUpper(r)) + f.to[n:]
+			return f
 		}
 	}
-	return "", false
+	return finding{}
 }
 
+// several bounds how many formats are tried that a text may have been made of.
+const several = 16
+
 // formatted translates a text that was made of a format with values. Of
-// several formats the one counts that leaves least to its values.
-func (l *reading) formatted(text string, depth int) (string, bool) {
+// several formats the one counts that explains most of the text.
+func (l *reading) formatted(text string, depth int) finding {
 	var found []*pattern
 	for _, w := range words(text, false, false) {
 		for _, p := range l.formats[w] {
@@ -115,25 +128,38 @@ func (l *reading) formatted(text string, depth int) (string, bool) {
 		}
 		return strings.Compare(strings.Join(a.from, "%"), strings.Join(b.from, "%"))
 	})
+	best, tried, all := finding{}, 0, letters(text)
 	for _, p := range found {
-		values, ok := p.match(text, func(v string, verb byte) bool { return l.fits(v, verb, p.letters < enough) })
+		values, ok := p.match(text, func(v string, n int) bool {
+			last := n > 0 && n == len(p.verbs)-1 && letters(p.from[0]) >= begun // an error and what it wraps
+			return l.fits(v, p.verbs[n], p.letters < enough && !last)
+		})
 		if !ok {
 			continue
 		}
+		cover := p.letters
+		said := make([]finding, len(values))
 		for i, v := range values {
-			values[i] = l.value(v, p.verbs[i], depth)
+			said[i] = l.value(v, p.verbs[i], depth)
+			cover += said[i].cover
 		}
-		return p.fill(values), true
+		if !best.ok || cover > best.cover {
+			best = finding{p.fill(said, l.elided), true, cover}
+		}
+		if tried++; best.cover == all || tried == several {
+			break
+		}
 	}
-	return "", false
+	return best
 }
 
 var (
-	whole   = regexp.MustCompile(`^-?\d+$`)
-	decimal = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
-	counted = regexp.MustCompile(`^(\d+) (\pL[\pL ]*)$`)
-	span    = regexp.MustCompile(`^\d+(\.\d)? \pL+( \d+ \pL+)?$`)
-	measure = regexp.MustCompile(`^(-?\d+)(?:\.(\d+))? ([A-Za-z]+)$`)
+	whole    = regexp.MustCompile(`^-?\d+$`)
+	decimal  = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
+	counted  = regexp.MustCompile(`^(\d+) (\pL[\pL ]*)$`)
+	span     = regexp.MustCompile(`^\d+(\.\d)? \pL+( \d+ \pL+)?$`)
+	position = regexp.MustCompile(`:\d+$`)
+	measure  = regexp.MustCompile(`^(-?\d+)(?:\.(\d+))? ([A-Za-z]+)$`)
 )
 
 // fits says whether a value can have been written by a verb.
@@ -158,30 +184,32 @@ func (l *Language) fits(v string, verb byte, weak bool) bool {
 }
 
 // value translates a value, where it is a text of ours.
-func (l *reading) value(v string, verb byte, depth int) string {
+func (l *reading) value(v string, verb byte, depth int) finding {
 	switch verb {
 	case 'f', 'g':
-		return strings.Replace(v, ".", l.decimal, 1)
+		return finding{to: strings.Replace(v, ".", l.decimal, 1)}
 	case 's', 'v', 'w':
-		if to, ok := l.known(v, depth+1); ok {
-			return to
+		if f := l.find(v, depth+1); f.ok {
+			return f
 		}
 		return l.parts(v, depth+1)
 	}
-	return v
+	return finding{to: v}
 }
 
-// joints are what joins texts that were made one by one. Commas are not among
-// them: they stand in sentences of others, too.
-var joints = []string{"\n", " — ", " · ", "; ", ". ", ": ", " ("}
+// joints are what joins texts that were made one by one.
+var joints = []string{"\n", " — ", " · ", "; ", ". ", ": ", ", ", " ("}
+
+// noBreak is a blank before a mark.
+const noBreak = "\u202f"
 
 // parts translates what it knows of a text that was put together.
-func (l *reading) parts(text string, depth int) string {
+func (l *reading) parts(text string, depth int) finding {
 	if m := measure.FindStringSubmatch(text); m != nil {
-		return l.amount(m)
+		return finding{to: l.amount(m)}
 	}
 	if depth > deepest {
-		return text
+		return finding{to: text}
 	}
 	for _, joint := range joints {
 		for at := 0; ; {
@@ -190,35 +218,64 @@ func (l *reading) parts(text string, depth int) string {
 				break
 			}
 			at += i
-			left, right, close := text[:at], text[at+len(joint):], ""
-			if joint == ". " {
-				left += "."
-			}
-			if joint == " (" {
-				if !strings.HasSuffix(right, ")") {
-					break
-				}
-				right, close = right[:len(right)-1], ")"
-			}
-			l1, ok1 := l.known(left, depth+1)
-			l2, ok2 := l.known(right, depth+1)
-			if ok1 || ok2 {
-				if !ok1 {
-					l1 = l.parts(left, depth+1)
-				}
-				if !ok2 {
-					l2 = l.parts(right, depth+1)
-				}
-				mark := joint
-				if joint == ". " {
-					mark = " "
-				}
-				return l1 + l.mark(mark) + l2 + close
-			}
+			left, right, end := text[:at], text[at+len(joint):], ""
 			at += len(joint)
+			mark := joint
+			switch joint {
+			case ". ":
+				left, mark = left+".", " "
+			case ": ":
+				if position.MatchString(left) { // a place in a file, as programs read it
+					mark = ""
+				}
+			case " (":
+				if !strings.HasSuffix(right, ")") {
+					continue
+				}
+				right, end = right[:len(right)-1], ")"
+			}
+			before, after := l.find(left, depth+1), l.find(right, depth+1)
+			if !before.ok && !after.ok || joint == ", " && !(before.ok && after.ok) { // commas stand in sentences of others, too
+				continue
+			}
+			if !before.ok {
+				before = l.parts(left, depth+1)
+			}
+			if !after.ok {
+				after = l.parts(right, depth+1)
+			}
+			if mark == "" {
+				mark = joint
+			} else {
+				mark = l.mark(mark)
+			}
+			return finding{to: strings.TrimRight(before.to, noBreak) + mark + after.to + end, cover: before.cover + after.cover}
 		}
 	}
-	return text
+	return finding{to: text}
+}
+
+func letters(text string) (n int) {
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// elided is what stands before a text that begins with a vowel.
+func (l *Language) elided(before, text string) string {
+	first, _ := utf8.DecodeRuneInString(text)
+	if !strings.ContainsRune(l.vowels, first) {
+		return before
+	}
+	for long, short := range l.elisions {
+		if cut, ok := strings.CutSuffix(before, long); ok && (cut == "" || strings.HasSuffix(cut, " ")) {
+			return cut + short
+		}
+	}
+	return before
 }
 
 // mark is how the language writes what joins two texts.

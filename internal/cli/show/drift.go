@@ -112,7 +112,7 @@ func database(db manage.DatabaseDrift, width Paper) string {
 		b.WriteString(wrap(Clean(n), "    ", "    ", width))
 	}
 	for _, d := range db.Differences {
-		b.WriteString("\n    " + bold.Render(one(d.Object().ID())) + "  " + yellow.Render(string(d.How)) + "\n")
+		b.WriteString("\n    " + bold.Render(one(d.Object().ID())) + "  " + yellow.Render(width.Word(string(d.How))) + "\n")
 		for i, h := range d.Hunks() {
 			b.WriteString(hunk(h, i == 0))
 		}

@@ -32,9 +32,9 @@ func Points(now time.Time, width Paper, list ...manage.Listed) string {
 			proof = "data restored"
 		}
 		if p.Proof != nil {
-			proof = string(p.Proof.By) + " " + p.Proof.At.Local().Format("2006-01-02")
+			proof = width.Word(string(p.Proof.By)) + " " + p.Proof.At.Local().Format("2006-01-02")
 		}
-		out = append(out, []string{one(p.ID), one(p.About.Version), plan.Size(p.Size), age(now.Sub(p.Made)), one(p.Engine) + ", " + string(p.Consistency), proof, faint.Render(one(strings.Join(about, "; ")))})
+		out = append(out, []string{one(p.ID), one(p.About.Version), plan.Size(p.Size), width.Word(age(now.Sub(p.Made))), one(p.Engine) + ", " + width.Word(string(p.Consistency)), proof, faint.Render(one(strings.Join(about, "; ")))})
 	}
 	return table("  ", out, 6, width)
 }
