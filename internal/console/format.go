@@ -46,6 +46,7 @@ func (l *language) size(n int64) string {
 			break
 		}
 	}
+	unit = l.says.Unit(unit)
 	if x < 10 {
 		return l.decimal(x, 1) + " " + unit
 	}

@@ -329,7 +329,7 @@ func TestFormats(t *testing.T) {
 	}
 	en, fr := p.languages["en"], p.languages["fr"]
 	for _, tt := range []struct{ got, want string }{
-		{en.size(0), "0 bytes"}, {en.size(1), "1 byte"}, {fr.size(0), "0 octet"}, {en.size(999), "999 bytes"}, {en.size(1000), "1.0 kB"}, {fr.size(1500), "1,5 kB"},
+		{en.size(0), "0 bytes"}, {en.size(1), "1 byte"}, {fr.size(0), "0 octet"}, {en.size(999), "999 bytes"}, {en.size(1000), "1.0 kB"}, {fr.size(1500), "1,5 ko"},
 		{en.size(999_999), "1.0 MB"}, {en.size(12_345_678), "12 MB"}, {en.size(5e15), "5.0 PB"},
 		{en.dur(0), "0 ms"}, {fr.dur(1500 * time.Millisecond), "1,5 s"}, {en.dur(59 * time.Second), "59 s"}, {en.dur(61 * time.Second), "1 min 01 s"}, {en.dur(2 * time.Hour), "2 h 00 min"},
 		{en.ago(now), "just now"}, {en.ago(now.Add(-time.Minute)), "1 minute ago"}, {fr.ago(now.Add(-3 * time.Hour)), "il y a 3 heures"}, {en.ago(now.Add(-72 * time.Hour)), "3 days ago"}, {en.ago(time.Time{}), "never"},

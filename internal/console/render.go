@@ -70,6 +70,7 @@ func (p *Page) parse() (map[string]map[string]*template.Template, error) {
 			if err != nil {
 				return nil, fmt.Errorf("cannot read the page %s: %w", name, err)
 			}
+			saying(t)
 			out[code][name] = t
 		}
 	}
@@ -78,7 +79,7 @@ func (p *Page) parse() (map[string]map[string]*template.Template, error) {
 
 func (p *Page) functions(l *language) template.FuncMap {
 	return template.FuncMap{
-		"t": l.t, "n": l.n, "dur": l.dur, "size": l.size, "at": l.at, "ago": l.ago, "clock": l.clock, "iso": iso,
+		"t": l.t, "n": l.n, "say": l.say, "dur": l.dur, "size": l.size, "at": l.at, "ago": l.ago, "clock": l.clock, "iso": iso,
 		"lang":   func() string { return l.Code },
 		"static": func(name string) string { return "/static/" + p.static[name].address },
 		"to":     to,

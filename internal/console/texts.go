@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 	"time"
+
+	"upkeep/internal/lingua"
 )
 
 // texts are the languages: one file each, text by key. {name} stands for a value.
@@ -25,6 +28,7 @@ const fallback = "en"
 type language struct {
 	Code  string
 	texts map[string]string
+	says  *lingua.Language // what the engine side says, in this language; nil: as it is
 	zone  *time.Location
 	now   func() time.Time
 }
@@ -45,10 +49,29 @@ func languages() (map[string]*language, error) {
 		if err := json.Unmarshal(raw, &l.texts); err != nil {
 			return nil, fmt.Errorf("texts/%s: %w", f.Name(), err)
 		}
+		for key, text := range l.texts {
+			l.texts[key] = l.marks(text)
+		}
+		if slices.Contains(lingua.Codes(), code) {
+			if l.says, err = lingua.Of(code); err != nil {
+				return nil, err
+			}
+		}
 		out[code] = l
 	}
 	return out, nil
 }
+
+// marks keeps the marks that French sets off with a blank on the line of their word.
+func (l *language) marks(text string) string {
+	if l.Code != "fr" {
+		return text
+	}
+	return strings.NewReplacer(" :", "\u202f:", " ;", "\u202f;", " ?", "\u202f?", " !", "\u202f!", "« ", "«\u202f", " »", "\u202f»").Replace(text)
+}
+
+// say gives in this language what the engine side says.
+func (l *language) say(text string) string { return l.says.Text(text) }
 
 // speaks chooses the language by what the browser accepts.
 func (p *Page) speaks(r *http.Request) *language {
@@ -92,7 +115,7 @@ func (l *language) t(key string, pairs ...any) string {
 	}
 	var with []string
 	for i := 0; i+1 < len(pairs); i += 2 {
-		with = append(with, fmt.Sprintf("{%v}", pairs[i]), fmt.Sprint(pairs[i+1]))
+		with = append(with, fmt.Sprintf("{%v}", pairs[i]), l.say(fmt.Sprint(pairs[i+1])))
 	}
 	return strings.NewReplacer(with...).Replace(text)
 }

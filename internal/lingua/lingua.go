@@ -150,6 +150,14 @@ func (l *Language) Word(word string) string {
 	return l.Text(word)
 }
 
+// Unit is how a unit of size is written.
+func (l *Language) Unit(unit string) string {
+	if l != nil && l.units[unit] != "" {
+		return l.units[unit]
+	}
+	return unit
+}
+
 // Text translates a finished text, line by line where it is not known as a whole.
 func (l *Language) Text(text string) string {
 	if l == nil || text == "" {

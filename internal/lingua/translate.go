@@ -131,7 +131,7 @@ func (l *reading) formatted(text string, depth int) finding {
 	best, tried, all := finding{}, 0, letters(text)
 	for _, p := range found {
 		values, ok := p.match(text, func(v string, n int) bool {
-			last := n > 0 && n == len(p.verbs)-1 && letters(p.from[0]) >= begun // an error and what it wraps
+			last := n > 0 && n == len(p.verbs)-1 && letters(p.from[0]) >= begun && strings.HasSuffix(p.from[n], ": ") // an error and what it wraps
 			return l.fits(v, p.verbs[n], p.letters < enough && !last)
 		})
 		if !ok {
