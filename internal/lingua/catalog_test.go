@@ -14,9 +14,44 @@ import (
 
 var update = flag.Bool("update", false, "write the lists of what is not translated anew")
 
-// foreign are words that libraries bring: cobra's help.
+// foreign are texts that libraries and systems bring: cobra's and pflag's, and
+// errors of Go and of the kernel.
 var foreign = []string{"Usage:", "Aliases:", "Examples:", "Available Commands:", "Additional Commands:", "Global Flags:", "Flags:", "Additional help topics:",
-	"for more information about a command.", "Help about any command", "Generate the autocompletion script for the specified shell", "help for %s"}
+	"for more information about a command.",
+	"no such file or directory",
+	"permission denied",
+	"connection refused",
+	"file exists",
+	"is a directory",
+	"not a directory",
+	"no space left on device",
+	"read-only file system",
+	"device or resource busy",
+	"operation not permitted",
+	"unexpected EOF",
+	"context deadline exceeded",
+	"context canceled",
+	"i/o timeout",
+	"connection reset by peer",
+	"network is unreachable",
+	"no route to host",
+	"no such host",
+	"exit status %d",
+	"signal: killed",
+	"text file busy",
+	"too many open files",
+	"directory not empty",
+	"Help about any command",
+	"Generate the autocompletion script for the specified shell",
+	"Generate the autocompletion script for %s",
+	"disable completion descriptions",
+	"unknown flag: %s",
+	"unknown shorthand flag: %q in %s",
+	"flag needs an argument: %s",
+	"flag needs an argument: %q in %s",
+	"invalid argument %q for %q flag: %s",
+	"help for %s",
+}
 
 func catalog(t testing.TB, code string) file {
 	t.Helper()

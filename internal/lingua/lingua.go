@@ -31,7 +31,8 @@ const English = "en"
 type file struct {
 	Name     string            `json:"name"`    // in its own words
 	Decimal  string            `json:"decimal"` // the mark before tenths
-	Punctual map[string]string `json:"marks"`   // what joins two texts, where it is written otherwise
+	Groups   string            `json:"thousands"`
+	Punctual map[string]string `json:"marks"` // what joins two texts, where it is written otherwise
 	Units    map[string]string `json:"units"`
 	Vowels   string            `json:"vowels"` // before which these words are written otherwise
 	Elisions map[string]string `json:"elisions"`
@@ -42,15 +43,15 @@ type file struct {
 type Language struct {
 	Code, Name string
 
-	decimal  string
-	vowels   string
-	elisions map[string]string
-	marks    map[string]string
-	units    map[string]string
-	exact    map[string]string     // texts without values, of more than one word
-	terms    map[string]string     // single words, which are ours only where we say so
-	formats  map[string][]*pattern // by the rarest word of each
-	rest     []*pattern            // those without a word that stands alone
+	decimal, thousands string
+	vowels             string
+	elisions           map[string]string
+	marks              map[string]string
+	units              map[string]string
+	exact              map[string]string     // texts without values, of more than one word
+	terms              map[string]string     // single words, which are ours only where we say so
+	formats            map[string][]*pattern // by the rarest word of each
+	rest               []*pattern            // those without a word that stands alone
 }
 
 // Codes are the languages that there are, English among them.
@@ -101,7 +102,7 @@ func load(code string, raw []byte) (*Language, error) {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, err
 	}
-	l := &Language{Code: code, Name: f.Name, decimal: f.Decimal, marks: f.Punctual, units: f.Units, vowels: f.Vowels, elisions: f.Elisions,
+	l := &Language{Code: code, Name: f.Name, decimal: f.Decimal, thousands: f.Groups, marks: f.Punctual, units: f.Units, vowels: f.Vowels, elisions: f.Elisions,
 		exact: map[string]string{}, terms: map[string]string{}, formats: map[string][]*pattern{}}
 	var all []*pattern
 	common := map[string]int{}
@@ -164,35 +165,45 @@ func (l *Language) Text(text string) string {
 		return text
 	}
 	r := l.read()
-	if inner := strings.Trim(text, "\n"); inner != "" {
-		if to, ok := r.known(inner, 0); ok {
-			before, after, _ := strings.Cut(text, inner)
-			return before + to + after
-		}
+	inner := strings.Trim(text, "\n")
+	whole := r.find(inner, 0)
+	if whole.ok && whole.cover == letters(inner) || inner == "" {
+		return strings.Replace(text, inner, whole.to, 1)
 	}
 	var b strings.Builder
+	cover := 0
 	for line := range strings.Lines(text) {
-		end := ""
-		if strings.HasSuffix(line, "\n") {
-			line, end = line[:len(line)-1], "\n"
-		}
+		line, end := cutEnd(line)
 		r.left = most
-		b.WriteString(r.line(line) + end)
+		f := r.line(line)
+		b.WriteString(f.to + end)
+		cover += f.cover
+	}
+	if whole.ok && whole.cover > cover {
+		return strings.Replace(text, inner, whole.to, 1)
 	}
 	return b.String()
 }
 
+// cutEnd takes the end off a line.
+func cutEnd(line string) (text, end string) {
+	text = strings.TrimSuffix(line, "\n")
+	return text, line[len(text):]
+}
+
 // line translates what stands between the colours of a line.
-func (l *reading) line(line string) string {
+func (l *reading) line(line string) finding {
 	var b strings.Builder
+	cover := 0
 	for line != "" {
 		at := strings.IndexByte(line, '\x1b')
 		if at < 0 {
 			at = len(line)
 		}
-		b.WriteString(l.piece(line[:at]))
-		line = line[at:]
-		if line == "" {
+		f := l.piece(line[:at])
+		b.WriteString(f.to)
+		cover += f.cover
+		if line = line[at:]; line == "" {
 			break
 		}
 		end := strings.IndexByte(line, 'm') + 1
@@ -202,25 +213,26 @@ func (l *reading) line(line string) string {
 		b.WriteString(line[:end])
 		line = line[end:]
 	}
-	return b.String()
+	return finding{b.String(), true, cover}
 }
 
 // around are what surrounds a text without being of it.
 const around = " \t✓✗!▸↩·→?-|^"
 
-func (l *reading) piece(text string) string {
-	if to, ok := l.known(text, 0); ok {
-		return to
-	}
+func (l *reading) piece(text string) finding {
 	inner := strings.TrimLeft(text, around)
 	head := text[:len(text)-len(inner)]
 	inner = strings.TrimRight(inner, " \t")
 	tail := text[len(head)+len(inner):]
-	if inner == "" || head == "" && tail == "" {
-		return l.parts(text, 0).to
+	if inner == "" {
+		return finding{to: text}
 	}
-	if to, ok := l.known(inner, 0); ok {
-		return head + to + tail
+	whole, part := l.find(text, 0), l.find(inner, 0)
+	if whole.ok && whole.cover > part.cover {
+		return whole
 	}
-	return head + l.parts(inner, 0).to + tail
+	if !part.ok {
+		part = l.parts(inner, 0)
+	}
+	return finding{head + part.to + tail, true, part.cover}
 }

@@ -29,7 +29,7 @@ func TestText(t *testing.T) {
 		"Nothing was changed.\n": "Rien n’a été changé.\n",
 		"the upgrade cannot start; nothing was changed":                   "la mise à niveau ne peut pas commencer ; rien n’a été changé",
 		"run 7 was interrupted":                                           "l’exécution 7 a été interrompue",
-		"cannot read the log: open /var/log/x: no such file or directory": "impossible de lire le journal : open /var/log/x: no such file or directory",
+		"cannot read the log: open /var/log/x: no such file or directory": "impossible de lire le journal : open /var/log/x : aucun fichier ou dossier de ce nom",
 		"cannot take /srv/a away: cannot read the log: EOF":               "impossible de retirer /srv/a : impossible de lire le journal : EOF",
 		"Features of shop":                                                "Fonctionnalités de shop",
 		"\x1b[32m✓\x1b[m shop is on 3.1, verified and open":               "\x1b[32m✓\x1b[m shop est en 3.1, vérifié et ouvert",

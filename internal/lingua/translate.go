@@ -159,6 +159,7 @@ var (
 	counted  = regexp.MustCompile(`^(\d+) (\pL[\pL ]*)$`)
 	span     = regexp.MustCompile(`^\d+(\.\d)? \pL+( \d+ \pL+)?$`)
 	position = regexp.MustCompile(`:\d+$`)
+	grouped  = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
 	measure  = regexp.MustCompile(`^(-?\d+)(?:\.(\d+))? ([A-Za-z]+)$`)
 )
 
@@ -175,6 +176,9 @@ func (l *Language) fits(v string, verb byte, weak bool) bool {
 			return err == nil
 		}
 		return strings.HasPrefix(v, "[") && strings.HasSuffix(v, "]") // a list
+	}
+	if strings.Count(v, "(") != strings.Count(v, ")") { // it begins or ends in the middle of something
+		return false
 	}
 	if !weak || !strings.ContainsAny(v, " \n") || span.MatchString(v) {
 		return true
@@ -207,6 +211,9 @@ const noBreak = "\u202f"
 func (l *reading) parts(text string, depth int) finding {
 	if m := measure.FindStringSubmatch(text); m != nil {
 		return finding{to: l.amount(m)}
+	}
+	if grouped.MatchString(text) {
+		return finding{to: strings.ReplaceAll(text, ",", l.thousands)}
 	}
 	if depth > deepest {
 		return finding{to: text}

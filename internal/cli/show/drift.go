@@ -12,7 +12,7 @@ import (
 func Drift(d manage.Drift, width Paper) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s %s\n", bold.Render(width.Word("Drift")), Clean(d.Installation), faint.Render(Clean("release "+d.Version)))
-	section := func(title string) { b.WriteString("\n" + bold.Render(title) + "\n") }
+	section := func(title string) { b.WriteString("\n" + bold.Render(width.Word(title)) + "\n") }
 	section("Versions")
 	for _, v := range d.Versions {
 		b.WriteString(wrap(Clean(v), "  "+yellow.Render("!")+" ", "    ", width))
