@@ -56,8 +56,8 @@ type App struct {
 	format       string
 	color        string
 	language     *lingua.Language // of what people read; nil: English
-	by           string        // who gives the command, where no person does
-	keyboard     *bufio.Reader // In line by line, until the command is interrupted; see lines
+	by           string           // who gives the command, where no person does
+	keyboard     *bufio.Reader    // In line by line, until the command is interrupted; see lines
 }
 
 // exit ends a command with a code; what there is to say has been said.

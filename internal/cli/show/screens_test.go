@@ -164,8 +164,12 @@ func past(id string, r run.Result, version string, work int) journal.Run {
 
 // screens are all that a person is shown, by name.
 func screens() map[string]func(width show.Paper) string {
-	opens := func(o show.Outcome) func(show.Paper) string { return func(w show.Paper) string { return show.Result(o, w) } }
-	plans := func(p *plan.Plan) func(show.Paper) string { return func(w show.Paper) string { return show.Plan(p, forecast, w) } }
+	opens := func(o show.Outcome) func(show.Paper) string {
+		return func(w show.Paper) string { return show.Result(o, w) }
+	}
+	plans := func(p *plan.Plan) func(show.Paper) string {
+		return func(w show.Paper) string { return show.Plan(p, forecast, w) }
+	}
 	status := func(s manage.Status) func(show.Paper) string {
 		s.Product, s.Document = "shop", "/etc/upkeep/shop.yaml"
 		return func(w show.Paper) string { return show.Status(s, "upkeep", now, w) }
