@@ -51,32 +51,33 @@ func flagged(args []string) (name string, given bool) {
 	return name, given
 }
 
-// translate puts the help of all commands into the language.
+// translate has help be in the language, from when it is asked for.
 func (a *App) translate(root *cobra.Command) {
 	if a.language == nil {
 		return
 	}
-	root.InitDefaultHelpCmd()
-	root.InitDefaultCompletionCmd()
-	var each func(cmd *cobra.Command)
-	each = func(cmd *cobra.Command) {
-		cmd.InitDefaultHelpFlag()
-		cmd.Short, cmd.Long = a.language.Text(cmd.Short), a.language.Text(cmd.Long)
-		for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.PersistentFlags()} {
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		cmd.Long = a.language.Text(cmd.Long)
+		for _, c := range append(slices.Clone(cmd.Commands()), cmd) {
+			c.Short = a.language.Text(c.Short)
+		}
+		for _, flags := range []*pflag.FlagSet{cmd.LocalFlags(), cmd.InheritedFlags()} {
 			flags.VisitAll(func(f *pflag.Flag) {
-				if text, ok := strings.CutPrefix(f.Usage, "help for "); ok {
-					f.Usage = a.language.Text("how to use " + text)
-					return
+				if name, ok := strings.CutPrefix(f.Usage, "help for "); ok {
+					f.Usage = "how to use " + name
 				}
 				f.Usage = a.language.Text(f.Usage)
 			})
 		}
-		for _, sub := range cmd.Commands() {
-			each(sub)
-		}
-	}
-	each(root)
-	template := root.UsageTemplate() // of cobra, with words of its own
+		root.SetUsageTemplate(a.template(root))
+		help(cmd, args)
+	})
+}
+
+// template is cobra's, with the words of the language in the place of its own.
+func (a *App) template(root *cobra.Command) string {
+	template := root.UsageTemplate()
 	for _, words := range []string{"Usage:", "Aliases:", "Examples:", "Available Commands:", "Additional Commands:", "Global Flags:", "Flags:", "Additional help topics:"} {
 		template = strings.Replace(template, "\n"+words, "\n"+a.language.Word(words), 1)
 	}
@@ -87,12 +88,12 @@ func (a *App) translate(root *cobra.Command) {
 			lines[i] = use + " " + a.language.Word("for more information about a command.") + "{{end}}"
 		}
 	}
-	root.SetUsageTemplate(strings.Join(lines, "\n"))
+	return strings.Join(lines, "\n")
 }
 
 // isYes says whether an answer is a yes: in the language, or in English, which
 // many type without looking.
 func (a *App) isYes(line string) bool {
 	answer, yes := strings.ToLower(strings.TrimSpace(line)), a.language.Word("yes")
-	return slices.Contains([]string{"y", "yes", yes, yes[:1]}, answer)
+	return slices.Contains([]string{"y", "yes", yes, string([]rune(yes)[:1])}, answer)
 }

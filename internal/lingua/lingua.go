@@ -32,7 +32,7 @@ type file struct {
 	Name     string            `json:"name"`    // in its own words
 	Decimal  string            `json:"decimal"` // the mark before tenths
 	Groups   string            `json:"thousands"`
-	Punctual map[string]string `json:"marks"` // what joins two texts, where it is written otherwise
+	Marks    map[string]string `json:"marks"` // what joins two texts, where it is written otherwise
 	Units    map[string]string `json:"units"`
 	Vowels   string            `json:"vowels"` // before which these words are written otherwise
 	Elisions map[string]string `json:"elisions"`
@@ -102,7 +102,7 @@ func load(code string, raw []byte) (*Language, error) {
 	if err := json.Unmarshal(raw, &f); err != nil {
 		return nil, err
 	}
-	l := &Language{Code: code, Name: f.Name, decimal: f.Decimal, thousands: f.Groups, marks: f.Punctual, units: f.Units, vowels: f.Vowels, elisions: f.Elisions,
+	l := &Language{Code: code, Name: f.Name, decimal: f.Decimal, thousands: f.Groups, marks: f.Marks, units: f.Units, vowels: f.Vowels, elisions: f.Elisions,
 		exact: map[string]string{}, terms: map[string]string{}, formats: map[string][]*pattern{}}
 	var all []*pattern
 	common := map[string]int{}

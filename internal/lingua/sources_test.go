@@ -77,7 +77,9 @@ func sources(t testing.TB) (out []source, terms map[string]bool) {
 				return true
 			})
 			w := walker{take: func(format string, pos token.Pos) {
-				if !seen[format] && !programs[format] {
+				if _, program := programs[format]; program {
+					programs[format] = false // it is there
+				} else if !seen[format] {
 					seen[format] = true
 					out = append(out, source{format, rel + ":" + strconv.Itoa(set.Position(pos).Line)})
 				}
@@ -89,6 +91,11 @@ func sources(t testing.TB) (out []source, terms map[string]bool) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+	for format, lost := range programs {
+		if lost {
+			t.Errorf("testdata/programs lists %q, which the source says no more: take it out", format)
 		}
 	}
 	return out, terms
