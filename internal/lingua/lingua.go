@@ -151,6 +151,10 @@ func (l *Language) Word(word string) string {
 	return l.Text(word)
 }
 
+// Verbatim marks a line as one that is shown as it is: code, comparisons. It is
+// a colour that no terminal shows, and goes where colours go.
+const Verbatim = "\x1b[10m"
+
 // Unit is how a unit of size is written.
 func (l *Language) Unit(unit string) string {
 	if l != nil && l.units[unit] != "" {
@@ -166,7 +170,10 @@ func (l *Language) Text(text string) string {
 	}
 	r := l.read()
 	inner := strings.Trim(text, "\n")
-	whole := r.find(inner, 0)
+	whole := finding{}
+	if !strings.Contains(text, Verbatim) {
+		whole = r.find(inner, 0)
+	}
 	if whole.ok && whole.cover == letters(inner) || inner == "" {
 		return strings.Replace(text, inner, whole.to, 1)
 	}
@@ -174,6 +181,10 @@ func (l *Language) Text(text string) string {
 	cover := 0
 	for line := range strings.Lines(text) {
 		line, end := cutEnd(line)
+		if strings.Contains(line, Verbatim) {
+			b.WriteString(line + end)
+			continue
+		}
 		r.left = most
 		f := r.line(line)
 		b.WriteString(f.to + end)

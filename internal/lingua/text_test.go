@@ -40,6 +40,7 @@ func TestText(t *testing.T) {
 		"as good as new": "as good as new",
 		"line one of others\nNothing was changed.\nline three of others\n": "line one of others\nRien n’a été changé.\nline three of others\n",
 		"database": "database",
+		"  " + Verbatim + "\x1b[32mfrom users\x1b[m\nNothing was changed.\n": "  " + Verbatim + "\x1b[32mfrom users\x1b[m\nRien n’a été changé.\n",
 	} {
 		if got := plain(l.Text(from)); got != want {
 			t.Errorf("%q:\n got %q\nwant %q", from, got, want)

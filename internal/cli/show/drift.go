@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"upkeep/internal/drift"
+	"upkeep/internal/lingua"
 	"upkeep/internal/manage"
 )
 
@@ -112,7 +113,7 @@ func database(db manage.DatabaseDrift, width Paper) string {
 		b.WriteString(wrap(Clean(n), "    ", "    ", width))
 	}
 	for _, d := range db.Differences {
-		b.WriteString("\n    " + bold.Render(one(d.Object().ID())) + "  " + yellow.Render(width.Word(string(d.How))) + "\n")
+		b.WriteString("\n    " + lingua.Verbatim + bold.Render(one(d.Object().ID())) + "  " + yellow.Render(width.Word(string(d.How))) + "\n")
 		for i, h := range d.Hunks() {
 			b.WriteString(hunk(h, i == 0))
 		}
@@ -125,11 +126,11 @@ func diffLine(l drift.Line) string {
 	text := strings.TrimRight(fmt.Sprintf("%c %s", l.Op, Clean(strings.ReplaceAll(l.Text, "\t", "    "))), " ")
 	switch l.Op {
 	case '-':
-		return red.Render(text)
+		return lingua.Verbatim + red.Render(text)
 	case '+':
-		return green.Render(text)
+		return lingua.Verbatim + green.Render(text)
 	}
-	return faint.Render(text)
+	return lingua.Verbatim + faint.Render(text)
 }
 
 func count(n int, one, many string) string {

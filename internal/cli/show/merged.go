@@ -3,6 +3,7 @@ package show
 import (
 	"strings"
 
+	"upkeep/internal/lingua"
 	"upkeep/internal/plan"
 	"upkeep/internal/run"
 	"upkeep/internal/step"
@@ -80,7 +81,7 @@ func edited(list []MergedDoc, width Paper) string {
 			default:
 				line = faint.Render(line)
 			}
-			b.WriteString(line + "\n")
+			b.WriteString(lingua.Verbatim + line + "\n")
 		}
 	}
 	return b.String() + "\n"

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"upkeep/internal/lingua"
 	"upkeep/internal/manage"
 	"upkeep/internal/plan"
 )
@@ -165,7 +166,7 @@ func numbered(text string, marked map[int]bool) string {
 		if marked[n] {
 			sign, line = yellow.Render("▸"), bold.Render(line)
 		}
-		b.WriteString(strings.TrimRight(sign+number+"  "+line, " ") + "\n")
+		b.WriteString(lingua.Verbatim + strings.TrimRight(sign+number+"  "+line, " ") + "\n")
 	}
 	return b.String()
 }
@@ -188,7 +189,7 @@ func diffText(text, indent string) string {
 		default:
 			line = faint.Render(line)
 		}
-		b.WriteString(indent + line + "\n")
+		b.WriteString(indent + lingua.Verbatim + line + "\n")
 	}
 	return b.String()
 }
