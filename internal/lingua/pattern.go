@@ -10,6 +10,7 @@ import (
 
 // pattern is a format and its translation: the texts around the values.
 type pattern struct {
+	key      string   // the format as it is written
 	from, to []string // one more than there are values
 	number   []int    // of each value of from, which may name one twice
 	order    []int    // which value stands at which place of to
@@ -24,7 +25,7 @@ type pattern struct {
 // stands before it (it begins with a blank or a mark), or before which
 // something goes on, has a value there that needs no verb.
 func parse(from, to string) (*pattern, error) {
-	p := &pattern{}
+	p := &pattern{key: from}
 	var order []int
 	var err error
 	before, after := open(from)

@@ -126,7 +126,7 @@ func (l *reading) formatted(text string, depth int) finding {
 		if by := cmp.Or(b.letters-a.letters, b.marks-a.marks, a.plain-b.plain); by != 0 {
 			return by
 		}
-		return strings.Compare(strings.Join(a.from, "%"), strings.Join(b.from, "%"))
+		return strings.Compare(a.key, b.key)
 	})
 	best, tried, all := finding{}, 0, letters(text)
 	for _, p := range found {
