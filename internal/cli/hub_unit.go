@@ -80,7 +80,7 @@ func (a *App) setupHub(ctx context.Context, m *manage.Machine, o hubOptions, fla
 			return err
 		}
 		if made {
-			wrote = append(wrote, "the account "+manage.PageAccount)
+			wrote = append(wrote, "the account "+manage.PageAccount+" for the page")
 		}
 	} else if _, err := pageOf(o.pageAs); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 )
 
 // live sends what happens in a run as server-sent events: run, the page's middle
-// anew; bar; log, further lines. The id of an event is the place in the log, so
+// anew; bar; log, further lines; cancel, empty when it cannot be cancelled any more. The id of an event is the place in the log, so
 // that a browser that comes back goes on there; where the run is it is told anew.
 // Whatever goes wrong ends the stream with 200: then browsers come back by
 // themselves, and with the id. Only a session that has ended ends it for good.
@@ -62,6 +62,11 @@ func (v *visit) beat(s *sse.Stream, b ask.Beat) error {
 		}
 		if err := s.Event("run", b.Log, text); err != nil {
 			return err
+		}
+		if !b.Run.Cancel { // as long as it can be cancelled, somebody may be writing why
+			if err := s.Event("cancel", b.Log, ""); err != nil {
+				return err
+			}
 		}
 	}
 	if b.Bar != nil {
