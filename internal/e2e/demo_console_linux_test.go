@@ -71,7 +71,7 @@ func TestDemoConsole(t *testing.T) {
 	base, _, _ := strings.Cut(link, "/enter")
 	h := &hub{t: t, base: base, link: link, Client: &http.Client{Jar: jar, Timeout: time.Minute}}
 	h.enter()
-	page := h.see("/", "notes", "1.0", `<a href="`+product[1]+`"`)
+	page := h.see("/", "notes", "1.0", "Upgrade to 3.0", `<a href="`+product[1]+`"`)
 	way := regexp.MustCompile(`href="(/i/[^"/]+)"`).FindStringSubmatch(page)
 	if way == nil {
 		t.Fatalf("no way leads to the installation:\n%s", page)

@@ -37,13 +37,14 @@ type Engine struct {
 	alone     map[string]alone
 	together  *batch // upgrades that were started together last
 	fetches   fetches
+	shelf     map[string]*atHand // by document
 
 	pulse pulse
 }
 
 // New makes it.
 func New(o Options) *Engine {
-	return &Engine{Options: o, documents: map[string]string{}, rooms: map[ask.RunQuery]*room{}, alone: map[string]alone{}}
+	return &Engine{Options: o, documents: map[string]string{}, rooms: map[ask.RunQuery]*room{}, alone: map[string]alone{}, shelf: map[string]*atHand{}}
 }
 
 var _ ask.Engine = (*Engine)(nil)

@@ -30,6 +30,7 @@ func (e *Engine) Overview(ctx context.Context) (ask.Overview, error) {
 		out.Installations[i] = installation(ids[i], k)
 		if k.Err == nil {
 			wg.Go(func() { out.Installations[i].Points = e.pointsAge(ctx, k.Document) })
+			wg.Go(func() { e.releases(ctx, &out.Installations[i], k) })
 		}
 	}
 	wg.Wait()
