@@ -82,9 +82,10 @@ func TestHubKeyboard(t *testing.T) {
 	}
 	b.press(kb.Enter)
 	b.press(kb.Tab)
-	if at := read(b, chromedp.Evaluate[focus](focused)); at.Text != "notes" {
+	if at := read(b, chromedp.Evaluate[focus](focused)); at.Text != "Look for releases now" {
 		t.Errorf("behind the link to the content is %+v", at)
 	}
+	b.tabTo("notes")
 	b.press(kb.Enter)
 	b.shows("Latest runs")
 	b.tabTo("Upgrade")

@@ -263,5 +263,5 @@ func TestAltazionPortalDecides_S3_7(t *testing.T) {
 
 // person is who looks.
 func (p *portal) person() string {
-	return read(p.browser, chromedp.TextContent(`//span[@class="name"]`))
+	return read(p.browser, chromedp.TextContent(`//*[@class="name"]`))
 }

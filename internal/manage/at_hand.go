@@ -15,7 +15,8 @@ import (
 // AtHand is the newest release in a folder of bundles.
 type AtHand struct {
 	Version string
-	Behind  bool // a unit is on an older release
+	Known   bool // which release is installed
+	Behind  bool // a unit is on an older one
 }
 
 // NewestIn opens the bundles at from, and says which release of the product is the
@@ -40,7 +41,9 @@ func (in *Installation) NewestIn(ctx context.Context, from string, s Status) (At
 		return AtHand{}, err
 	}
 	out := AtHand{Version: best.Release.Version}
-	for _, v := range releasesOf(s.Record, s.Found) {
+	installed := releasesOf(s.Record, s.Found)
+	out.Known = len(installed) > 0
+	for _, v := range installed {
 		c, err := order.Compare(v, out.Version)
 		out.Behind = out.Behind || err == nil && c < 0 // what cannot be compared is no reason to offer it
 	}

@@ -51,8 +51,11 @@ func (e *Engine) releases(ctx context.Context, out *ask.Installation, k manage.K
 		return // the way to an upgrade says what is wrong with them
 	}
 	out.Published = ask.Published{Version: h.is.Version, Looked: h.at, Fetched: true}
-	out.Currency = ask.UpToDate
-	if h.is.Behind {
+	switch {
+	case !h.is.Known:
+	case h.is.Behind:
 		out.Currency = ask.Behind
+	default:
+		out.Currency = ask.UpToDate
 	}
 }
