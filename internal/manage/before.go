@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"upkeep/internal/bundle"
+	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/manifest"
 )
@@ -41,23 +42,19 @@ func (in *Installation) keptRelease(ctx context.Context, digest string) (*Releas
 // keptDigest is the digest of the bundle by which a run, other than the given
 // one and not after it, has installed the version; empty when none did.
 func keptDigest(ctx context.Context, j *sqlite.Journal, version string, but *Run) (string, error) {
-	rows, err := j.Reached(ctx, version)
-	if err != nil {
-		return "", err
-	}
-	for _, row := range rows {
+	digest := ""
+	err := j.Reached(ctx, version, func(row journal.Run) (bool, error) {
 		if but != nil && (row.ID == but.ID || row.Opened.After(but.Opened)) {
-			continue
+			return true, nil
 		}
 		p, err := j.Plan(ctx, row.Plan)
 		if err != nil {
-			return "", err
+			return false, err
 		}
-		if digest := p.Hops[len(p.Hops)-1].Bundle; digest != "" {
-			return digest, nil
-		}
-	}
-	return "", nil
+		digest = p.Hops[len(p.Hops)-1].Bundle
+		return digest == "", nil
+	})
+	return digest, err
 }
 
 // kept gives the release by which the installed version came; nil when no run

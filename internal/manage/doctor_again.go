@@ -16,16 +16,19 @@ import (
 
 // lastEnded is the latest run that has ended; nil when none has.
 func (in *Installation) lastEnded(ctx context.Context) (*Run, error) {
-	rows, err := in.Runs(ctx)
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range rows {
-		if !row.Closed.IsZero() {
-			return in.Run(ctx, row.ID)
-		}
+	defer j.Close()
+	row, ok, err := j.LastEnded(ctx)
+	if err != nil || !ok {
+		return nil, err
 	}
-	return nil, nil
+	return in.load(ctx, j, row)
 }
 
 // lastFailure gives the step that failed in that run.

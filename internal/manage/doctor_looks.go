@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,16 +111,28 @@ func lookChanged(_ context.Context, c *consultation) ([]Symptom, error) {
 // lookLoop counts upgrades that ended well and were made again at once: what
 // was new then did not last.
 func lookLoop(ctx context.Context, c *consultation) ([]Symptom, error) {
-	rows, err := c.Runs(ctx)
+	j, err := c.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	var rows []journal.Run // that may be one and the same upgrade
+	err = j.Latest(ctx, func(r journal.Run) (bool, error) {
+		rows = append(rows, r)
+		return sameChange(r, rows[0]), nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	n := again(rows, func(r journal.Run) string {
-		of, err := c.Run(ctx, r.ID)
+		of, err := j.Plan(ctx, r.Plan)
 		if err != nil {
 			return r.ID // what it upgraded is not known
 		}
-		return of.Plan.Subject()
+		return of.Subject()
 	})
 	if n == 0 {
 		return nil, nil
@@ -134,9 +147,12 @@ func lookLoop(ctx context.Context, c *consultation) ([]Symptom, error) {
 // upgrade of the same part of the product with nothing between them; 0 when it
 // is but one.
 func again(rows []journal.Run, part func(journal.Run) string) int {
-	n := 0
-	for _, r := range rows {
-		if r.Result != run.ResultNew || r.To != rows[0].To || r.From != rows[0].From || r.From == r.To || part(r) != part(rows[0]) {
+	if len(rows) < 2 || !sameChange(rows[0], rows[0]) || !sameChange(rows[1], rows[0]) {
+		return 0
+	}
+	n, of := 1, part(rows[0])
+	for _, r := range rows[1:] {
+		if !sameChange(r, rows[0]) || part(r) != of {
 			break
 		}
 		n++
@@ -145,6 +161,12 @@ func again(rows []journal.Run, part func(journal.Run) string) int {
 		return 0
 	}
 	return n
+}
+
+// sameChange says that a run made the same change of version as the other, and ended
+// well.
+func sameChange(r, other journal.Run) bool {
+	return r.Result == run.ResultNew && r.To == other.To && r.From == other.From && r.From != r.To
 }
 
 // Little room: under both, so that neither a small volume nor a large one is

@@ -95,20 +95,7 @@ func TestLookLock(t *testing.T) {
 	}
 }
 
-// A log is of interest since the last run began, whether or not one is open now.
-func TestLatestEnded(t *testing.T) {
-	at := func(day int) time.Time { return time.Date(2026, 1, day, 0, 0, 0, 0, time.UTC) }
-	open, older, oldest := journal.Run{Opened: at(9)}, journal.Run{Opened: at(5), Closed: at(6)}, journal.Run{Opened: at(1), Closed: at(2)}
-	for _, c := range []struct {
-		rows []journal.Run // latest first
-		want time.Time
-	}{
-		{nil, time.Time{}}, {[]journal.Run{open}, time.Time{}}, {[]journal.Run{open, older, oldest}, at(5)}, {[]journal.Run{oldest}, at(1)},
-	} {
-		if got, ok := latestEnded(c.rows); !got.Equal(c.want) || ok == c.want.IsZero() {
-			t.Errorf("%v: %v, %v", c.rows, got, ok)
-		}
-	}
+func TestNoRunHasEnded(t *testing.T) {
 	in := &Installation{State: t.TempDir()}
 	if _, ok, err := in.lastRun(t.Context()); ok || err != nil {
 		t.Errorf("without a journal: %v, %v", ok, err)

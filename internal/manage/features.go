@@ -11,9 +11,9 @@ import (
 	"upkeep/internal/document"
 	"upkeep/internal/document/yaml"
 	"upkeep/internal/feature"
+	"upkeep/internal/journal"
 	"upkeep/internal/manifest"
 	"upkeep/internal/plan"
-	"upkeep/internal/run"
 	"upkeep/internal/site"
 )
 
@@ -199,26 +199,23 @@ func (in *Installation) recordedChoices(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer j.Close()
-	rows, err := j.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
+	var choices []string
 	taken := 0 // runs that were taken back later
-	for _, row := range rows {
+	err = j.LatestNew(ctx, func(row journal.Run) (bool, error) {
 		p, err := j.Plan(ctx, row.Plan)
 		switch {
 		case err != nil:
-			return nil, err
-		case row.Result != run.ResultNew:
+			return false, err
 		case p.Trigger == plan.TriggerBack:
 			taken++
 		case taken > 0:
 			taken--
 		case len(p.Choices) > 0:
-			return p.Choices, nil
+			choices = p.Choices
 		}
-	}
-	return nil, nil
+		return choices == nil, nil
+	})
+	return choices, err
 }
 
 // there looks which components are installed, of those that tell.

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"slices"
 
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
@@ -18,8 +19,9 @@ const maxLooks = 20
 // the empty version. Where a unit lies, the latest plans say.
 func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []journal.Run, record []journal.Installed) (versions, places map[string]string) {
 	probes, places := map[string]plan.Probe{}, map[string]string{}
+	told := map[string]bool{} // units of which a plan, the latest that is about them, tells whether and where their version is read
 	for i, row := range rows {
-		if i == maxLooks || len(probes) >= len(record) {
+		if i == maxLooks || !slices.ContainsFunc(record, func(r journal.Installed) bool { return !told[plan.UnitID(r.Component, r.Instance)] }) {
 			break
 		}
 		p, err := j.Plan(ctx, row.Plan)
@@ -31,6 +33,7 @@ func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []jou
 				places[x.Unit()] = x.At
 			}
 		}
+		verified := map[string]plan.Probe{}
 		for _, s := range p.Steps {
 			if s.Verb != "verify" {
 				continue
@@ -40,9 +43,20 @@ func (in *Installation) found(ctx context.Context, j *sqlite.Journal, rows []jou
 				continue
 			}
 			for _, c := range v.Versions {
-				if id := plan.UnitID(c.Component, c.Instance); c.Probe.Source == "file" && probes[id].Source == "" {
-					probes[id] = c.Probe
+				if id := plan.UnitID(c.Component, c.Instance); verified[id].Source != "file" {
+					verified[id] = c.Probe
 				}
+			}
+		}
+		for id, pr := range verified {
+			if pr.Source == "file" && !told[id] {
+				probes[id] = pr
+			}
+			told[id] = true
+		}
+		for _, x := range p.Instances { // of those that it verifies, the others tell no version
+			if len(verified) > 0 && (len(p.Units) == 0 || slices.Contains(p.Units, x.Unit())) {
+				told[x.Unit()] = true
 			}
 		}
 	}

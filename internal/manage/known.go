@@ -265,7 +265,7 @@ func (in *Installation) lastPlan(ctx context.Context) *plan.Plan {
 		return nil
 	}
 	defer j.Close()
-	rows, err := j.Runs(ctx)
+	rows, err := j.Recent(ctx, 0, 1)
 	if err != nil || len(rows) == 0 {
 		return nil
 	}

@@ -26,7 +26,7 @@ func unlike(r Release, f plan.Facts, installed string) []string {
 // outside says which versions are not those that Upkeep left or found last:
 // somebody has changed them by other means.
 func (in *Installation) outside(ctx context.Context, f plan.Facts) ([]string, error) {
-	s, err := in.Status(ctx)
+	s, err := in.left(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"upkeep/internal/journal"
 	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/plan"
-	"upkeep/internal/run"
 )
 
 // past reads from the journal what earlier runs tell: how long steps took,
@@ -29,32 +28,15 @@ func (in *Installation) past(ctx context.Context, f *plan.Facts) error {
 	if f.Once, err = j.Once(ctx); err != nil {
 		return err
 	}
-	rows, err := j.Runs(ctx)
+	rows, err := in.returnable(ctx, j)
 	if err != nil {
 		return err
 	}
-	if err := bundlesOf(ctx, j, in.returnable(ctx, rows), &f.Bundles); err != nil {
+	if err := bundlesOf(ctx, j, rows, &f.Bundles); err != nil {
 		return err
 	}
-	looked := 0
-	for _, row := range rows {
-		if row.Result != run.ResultNew {
-			continue
-		}
-		if looked++; looked > maxTold {
-			break
-		}
-		r, err := in.load(ctx, j, row)
-		if err != nil {
-			return err
-		}
-		for id, st := range r.State.Steps {
-			if _, known := f.History[id]; !known && st.Status == run.Done && st.Last.Took > 0 {
-				f.History[id] = st.Last.Took
-			}
-		}
-	}
-	return nil
+	f.History, err = j.Took(ctx, maxTold)
+	return err
 }
 
 // maxTold is how many runs that have succeeded tell how long steps take.
@@ -62,21 +44,53 @@ const maxTold = 30
 
 // manyRuns is from how many runs on it is looked which of them have restore points
 // left: reading all their plans would take longer.
-const manyRuns = 200
+const manyRuns = 20
 
-// returnable leaves out the runs of a long history that have no restore point any
-// more, where that can be told: nobody goes back by their bundles.
-func (in *Installation) returnable(ctx context.Context, rows []journal.Run) []journal.Run {
-	if len(rows) < manyRuns || in.absentPlace() != "" {
-		return rows
+// returnable lists the runs, but of a long history not those that have no restore
+// point any more, where that can be told: nobody goes back by their bundles.
+func (in *Installation) returnable(ctx context.Context, j runList) ([]journal.Run, error) {
+	rows, err := j.Recent(ctx, 0, manyRuns)
+	if err != nil || len(rows) < manyRuns {
+		return rows, err
+	}
+	if in.absentPlace() != "" {
+		return j.Runs(ctx)
 	}
 	list, err := in.archive().List(ctx)
 	if err != nil || len(list) == 0 || slices.ContainsFunc(list, func(p backup.Point) bool { return p.Broken != "" }) {
-		return rows // whose they are is not known, or their place may not be there
+		return j.Runs(ctx) // whose they are is not known, or their place may not be there
 	}
-	return slices.DeleteFunc(slices.Clone(rows), func(r journal.Run) bool {
-		return !r.Closed.IsZero() && !slices.ContainsFunc(list, func(p backup.Point) bool { return p.About.Run == r.ID })
-	})
+	open, ok, err := j.OpenedRun(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []journal.Run
+	if ok {
+		out = append(out, open)
+	}
+	seen := map[string]bool{open.ID: ok}
+	for _, p := range list {
+		if seen[p.About.Run] {
+			continue
+		}
+		seen[p.About.Run] = true
+		r, ok, err := j.Find(ctx, p.About.Run)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+// runList is what of a journal tells which runs there are.
+type runList interface {
+	Runs(ctx context.Context) ([]journal.Run, error)
+	Recent(ctx context.Context, skip, n int) ([]journal.Run, error)
+	Find(ctx context.Context, id string) (journal.Run, bool, error)
+	OpenedRun(ctx context.Context) (journal.Run, bool, error)
 }
 
 // bundlesOf tells which run has which bundles, and which of them what is

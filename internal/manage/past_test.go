@@ -1,9 +1,11 @@
 package manage
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +24,14 @@ func TestReturnable(t *testing.T) {
 	}
 	rows[0].Closed = time.Time{} // it is open
 	in := &Installation{FS: durable.OS(), Backup: t.TempDir(), Doc: &site.Installation{}}
-	count := func(rows []journal.Run) int { return len(in.returnable(t.Context(), rows)) }
+	returnable := func(rows []journal.Run) []journal.Run {
+		got, err := in.returnable(t.Context(), runsOf(rows))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	count := func(rows []journal.Run) int { return len(returnable(rows)) }
 	if n := count(rows); n != manyRuns {
 		t.Errorf("without any restore point %d count", n)
 	}
@@ -41,7 +50,7 @@ func TestReturnable(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Broken != "" {
 		t.Fatalf("the restore point is read as %+v, %v", list, err)
 	}
-	if got := in.returnable(t.Context(), rows); len(got) != 2 || got[0].ID != "r0" || got[1].ID != "r7" {
+	if got := returnable(rows); len(got) != 2 || got[0].ID != "r0" || got[1].ID != "r7" {
 		t.Errorf("these count: %+v", got)
 	}
 	if n := count(rows[1:]); n != manyRuns-1 {
@@ -53,4 +62,28 @@ func TestReturnable(t *testing.T) {
 	if n := count(rows); n != manyRuns {
 		t.Errorf("beside a restore point that cannot be read %d count", n)
 	}
+}
+
+// runsOf is a list of runs, latest first.
+type runsOf []journal.Run
+
+func (r runsOf) Runs(context.Context) ([]journal.Run, error) { return r, nil }
+
+func (r runsOf) Recent(_ context.Context, skip, n int) ([]journal.Run, error) {
+	return r[skip:min(len(r), skip+n)], nil
+}
+
+func (r runsOf) Find(_ context.Context, id string) (journal.Run, bool, error) {
+	return r.one(func(x journal.Run) bool { return x.ID == id })
+}
+
+func (r runsOf) OpenedRun(context.Context) (journal.Run, bool, error) {
+	return r.one(func(x journal.Run) bool { return x.Closed.IsZero() })
+}
+
+func (r runsOf) one(is func(journal.Run) bool) (journal.Run, bool, error) {
+	if i := slices.IndexFunc(r, is); i >= 0 {
+		return r[i], true, nil
+	}
+	return journal.Run{}, false, nil
 }

@@ -124,7 +124,7 @@ func (in *Installation) product(ctx context.Context, from string) (*manifest.Pro
 		}
 		return in.present(rs[len(rs)-1].Product), nil
 	}
-	s, err := in.Status(ctx)
+	s, err := in.left(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -230,19 +230,16 @@ func (in *Installation) Has(ctx context.Context, id string) (bool, error) {
 
 // lastRun gives when the latest run began that has ended.
 func (in *Installation) lastRun(ctx context.Context) (time.Time, bool, error) {
-	rows, err := in.Runs(ctx)
-	at, ended := latestEnded(rows)
-	return at, ended, err
-}
-
-// latestEnded is for rows that are sorted, the latest first.
-func latestEnded(rows []journal.Run) (began time.Time, ended bool) {
-	for _, r := range rows {
-		if !r.Closed.IsZero() {
-			return r.Opened, true
-		}
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return time.Time{}, false, nil
 	}
-	return time.Time{}, false
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	defer j.Close()
+	r, ended, err := j.LastEnded(ctx)
+	return r.Opened, ended, err
 }
 
 // Run gives one run; the latest when id is empty. A part of an id will do

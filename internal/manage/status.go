@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"upkeep/internal/journal"
+	"upkeep/internal/journal/sqlite"
 	"upkeep/internal/run"
 	"upkeep/internal/service/systemd"
 )
@@ -84,16 +85,8 @@ func (in *Installation) Status(ctx context.Context) (s Status, err error) {
 	if s.Holds, err = in.registeredIn(func() ([]journal.Run, error) { return j.Runs(ctx) }, time.Now()); err != nil {
 		return s, err
 	}
-	record, err := j.Record(ctx)
-	if err != nil {
+	if err := s.left(ctx, j); err != nil {
 		return s, err
-	}
-	change, _, err := j.LastChange(ctx)
-	if err != nil {
-		return s, err
-	}
-	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(change.Closed)) {
-		s.Record, s.Adopted = record, nil // a run knows better
 	}
 	s.Found, s.Places = in.found(ctx, j, rows, s.Record)
 	s.Watching = in.watching(s.Record, s.Found, time.Now())
@@ -134,6 +127,49 @@ func (in *Installation) Status(ctx context.Context) (s Status, err error) {
 		}
 	}
 	return s, nil
+}
+
+// left tells what the last run has left, unless adopt came after it.
+func (s *Status) left(ctx context.Context, j *sqlite.Journal) error {
+	record, err := j.Record(ctx)
+	if err != nil {
+		return err
+	}
+	change, _, err := j.LastChange(ctx)
+	if err != nil {
+		return err
+	}
+	if len(record) > 0 && (s.Adopted == nil || s.Adopted.At.Before(change.Closed)) {
+		s.Record, s.Adopted = record, nil // a run knows better
+	}
+	return nil
+}
+
+// left is a Status with Record, Adopted and Last alone: what others rest on who
+// look at the product themselves.
+func (in *Installation) left(ctx context.Context) (s Status, err error) {
+	if s.Adopted, err = in.Adopted(); err != nil {
+		return s, err
+	}
+	if s.Adopted != nil {
+		s.Record = s.Adopted.recorded()
+	}
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	defer j.Close()
+	if err := s.left(ctx, j); err != nil {
+		return s, err
+	}
+	last, ok, err := j.LastEnded(ctx)
+	if ok {
+		s.Last = &last
+	}
+	return s, err
 }
 
 // lastNew is when a run changed the version last.

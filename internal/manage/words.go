@@ -87,14 +87,15 @@ func (in *Installation) words(ctx context.Context) (map[string]plan.Word, error)
 
 // lastEnd is when the last run ended; zero when none has.
 func (in *Installation) lastEnd(ctx context.Context) (time.Time, error) {
-	runs, err := in.Runs(ctx)
-	var last time.Time
-	for _, r := range runs {
-		if r.Closed.After(last) {
-			last = r.Closed
-		}
+	j, err := in.journal(ctx)
+	if errors.Is(err, ErrNoJournal) {
+		return time.Time{}, nil
 	}
-	return last, err
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer j.Close()
+	return j.LastEnd(ctx)
 }
 
 // notMine says in words that another account keeps the installation's state.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"upkeep/internal/journal"
@@ -162,10 +163,101 @@ func (j *Journal) Find(ctx context.Context, id string) (journal.Run, bool, error
 	return one(j.runs(ctx, "id = ?", "", id))
 }
 
-// Reached lists the runs that ended on their new version, of those to that version,
-// latest first.
-func (j *Journal) Reached(ctx context.Context, version string) ([]journal.Run, error) {
-	return j.runs(ctx, "result = ? AND version = ?", "", run.ResultNew, version)
+// Latest goes through the runs, latest first, until f wants no more. It may read
+// the journal. Of a long history no more is read than f wants.
+func (j *Journal) Latest(ctx context.Context, f func(journal.Run) (more bool, err error)) error {
+	return j.walk(ctx, f, "1=1")
+}
+
+// LatestNew goes through the runs that ended on their new version.
+func (j *Journal) LatestNew(ctx context.Context, f func(journal.Run) (more bool, err error)) error {
+	return j.walk(ctx, f, "result = ?", run.ResultNew)
+}
+
+// Reached goes through those of them to that version.
+func (j *Journal) Reached(ctx context.Context, version string, f func(journal.Run) (more bool, err error)) error {
+	return j.walk(ctx, f, "result = ? AND version = ?", run.ResultNew, version)
+}
+
+// page is how many runs walk reads first; each page is twice as long as the last.
+const page = 16
+
+func (j *Journal) walk(ctx context.Context, f func(journal.Run) (bool, error), where string, args ...any) error {
+	last := "" // a run that is opened meanwhile moves nothing
+	for n := page; ; n *= 2 {
+		rows, err := j.runs(ctx, where+" AND rowid < COALESCE((SELECT rowid FROM runs WHERE id = ?), 9223372036854775807)", "LIMIT ?", append(slices.Clone(args), last, n)...)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if more, err := f(r); err != nil || !more {
+				return err
+			}
+			last = r.ID
+		}
+		if len(rows) < n {
+			return nil
+		}
+	}
+}
+
+// LastEnded gives the latest run that has ended, if one has.
+func (j *Journal) LastEnded(ctx context.Context) (journal.Run, bool, error) {
+	return one(j.runs(ctx, "closed IS NOT NULL", "LIMIT 1"))
+}
+
+// LastEnd is when a run ended last; zero when none has. A clock that was set back
+// does not make that earlier.
+func (j *Journal) LastEnd(ctx context.Context) (last time.Time, err error) {
+	// of one second; what follows it is not written with the same length everywhere
+	rows, err := j.runs(ctx, "substr(closed, 1, 19) = (SELECT MAX(substr(closed, 1, 19)) FROM runs)", "")
+	for _, r := range rows {
+		if r.Closed.After(last) {
+			last = r.Closed
+		}
+	}
+	return last, err
+}
+
+// Took tells how long each step took when it was done last, in the latest n runs
+// that ended on their new version. Each entry is what was written; that none is
+// missing is not looked at, for this only tells how long the next may take.
+func (j *Journal) Took(ctx context.Context, n int) (map[string]time.Duration, error) {
+	rows, err := j.db.QueryContext(ctx, `SELECT seq, run, at, kind, step, dir, body, prev, hash FROM entries
+		WHERE run IN (SELECT id FROM runs WHERE result = ? ORDER BY rowid DESC LIMIT ?) AND kind = ? AND dir = ? ORDER BY seq DESC`, run.ResultNew, n, run.Outcome, run.Do)
+	if err != nil {
+		return nil, j.fault("read", err)
+	}
+	defer rows.Close()
+	out := map[string]time.Duration{}
+	ended := map[[2]string]bool{} // of a run's step, its last outcome counts
+	for rows.Next() {
+		var e run.Entry
+		var at string
+		var body sql.RawBytes
+		if err := rows.Scan(&e.Seq, &e.Run, &at, &e.Kind, &e.Step, &e.Dir, &body, &e.Prev, &e.Hash); err != nil {
+			return nil, j.damaged(err)
+		}
+		key := [2]string{e.Run, e.Step}
+		if _, known := out[e.Step]; known || ended[key] {
+			continue
+		}
+		ended[key] = true
+		if e.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return nil, j.damaged(fmt.Errorf("entry %d has no readable time: %w", e.Seq, err))
+		}
+		if e.Body = json.RawMessage(body); e.Hash != e.Sum() {
+			return nil, j.damaged(fmt.Errorf("entry %d (%s of run %s) is not what was written: its hash does not fit", e.Seq, e.Kind, e.Run))
+		}
+		var b run.Ended
+		if err := json.Unmarshal(body, &b); err != nil {
+			return nil, j.damaged(err)
+		}
+		if b.OK && !b.Unclear && b.Took > 0 {
+			out[e.Step] = b.Took
+		}
+	}
+	return out, j.fault("read", rows.Err())
 }
 
 // LastChange gives the latest run that changed the version, if one did.

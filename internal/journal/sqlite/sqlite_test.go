@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,83 @@ func TestProjection(t *testing.T) {
 	}
 }
 
+// Going through the runs gives each once, also of many, and with another that is
+// opened meanwhile; nothing is read that is not wanted. The last that has ended is
+// no open one.
+func TestLatest(t *testing.T) {
+	j := open(t, filepath.Join(t.TempDir(), "journal.db"))
+	if _, ok, err := j.LastEnded(t.Context()); ok || err != nil {
+		t.Errorf("of no run one has ended: %v", err)
+	}
+	if end, err := j.LastEnd(t.Context()); !end.IsZero() || err != nil {
+		t.Errorf("no run has ended at %v, %v", end, err)
+	}
+	var want []string
+	for i := range 60 {
+		id := fmt.Sprint("r", i)
+		result, took := run.ResultOld, time.Duration(0)
+		if i%3 == 0 {
+			result, took = run.ResultNew, time.Duration(i)
+		}
+		seq := journaltest.Open(t, j, id).Seq
+		for _, x := range []struct {
+			dir run.Direction
+			of  run.Ended
+		}{{run.Do, run.Ended{OK: true, Took: time.Hour}}, {run.Do, run.Ended{OK: true, Took: took}}, {run.Undo, run.Ended{OK: true, Took: time.Hour}}} {
+			e, err := j.Append(t.Context(), seq, run.Entry{Run: id, Kind: run.Outcome, Step: "swap", Dir: x.dir}, x.of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seq = e.Seq
+		}
+		// later it only fails
+		e, err := j.Append(t.Context(), seq, run.Entry{Run: id, Kind: run.Outcome, Step: "early", Dir: run.Do}, run.Ended{Took: time.Hour, OK: i == 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.CloseRun(t.Context(), e.Seq, id, journal.Closing{Body: run.Closed{Result: result, Version: "1"}}); err != nil {
+			t.Fatal(err)
+		}
+		want = slices.Insert(want, 0, id)
+	}
+	var got []string
+	err := j.Latest(t.Context(), func(r journal.Run) (bool, error) {
+		if got = append(got, r.ID); len(got) == 3 {
+			journaltest.Open(t, j, "meanwhile")
+		}
+		return true, nil
+	})
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("(-want +got): %v\n%s", err, diff)
+	}
+	n := 0
+	stop := errors.New("stop")
+	if err := j.LatestNew(t.Context(), func(r journal.Run) (bool, error) {
+		if n++; r.ID != fmt.Sprint("r", 60-3*n) {
+			t.Errorf("the %d. is %s", n, r.ID)
+		}
+		if n == 4 {
+			return true, stop
+		}
+		return true, nil
+	}); !errors.Is(err, stop) || n != 4 {
+		t.Errorf("it went on to %d, %v", n, err)
+	}
+	ended, ok, err := j.LastEnded(t.Context())
+	if err != nil || !ok || ended.ID != "r59" {
+		t.Errorf("the last that has ended is %+v, %v, %v", ended, ok, err)
+	}
+	if end, err := j.LastEnd(t.Context()); err != nil || !end.Equal(ended.Closed) {
+		t.Errorf("it ended at %v and not %v, %v", ended.Closed, end, err)
+	}
+	for n, want := range map[int]map[string]time.Duration{30: {"swap": 57, "early": time.Hour}, 5: {"swap": 57}} {
+		got, err := j.Took(t.Context(), n)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("of %d runs (-want +got): %v\n%s", n, err, diff)
+		}
+	}
+}
+
 // A part of the list is a part of the list, and what is read of one run alone is
 // what is read of it among all.
 func TestParts(t *testing.T) {
@@ -161,7 +239,9 @@ func TestParts(t *testing.T) {
 		}
 	}
 	for version, want := range map[string]int{"1": 1, "2": 0} {
-		if got, err := j.Reached(t.Context(), version); err != nil || len(got) != want || want > 0 && got[0].ID != "r0" {
+		var got []string
+		err := j.Reached(t.Context(), version, func(r journal.Run) (bool, error) { got = append(got, r.ID); return true, nil })
+		if err != nil || len(got) != want || want > 0 && got[0] != "r0" {
 			t.Errorf("version %s was reached by %+v, %v", version, got, err)
 		}
 	}
