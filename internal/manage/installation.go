@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"upkeep/internal/database"
 	"upkeep/internal/document"
@@ -323,6 +324,6 @@ func (b broken) Inhibited(context.Context, service.Spec) (string, bool, error) {
 
 // surveyor reads facts for a plan.
 func (in *Installation) surveyor() *survey.Surveyor {
-	return &survey.Surveyor{FS: in.FS, Probes: in.probes, Services: in.services, Databases: in.databases, Gate: in.gate.Supported, Boot: in.BootUnits,
+	return &survey.Surveyor{FS: in.FS, Probes: in.probes, Services: in.services, Databases: in.databases, Gate: sync.OnceValue(in.gate.Supported), Boot: in.BootUnits,
 		Node: in.Node, Account: in.Account, Root: in.Root, State: in.State, Backup: in.Backup, Unfit: in.unfit, Keeper: in.Keeper, Installed: installedVersion}
 }

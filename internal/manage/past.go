@@ -60,15 +60,11 @@ func (in *Installation) returnable(ctx context.Context, j runList) ([]journal.Ru
 	if err != nil || len(list) == 0 || slices.ContainsFunc(list, func(p backup.Point) bool { return p.Broken != "" }) {
 		return j.Runs(ctx) // whose they are is not known, or their place may not be there
 	}
-	open, ok, err := j.OpenedRun(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var out []journal.Run
-	if ok {
-		out = append(out, open)
+	seen := map[string]bool{}
+	if latest := rows[0]; latest.Closed.IsZero() { // no other can be open
+		out, seen[latest.ID] = append(out, latest), true
 	}
-	seen := map[string]bool{open.ID: ok}
 	for _, p := range list {
 		if seen[p.About.Run] {
 			continue
@@ -90,7 +86,6 @@ type runList interface {
 	Runs(ctx context.Context) ([]journal.Run, error)
 	Recent(ctx context.Context, skip, n int) ([]journal.Run, error)
 	Find(ctx context.Context, id string) (journal.Run, bool, error)
-	OpenedRun(ctx context.Context) (journal.Run, bool, error)
 }
 
 // bundlesOf tells which run has which bundles, and which of them what is

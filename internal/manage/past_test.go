@@ -74,15 +74,7 @@ func (r runsOf) Recent(_ context.Context, skip, n int) ([]journal.Run, error) {
 }
 
 func (r runsOf) Find(_ context.Context, id string) (journal.Run, bool, error) {
-	return r.one(func(x journal.Run) bool { return x.ID == id })
-}
-
-func (r runsOf) OpenedRun(context.Context) (journal.Run, bool, error) {
-	return r.one(func(x journal.Run) bool { return x.Closed.IsZero() })
-}
-
-func (r runsOf) one(is func(journal.Run) bool) (journal.Run, bool, error) {
-	if i := slices.IndexFunc(r, is); i >= 0 {
+	if i := slices.IndexFunc(r, func(x journal.Run) bool { return x.ID == id }); i >= 0 {
 		return r[i], true, nil
 	}
 	return journal.Run{}, false, nil

@@ -267,7 +267,7 @@ func (j *Journal) LastChange(ctx context.Context) (journal.Run, bool, error) {
 
 // OpenedRun gives the run that is open, if one is.
 func (j *Journal) OpenedRun(ctx context.Context) (journal.Run, bool, error) {
-	return one(j.runs(ctx, "closed IS NULL", ""))
+	return one(j.runs(ctx, "id = (SELECT id FROM runs WHERE closed IS NULL)", "")) // by its index, however many there are
 }
 
 func one(rows []journal.Run, err error) (journal.Run, bool, error) {
