@@ -83,7 +83,7 @@ func TestStateProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := service.Spec{ID: "x", Start: []string{"/usr/bin/touch", flag}, Stop: []string{"/bin/rm", flag}, Log: filepath.Join(dir, "log"), StartTimeout: 300 * time.Millisecond, StopTimeout: 300 * time.Millisecond}
+	s := service.Spec{ID: "x", Start: []string{"/usr/bin/touch", flag}, Stop: []string{"/bin/rm", flag}, Log: filepath.Join(dir, "log"), StartTimeout: 2 * time.Second, StopTimeout: 2 * time.Second}
 	for range 2 {
 		if err := m.Start(t.Context(), s); err != nil {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestStateProbe(t *testing.T) {
 	bad = s
 	os.Remove(flag)
 	bad.Start = []string{"/bin/sleep", "60"} // hangs
-	if err := m.Start(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "did not end within 300ms") {
+	if err := m.Start(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "did not end within 2s") {
 		t.Errorf("a start that hangs: %v", err)
 	}
 	boom := errors.New("probe is broken")
