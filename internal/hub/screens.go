@@ -19,7 +19,7 @@ func (s *Server) screens(mux *http.ServeMux) {
 	known(s, mux, ask.Operator, "send", e.Send)
 	known(s, mux, ask.Operator, "outlook", heavy(s, e.Outlook))
 	known(s, mux, ask.Operator, "return", heavy(s, e.Return))
-	known(s, mux, ask.Operator, "take-back", heavy(s, e.TakeBack))
-	known(s, mux, ask.Operator, "start-all", e.StartAll)
+	known(s, mux, ask.Operator, "take-back", heavy(s, s.once(e.TakeBack)))
+	known(s, mux, ask.Operator, "start-all", s.allOnce(e.StartAll))
 	known(s, mux, ask.Operator, "support", heavy(s, e.Support))
 }

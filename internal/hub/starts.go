@@ -50,20 +50,15 @@ func (s *Server) once(start func(context.Context, string, ask.Yes) (ask.Started,
 	return func(ctx context.Context, by string, y ask.Yes) (ask.Started, error) {
 		key := y.Key
 		y.Key = ""
-		switch {
-		case key == "":
+		if key == "" {
 			return start(ctx, by, y)
-		case s.starts == nil:
-			return ask.Started{}, &ask.Error{Kind: ask.Invalid, Text: "this hub remembers no keys: start without one"}
-		case len(key) > keyMost:
-			return ask.Started{}, &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a key has at most %d bytes", keyMost)}
 		}
-		name := startSum(by, key)
-		if !s.starts.take(name) {
-			return ask.Started{}, &ask.Error{Kind: ask.Busy, Text: "a start with this key is under way: ask again in a moment"}
+		name, give, err := s.take(by, key)
+		if err != nil {
+			return ask.Started{}, err
 		}
-		defer s.starts.give(name)
-		was, again, err := s.starts.begin(name, y)
+		defer give()
+		was, again, err := s.starts.begin(name, startSum(y))
 		if err == nil && again && was.Run == "" {
 			was.Run, err = s.opened(ctx, by, y, was.At)
 		}
@@ -79,6 +74,21 @@ func (s *Server) once(start func(context.Context, string, ask.Yes) (ask.Started,
 		}
 		return out, err
 	}
+}
+
+// take has nobody else start with the key meanwhile.
+func (s *Server) take(by, key string) (name string, give func(), err error) {
+	switch {
+	case s.starts == nil:
+		return "", nil, &ask.Error{Kind: ask.Invalid, Text: "this hub remembers no keys: start without one"}
+	case len(key) > keyMost:
+		return "", nil, &ask.Error{Kind: ask.Invalid, Text: fmt.Sprintf("a key has at most %d bytes", keyMost)}
+	}
+	name = startSum(by, key)
+	if !s.starts.take(name) {
+		return "", nil, &ask.Error{Kind: ask.Busy, Text: "a start with this key is under way: ask again in a moment"}
+	}
+	return name, func() { s.starts.give(name) }, nil
 }
 
 // opened looks for the run of a start: the first one since.
@@ -126,7 +136,7 @@ func (k *Starts) give(name string) {
 
 // begin writes down that a start begins, or gives what is known of one with the
 // key that began already.
-func (k *Starts) begin(name string, y ask.Yes) (was started, again bool, err error) {
+func (k *Starts) begin(name, sum string) (was started, again bool, err error) {
 	now := k.now()
 	raw, err := k.folder.Read(name)
 	if err == nil {
@@ -134,7 +144,7 @@ func (k *Starts) begin(name string, y ask.Yes) (was started, again bool, err err
 			return was, false, fmt.Errorf("what is kept of the start with this key cannot be read: use another key: %w", err)
 		}
 		if now.Sub(was.At) < keyLasts {
-			if was.Sum != startSum(y) {
+			if was.Sum != sum {
 				return was, false, &ask.Error{Kind: ask.Invalid, Text: "this key was used for another start: use a new one for each"}
 			}
 			return was, true, nil
@@ -142,7 +152,7 @@ func (k *Starts) begin(name string, y ask.Yes) (was started, again bool, err err
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return was, false, fmt.Errorf("cannot look for a start with this key: %w", err)
 	}
-	was = started{Sum: startSum(y), At: now.UTC()}
+	was = started{Sum: sum, At: now.UTC()}
 	if err := k.write(name, was); err != nil {
 		return was, false, fmt.Errorf("cannot remember the start by its key; nothing was started: %w", err)
 	}

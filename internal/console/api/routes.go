@@ -18,7 +18,10 @@ import (
 var spec []byte
 
 // param is a value that an address takes behind the question mark.
-type param struct{ name, text string }
+type param struct {
+	name, text string
+	words      []string // what it may be; nil: a number
+}
 
 // route is something that can be asked.
 type route struct {
@@ -27,8 +30,9 @@ type route struct {
 	text         string
 	role         ask.Role
 	query        []param
-	key          bool // takes an Idempotency-Key
-	stream       bool // answers with events
+	key          bool     // takes an Idempotency-Key
+	stream       bool     // answers with events
+	files        []string // it answers with a file of these types
 	body, answer any
 	status       int
 	do           func(*call) (any, error)
@@ -88,6 +92,19 @@ func look[T any](rt route, f func(ask.Asking, context.Context, ask.Of) (T, error
 	return rt
 }
 
+// posed makes a route of a question with a body.
+func posed[B, A any](rt route, f func(*call, B) (A, error)) route {
+	rt.method, rt.role, rt.body, rt.answer = http.MethodPost, ask.Operator, *new(B), *new(A)
+	rt.do = func(c *call) (any, error) {
+		b, err := body[B](c)
+		if err != nil {
+			return nil, err
+		}
+		return f(c, b)
+	}
+	return rt
+}
+
 const (
 	one   = "/installations/{id}"
 	aRun  = one + "/runs/{run}"
@@ -103,7 +120,7 @@ func (m *Machines) routes() []route {
 			text: "With versions, the open run, the last one, restore points, and what somebody should see to.",
 			do:   func(c *call) (any, error) { return c.ask.Overview(c.r.Context()) }},
 		{method: "GET", path: one + "/runs", id: "runs", summary: "The runs, latest first", answer: ask.Runs{},
-			query: []param{{"skip", "How many of the latest to leave out"}, {"limit", "How many to list at most: 50, or up to 500"}},
+			query: []param{{name: "skip", text: "How many of the latest to leave out"}, {name: "limit", text: "How many to list at most: 50, or up to 500"}},
 			do: func(c *call) (any, error) {
 				skip, err := c.number("skip")
 				if err != nil {
@@ -119,7 +136,7 @@ func (m *Machines) routes() []route {
 			do: func(c *call) (any, error) { return c.ask.Run(c.r.Context(), c.run()) }},
 		{method: "GET", path: aRun + "/log", id: "log", summary: "A part of a run's log", answer: ask.Log{},
 			text:  "Whole lines, at most a mebibyte. Go on at next until it does not move any more.",
-			query: []param{{"from", "Place in bytes; a negative one counts from the end"}},
+			query: []param{{name: "from", text: "Place in bytes; a negative one counts from the end"}},
 			do: func(c *call) (any, error) {
 				from, err := c.number("from")
 				if err != nil {
@@ -131,12 +148,12 @@ func (m *Machines) routes() []route {
 		{method: "GET", path: aRun + "/events", id: "events", summary: "What happens in a run, as server-sent events", stream: true,
 			text: "First where the run is, then what changes, until it is closed. Events: run (a Run, whenever steps begin or end), bar (a Bar), log (a Lines: further lines of the log), over (nothing more will come), error (a Problem; come back). " +
 				"The id of an event is the place in the log: who comes back with it as Last-Event-ID misses no line.",
-			query: []param{{"log", "Place in the log to begin at, in bytes"}}, do: m.events},
+			query: []param{{name: "log", text: "Place in the log to begin at, in bytes"}}, do: m.events},
 		look(route{method: "GET", path: one + "/points", id: "points", summary: "Restore points, newest first"}, ask.Asking.Points),
 		look(route{method: "GET", path: one + "/drift", id: "drift", summary: "What differs from the vendor's standard", text: waits}, ask.Asking.Drift),
 		look(route{method: "GET", path: one + "/doctor", id: "doctor", summary: "What is not as it should be, and what helps", text: waits}, ask.Asking.Doctor),
 	}
-	return append(out, m.changes()...)
+	return slices.Concat(out, m.changes(), screens(), times(), wizard(), administration())
 }
 
 // changes lists what leads to a change, or changes something.

@@ -26,12 +26,13 @@ import (
 // engine is an engine side behind a real socket.
 type engine struct {
 	ask.Engine
-	mu      sync.Mutex
-	fail    error
-	heard   []string
-	watched chan string // "began", "ended"
-	beats   []ask.Beat
-	block   chan struct{} // Watch stays until it is closed, or whoever watches goes
+	mu       sync.Mutex
+	fail     error
+	heard    []string
+	watched  chan string // "began", "ended"
+	beats    []ask.Beat
+	together ask.Batch
+	block    chan struct{} // Watch stays until it is closed, or whoever watches goes
 }
 
 var now = time.Date(2026, 3, 14, 9, 26, 53, 0, time.UTC)
@@ -167,6 +168,7 @@ type stand struct {
 	tokens *hub.Tokens
 	people *hub.People
 	token  string // an operator's
+	chief  string // an administrator's, once it is needed
 	at     string
 }
 
@@ -192,7 +194,7 @@ func open(t *testing.T, openMetrics bool) *stand {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
-	server := hub.New(s.engine, s.people, quiet).ForMachines(s.tokens, hub.NewStarts(&folder{}, time.Now), openMetrics)
+	server := hub.New(s.engine, s.people, quiet).ForMachines(s.tokens, hub.NewStarts(&folder{}, time.Now), openMetrics).Auditing(ledger{})
 	go func() { done <- server.Serve(ctx, l, os.Getuid()) }()
 	t.Cleanup(func() {
 		cancel()

@@ -40,6 +40,18 @@ func (q LogQuery) About() string { return q.Installation }
 func (q WatchQuery) About() string { return q.Installation }
 
 // About implements the same.
+func (q PointQuery) About() string { return q.Installation }
+
+// About implements the same.
+func (q ReportQuery) About() string { return q.Installation }
+
+// About implements the same.
+func (e Errand) About() string { return e.Installation }
+
+// About implements the same.
+func (q Try) About() string { return q.Installation }
+
+// About implements the same.
 func (w Wish) About() string { return w.Installation }
 
 // Only is what of an overview concerns one installation.

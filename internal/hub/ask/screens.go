@@ -137,6 +137,8 @@ type Together struct {
 	Yeses []Yes `json:"yeses"`
 	// Stop: what does not end on its new version ends the others, too.
 	Stop bool `json:"stop,omitempty"`
+	// Key, if there is one, makes of several askings with it one start.
+	Key string `json:"key,omitempty"`
 }
 
 // Batch is upgrades that were started together.
