@@ -25,7 +25,7 @@ export GOWORK := off
 FUZZTIME ?= 5m
 CODE := cmd internal examples
 
-.PHONY: help demo demo-console build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw axe.js screenshots lab lab-shell crash crash-short crash-all crash-hosts own-release clean
+.PHONY: help demo demo-console build test test-slow bench fuzz fuzz-short cross lint vet schema requirements requirements-mutants licences setup restic versitygw axe.js screenshots openapi lab lab-shell crash crash-short crash-all crash-hosts own-release clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
@@ -132,6 +132,9 @@ crash-hosts: setup ## as root: whole machines ended, rebooted and cut from power
 own-release: ## the bundle of a release of Upkeep itself: make own-release VERSION=1.4.0
 	@[ -n "$(VERSION)" ] || { echo "say VERSION=1.4.0"; exit 2; }
 	GO="$(GO)" sh scripts/own-release.sh "$(VERSION)" "dist/upkeep-$(VERSION).tar.zst"
+
+openapi: ## the description of the interface for programs, judged by a library of others; it takes minutes to build
+	$(GO) test -tags openapi -run TestOpenAPI ./internal/console/api
 
 schema: build ## the JSON Schemas of the documents, in dist
 	mkdir -p dist
