@@ -151,3 +151,10 @@ func TestAuditFull(t *testing.T) {
 		t.Errorf("the disk is full at the end of it: %v", err)
 	}
 }
+
+func TestNotedTogether(t *testing.T) {
+	got := on(ask.Together{Yeses: []ask.Yes{{Wish: ask.Wish{Installation: "shop", To: "3.0"}, Digest: "ab"}, {Wish: ask.Wish{Installation: "notes"}, Digest: "cd"}}})
+	if len(got) != 2 || got["shop"] != "3.0, plan ab" || got["notes"] != "the latest, plan cd" {
+		t.Errorf("the audit log has %v of several upgrades", got)
+	}
+}

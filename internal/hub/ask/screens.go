@@ -141,6 +141,20 @@ type Together struct {
 	Key string `json:"key,omitempty"`
 }
 
+// Noted is what the audit log has of it: each installation with the plan that the
+// yes names.
+func (t Together) Noted() map[string]string {
+	out := map[string]string{}
+	for _, y := range t.Yeses {
+		to := y.To
+		if to == "" {
+			to = "the latest"
+		}
+		out[y.Installation] = to + ", plan " + y.Digest
+	}
+	return out
+}
+
 // Batch is upgrades that were started together.
 type Batch struct {
 	By    string      `json:"by,omitempty"`
