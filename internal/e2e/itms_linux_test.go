@@ -308,6 +308,23 @@ func at(t *testing.T, s *sitetest.Site, step string) {
 	}
 }
 
+// asked waits until the run asks a person for the task of the step: that is a
+// moment after it began.
+func asked(t *testing.T, s *sitetest.Site, step string) {
+	t.Helper()
+	at(t, s, step)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		in, err := manage.Open(s.Document, s.Bin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := in.Run(t.Context(), ""); err == nil && r.Task() != nil && r.Task().ID == step {
+			return
+		}
+	}
+	t.Fatalf("nobody is asked for the task of %s:\n%s", step, s.Log())
+}
+
 // The log of Upkeep itself can be read as the suite's own can: of a run, and of
 // one that failed, with what its programs said.
 func TestItmsOwnLog_S4_37(t *testing.T) {

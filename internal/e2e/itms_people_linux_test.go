@@ -170,7 +170,7 @@ func TestItmsWrongBackup_S4_15(t *testing.T) {
 	delete(do, "backup.cmdb")
 	s.People(do)
 	wait := s.Began("upgrade", "--yes", "--from", s.Releases)
-	at(t, s, "backup.cmdb")
+	asked(t, s, "backup.cmdb")
 	nextSecond()
 	s.Write("storage/cmdb.bak", "type=Differential\nname=before the upgrade\n", 0o644)
 	wants(t, s.Must(1, "done", "backup.cmdb").Err, `backup\.cmdb is not done: it reads Differential, wanted is Full`)

@@ -210,7 +210,7 @@ func TestJp1NoBackup_S2_5(t *testing.T) {
 	s.Bundle("10-10")
 	s.Write("backup/old.bak", "of last year\n", 0o644)
 	wait := s.Began("upgrade", "--yes", "--from", s.Releases, "--answer", "previous-media=yes", "--answer", "mdm-host=mdm.example.org")
-	at(t, s, "backup.database")
+	asked(t, s, "backup.database")
 	r := s.Must(1, "done", "backup.database")
 	wants(t, flat(r.Err), `backup\.database is not done: .*old\.bak.*nothing was recorded`)
 	wants(t, flat(s.Must(0, "status").Out), `waits for a person.*Database Manager > Back up, into .*the rights of: the administrator of the database.*Not yet|waits for a person.*Database Manager > Back up`)
