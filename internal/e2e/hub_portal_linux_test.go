@@ -149,7 +149,7 @@ func TestAltazionPortal_S3_7(t *testing.T) {
 			t.Run("S3_14_S3_15_one_module_then_the_rest", func(t *testing.T) {
 				p.t = t
 				p.open("")
-				p.do(chromedp.Click(`//a[@aria-label="Upgrade integration alone"]`))
+				p.do(chromedp.Click(`//a[@aria-label="Install… integration"]`))
 				p.upgrade(tt.to)
 				if got := s.Read("integration/version.txt") + s.Read("ecommerce/version.txt"); strings.Join(strings.Fields(got), " ") != tt.to+" "+tt.from {
 					t.Errorf("the versions are %q", got)
