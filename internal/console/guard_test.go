@@ -164,8 +164,13 @@ func TestLive(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
+	over := *f.beats[0].Run
+	over.Cancel = !over.Cancel
+	f.beats = append(f.beats, ask.Beat{Run: &over, Log: 120})
 	b.header.Set("Last-Event-ID", "100")
-	b.get("/i/notes/runs/r1/live?log=77")
+	if again := b.get("/i/notes/runs/r1/live?log=77").Body.String(); strings.Contains(got, "event: cancel\n") == strings.Contains(again, "event: cancel\nid: 120\ndata: \n\n") {
+		t.Errorf("the form that cancels goes or stays whether or not it can be cancelled:\n%s", again)
+	}
 	if len(f.watched) != 2 || f.watched[0].Log != 77 || f.watched[1].Log != 100 {
 		t.Errorf("the engine side was asked for %+v", f.watched)
 	}

@@ -78,8 +78,8 @@ func (s *Server) Handler() http.Handler {
 	known(s, mux, ask.Viewer, "points", look(e.Points))
 	known(s, mux, ask.Viewer, "drift", heavy(s, look(e.Drift)))
 	known(s, mux, ask.Viewer, "doctor", heavy(s, look(e.Doctor)))
-	known(s, mux, ask.Operator, "check", heavy(s, e.Check))
-	known(s, mux, ask.Operator, "plan", heavy(s, e.Plan))
+	seen(s, mux, ask.Operator, "check", heavy(s, e.Check))
+	seen(s, mux, ask.Operator, "plan", heavy(s, e.Plan))
 	known(s, mux, ask.Operator, "start", heavy(s, s.once(e.Start)))
 	known(s, mux, ask.Viewer, "windows", look(e.Windows))
 	known(s, mux, ask.Operator, "schedule", heavy(s, e.Schedule))
@@ -89,14 +89,14 @@ func (s *Server) Handler() http.Handler {
 	known(s, mux, ask.Operator, "decide", e.Decide)
 	known(s, mux, ask.Operator, "done", e.Done)
 	s.screens(mux)
-	known(s, mux, ask.Operator, "guide", heavy(s, e.Guide))
-	known(s, mux, ask.Operator, "review", heavy(s, e.Review))
+	seen(s, mux, ask.Operator, "guide", heavy(s, e.Guide))
+	seen(s, mux, ask.Operator, "review", heavy(s, e.Review))
 	known(s, mux, ask.Operator, "judge", heavy(s, e.Judge))
 	known(s, mux, ask.Operator, "say", heavy(s, e.Say))
-	known(s, mux, ask.Operator, "fixes", heavy(s, e.Fixes))
+	seen(s, mux, ask.Operator, "fixes", heavy(s, e.Fixes))
 	known(s, mux, ask.Operator, "mend", heavy(s, e.Mend))
 	known(s, mux, ask.Operator, "fetch", e.Fetch)
-	known(s, mux, ask.Operator, "fetching", e.Fetching)
+	seen(s, mux, ask.Operator, "fetching", e.Fetching)
 	mux.HandleFunc("POST /watch", s.watching)
 	s.forMachines(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -125,8 +125,18 @@ func heavy[Q, A any](s *Server, f func(context.Context, string, Q) (A, error)) f
 }
 
 // known serves a question that only people with a session, and at least that role,
-// may ask.
+// may ask. One that takes more than a viewer changes something, and is noted.
 func known[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string, f func(context.Context, string, Q) (A, error)) {
+	register(s, mux, least, least != ask.Viewer, name, f)
+}
+
+// seen serves a question that takes more than a viewer, and changes nothing all the
+// same.
+func seen[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string, f func(context.Context, string, Q) (A, error)) {
+	register(s, mux, least, false, name, f)
+}
+
+func register[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, changes bool, name string, f func(context.Context, string, Q) (A, error)) {
 	mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
 		who, err := s.who(r.Header.Get(ask.SessionHeader))
 		if err == nil && !who.Role.Covers(least) {
@@ -137,7 +147,11 @@ func known[Q, A any](s *Server, mux *http.ServeMux, least ask.Role, name string,
 			return
 		}
 		answer(func(ctx context.Context, q Q) (A, error) {
-			return audited(ctx, s, who, least, name, q, func() (A, error) { return within(ctx, who, q, f) })
+			look := func() (A, error) { return within(ctx, who, q, f) }
+			if !changes {
+				return look()
+			}
+			return audited(ctx, s, who, name, q, look)
 		})(w, r)
 	})
 }

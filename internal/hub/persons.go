@@ -42,7 +42,7 @@ func (s *Server) peopleQuestions(mux *http.ServeMux) {
 	mux.HandleFunc("POST /password", mine(func(ctx context.Context, token string, q ask.Password) (ask.Entered, error) {
 		return own(ctx, s, token, "password", q, func() (ask.Entered, error) { return s.people.SetPassword(token, q) })
 	}))
-	known(s, mux, ask.Administrator, "people", func(context.Context, string, struct{}) (ask.People, error) { return s.people.List() })
+	seen(s, mux, ask.Administrator, "people", func(context.Context, string, struct{}) (ask.People, error) { return s.people.List() })
 	known(s, mux, ask.Administrator, "person-add", func(_ context.Context, by string, q ask.Person) (ask.Invitation, error) {
 		return s.people.Add(by, q.Name, q.Role)
 	})
@@ -54,7 +54,7 @@ func (s *Server) peopleQuestions(mux *http.ServeMux) {
 	known(s, mux, ask.Administrator, "person-leave", func(_ context.Context, _ string, q ask.Name) (struct{}, error) {
 		return none, s.people.EndSessions(q.Name)
 	})
-	known(s, mux, ask.Administrator, "audit", func(_ context.Context, _ string, q ask.AuditQuery) (ask.Audit, error) {
+	seen(s, mux, ask.Administrator, "audit", func(_ context.Context, _ string, q ask.AuditQuery) (ask.Audit, error) {
 		if s.audit == nil {
 			return ask.Audit{}, &ask.Error{Kind: ask.Unknown, Text: "this hub keeps no audit log"}
 		}
@@ -76,7 +76,7 @@ func own[Q, A any](ctx context.Context, s *Server, token, name string, q Q, f fu
 		var none A
 		return none, err
 	}
-	return audited(ctx, s, who, ask.Administrator, name, q, f)
+	return audited(ctx, s, who, name, q, f)
 }
 
 // entered notes who has come in. A session that is in no log is none.
