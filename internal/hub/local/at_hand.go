@@ -19,6 +19,19 @@ type atHand struct {
 	at   time.Time
 }
 
+// againAfter is when releases that could not be read are read again.
+const againAfter = time.Minute
+
+// failed says that it is time to try again.
+func (h *atHand) failed() bool {
+	select {
+	case <-h.done:
+		return h.err != nil && time.Since(h.at) > againAfter
+	default:
+		return false
+	}
+}
+
 // releases puts in what lies in the folder that the hub was started with, where
 // there is one. It is not waited for longer than for restore points.
 func (e *Engine) releases(ctx context.Context, out *ask.Installation, k manage.Known) {
@@ -28,7 +41,7 @@ func (e *Engine) releases(ctx context.Context, out *ask.Installation, k manage.K
 	key := fmt.Sprintln(manage.Stamp(e.Releases), k.Status.Record, k.Status.Found)
 	e.mu.Lock()
 	h := e.shelf[k.Document]
-	if h == nil || h.key != key {
+	if h == nil || h.key != key || h.failed() {
 		h = &atHand{key: key, done: make(chan struct{}), at: time.Now()}
 		e.shelf[k.Document] = h
 		go func() {
